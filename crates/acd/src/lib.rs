@@ -1,0 +1,1 @@
+//! Automatic call distribution: which caller meets which agent, when, and why.

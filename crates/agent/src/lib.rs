@@ -1,0 +1,1 @@
+//! The agent-state machine and what it enforces.

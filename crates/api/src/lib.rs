@@ -1,0 +1,1 @@
+//! HTTP and WebSocket: the same commands for console, scripts and the command line.

@@ -1,0 +1,1 @@
+//! What a caller meets before the queue: greeting, menu, hours, and where the call goes next.

@@ -1,0 +1,2 @@
+//! hotline: the call-centre telephony middleware.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Folds over the log: call detail records, agent history, queue accounts.

@@ -1,0 +1,1 @@
+//! Random draws of recordings that anyone can recompute.

@@ -1,0 +1,1 @@
+//! RTP, RTCP, DTMF and G.711 as data: no sockets, no clock.

@@ -1,0 +1,1 @@
+//! Owns the switchboards: one thread, one bounded inbox each.

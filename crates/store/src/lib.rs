@@ -1,0 +1,1 @@
+//! The journal on disk and its SQL projections.

@@ -1,0 +1,1 @@
+//! One tenant's live floor: calls and their legs; joins the cores; writes the log.
