@@ -1,1 +1,27 @@
-//! The words every other crate uses: ids, time, numbers, media descriptions, agent states and the events of the log.
+//! The words every other crate uses: ids, time, numbers, media descriptions, agent states and the
+//! events of the log. Types only: nothing here decides.
+
+mod agent;
+mod audio;
+mod cause;
+mod event;
+mod id;
+mod media;
+mod number;
+mod reply;
+mod snapshot;
+mod time;
+
+pub use agent::{AgentState, CallKind, Next, OfferEnd, Reason, StateName};
+pub use audio::{AudioFrame, Channel, FRAME_PAYLOAD};
+pub use cause::{Actor, Cause, Outcome};
+pub use event::{Event, EventKind, KINDS, KindDoc, PartKind, SCHEMA_VERSION};
+pub use id::{
+    AgentId, CallId, Epoch, GroupId, HotlineId, LegId, PhoneId, PromptId, QueueId, RecordingId,
+    SegmentId, SkillId, TenantId, TrunkId,
+};
+pub use media::{Codec, CodecChoice, Direction, MediaDescription, Security};
+pub use number::{Number, NumberError};
+pub use reply::{Refusal, RefusalDoc};
+pub use snapshot::{AgentSnapshot, FloorSnapshot, OpenCall};
+pub use time::Timestamp;

@@ -1,0 +1,327 @@
+//! The events of the log: one envelope, and the kinds in families.
+//!
+//! The call record, reports, the wallboard and the WebSocket are folds over these and nothing
+//! else. Kinds are past tense. A field is only ever added, with a default; anything else is a new
+//! kind, and [`SCHEMA_VERSION`] rises.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, HotlineId, LegId, Next, Number,
+    OfferEnd, Outcome, PhoneId, QueueId, RecordingId, Refusal, SegmentId, TenantId, Timestamp,
+    TrunkId,
+};
+
+/// The version of the envelope and of every kind together.
+pub const SCHEMA_VERSION: u16 = 1;
+
+/// One numbered entry of the log (事件). (`epoch`, `seq`) is unique and gap-free.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Event {
+    /// Whose event it is.
+    pub tenant: TenantId,
+    /// The run of the service.
+    pub epoch: Epoch,
+    /// The number within the run, from 1, without gaps.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The call concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<CallId>,
+    /// The segment of the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentId>,
+    /// The leg of the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<LegId>,
+    /// The agent concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// The queue concerned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueId>,
+    /// Who did it, and from where.
+    pub actor: Actor,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The version of the configuration in force.
+    pub config_version: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// A kind's entry in the generated list of events.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KindDoc {
+    /// The value of `kind` in JSON.
+    pub name: &'static str,
+    /// One sentence.
+    pub text: &'static str,
+}
+
+/// What a part of a recording holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartKind {
+    /// Caller and agent, or calling and called party, joined.
+    Talk,
+    /// What the caller hears and says before.
+    Waiting,
+}
+
+macro_rules! kinds {
+    ($($name:literal, $text:literal, $variant:ident { $($(#[$doc:meta])* $field:ident: $type:ty,)* };)*) => {
+        /// What happened.
+        #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+        #[serde(tag = "kind", content = "data")]
+        pub enum EventKind {
+            $(
+                #[doc = $text]
+                #[serde(rename = $name)]
+                $variant { $($(#[$doc])* $field: $type,)* },
+            )*
+        }
+
+        /// Every kind with a sentence, in families.
+        pub const KINDS: &[KindDoc] = &[$(KindDoc { name: $name, text: $text },)*];
+
+        impl EventKind {
+            /// The value of `kind` in JSON.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$variant { .. } => $name,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    "call.arrived", "A call reached us, or one of our phones began one.", CallArrived {
+        /// The calling number.
+        from: Number,
+        /// The number dialled.
+        to: Number,
+        /// The hotline that was dialled.
+        hotline: Option<HotlineId>,
+        /// The trunk it came by.
+        trunk: Option<TrunkId>,
+        /// The phone it came from.
+        phone: Option<PhoneId>,
+        /// SIP's Call-ID of the first leg.
+        sip_call_id: String,
+    };
+    "call.answered", "We answered the caller: charging begins.", CallAnswered {};
+    "call.transferred", "The call was handed on to another number.", CallTransferred {
+        /// Where it went.
+        to: Number,
+    };
+    "call.ended", "The last leg of the call was released.", CallEnded {};
+    "segment.flow_started", "The caller entered a greeting or menu.", FlowStarted {
+        /// The flow's name.
+        flow: String,
+    };
+    "segment.flow_ended", "The caller left the greeting or menu.", FlowEnded {};
+    "segment.talk_started", "Two parties were joined.", TalkStarted {
+        /// What kind of call it is for the agent.
+        call_kind: CallKind,
+        /// The other party when it is not an agent.
+        with: Option<Number>,
+    };
+    "segment.held", "One party put the other on hold.", Held {};
+    "segment.retrieved", "The held party was taken back.", Retrieved {};
+    "segment.talk_ended", "The two parties were parted.", TalkEnded {};
+    "leg.created", "A dialog began, towards us or from us.", LegCreated {
+        /// The phone at the other end.
+        phone: Option<PhoneId>,
+        /// The trunk at the other end.
+        trunk: Option<TrunkId>,
+        /// Whether the other end began it.
+        inbound: bool,
+    };
+    "leg.ringing", "The far phone rings.", LegRinging {};
+    "leg.answered", "The dialog was established.", LegAnswered {};
+    "leg.released", "The dialog ended.", LegReleased {
+        /// The SIP status that ended it, where one did.
+        status: Option<u16>,
+    };
+    "agent.signed_in", "An agent began a working session.", AgentSignedIn {
+        /// The phone used.
+        phone: PhoneId,
+    };
+    "agent.state_changed", "An agent's state changed.", AgentStateChanged {
+        /// The state before.
+        from: AgentState,
+        /// The state now.
+        to: AgentState,
+    };
+    "agent.request_remembered", "A request made during a call will take effect after it.", AgentRequestRemembered {
+        /// What comes next.
+        next: Next,
+    };
+    "agent.request_refused", "An agent's request was refused.", AgentRequestRefused {
+        /// Why.
+        refusal: Refusal,
+    };
+    "queue.entered", "A caller began to wait.", QueueEntered {
+        /// The caller's priority; higher is served first.
+        priority: u8,
+        /// How many wait now, this one included.
+        waiting: u32,
+    };
+    "queue.offered", "The distribution gave a waiting call to an agent.", QueueOffered {
+        /// How long the caller has waited, in milliseconds.
+        waited_ms: u64,
+        /// The strategy that ranked the candidates.
+        routing: String,
+        /// The candidates in ranked order, the winner first; at most 16.
+        candidates: Vec<AgentId>,
+        /// Agents who would have ranked but were passed over, with why; at most 16.
+        passed_over: Vec<(AgentId, String)>,
+    };
+    "queue.offer_ended", "An offer came to nothing; the caller keeps the place.", QueueOfferEnded {
+        /// How.
+        end: OfferEnd,
+        /// How long it rang, in milliseconds.
+        rang_ms: u64,
+    };
+    "queue.left", "A caller's wait ended, once and with one outcome.", QueueLeft {
+        /// How.
+        outcome: Outcome,
+        /// How long the wait was, in milliseconds.
+        waited_ms: u64,
+        /// The queue overflowed to, where there is one.
+        to: Option<QueueId>,
+    };
+    "recording.started", "A part of a recording began.", RecordingStarted {
+        /// The part.
+        recording: RecordingId,
+        /// What it holds.
+        part: PartKind,
+        /// Who is heard on the left.
+        left: Option<Number>,
+        /// Who is heard on the right.
+        right: Option<Number>,
+    };
+    "recording.sealed", "A part of a recording is complete on disk.", RecordingSealed {
+        /// The part.
+        recording: RecordingId,
+        /// The file, relative to the recordings folder.
+        file: String,
+        /// Its size in octets.
+        octets: u64,
+        /// Its length in milliseconds.
+        duration_ms: u64,
+        /// SHA-256 of the file, in hexadecimal.
+        sha256: String,
+        /// Frames that never reached the file.
+        lost_frames: u64,
+        /// Whether it was sealed after a crash.
+        recovered: bool,
+    };
+    "recording.failed", "A part of a recording could not be written: somebody must act.", RecordingFailed {
+        /// The part.
+        recording: RecordingId,
+        /// What went wrong and what to do.
+        error: String,
+    };
+    "recording.played", "Somebody listened to a recording.", RecordingPlayed {
+        /// The part.
+        recording: RecordingId,
+    };
+    "recording.drawn", "A sample of recordings was drawn for review.", RecordingsDrawn {
+        /// The draw's id.
+        draw: String,
+        /// Its seed.
+        seed: String,
+        /// How many recordings could have been drawn.
+        population: u64,
+        /// How many were.
+        drawn: u64,
+        /// SHA-256 over the population, in hexadecimal.
+        population_sha256: String,
+    };
+    "config.applied", "A configuration came into force.", ConfigApplied {
+        /// SHA-256 of its file, in hexadecimal.
+        sha256: String,
+    };
+    "system.started", "The service started.", SystemStarted {
+        /// The program's version.
+        version: String,
+    };
+    "system.phone_registered", "A phone registered or renewed from a new address.", PhoneRegistered {
+        /// The phone.
+        phone: PhoneId,
+        /// How many bindings it has now.
+        bindings: u32,
+    };
+    "system.phone_lost", "A phone's last binding ended.", PhoneLost {
+        /// The phone.
+        phone: PhoneId,
+    };
+    "system.clock_stepped", "The wall clock was moved; durations are unaffected.", ClockStepped {
+        /// By how many milliseconds.
+        by_ms: i64,
+    };
+    "system.repaired", "An invariant was found broken and mended: this is a fault of ours.", Repaired {
+        /// What was found.
+        what: String,
+    };
+    "system.stopped", "The service was stopped in order.", SystemStopped {};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_reads_back_from_json_as_it_was_written() {
+        let event = Event {
+            tenant: TenantId::from("default"),
+            epoch: Epoch::new(2),
+            seq: 41,
+            at: Timestamp::from_secs(1_700_000_000),
+            call: Some(CallId::new(Epoch::new(2), 7)),
+            segment: None,
+            leg: None,
+            agent: Some(AgentId::new(1001)),
+            queue: None,
+            actor: Actor::agent(AgentId::new(1001), "phone"),
+            cause: Some(Cause::Requested),
+            config_version: 1,
+            kind: EventKind::AgentStateChanged {
+                from: AgentState::SignedOut { since: Timestamp::EPOCH },
+                to: AgentState::Busy {
+                    reason: "lunch".into(),
+                    since: Timestamp::from_secs(5),
+                    until: None,
+                    back_to: Some(Next::Ready),
+                },
+            },
+        };
+        let text = serde_json::to_string(&event).unwrap();
+        assert!(
+            text.contains(r#""kind":"agent.state_changed","data":{"from":{"state":"signed_out""#),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+
+    #[test]
+    fn every_kind_belongs_to_a_family() {
+        let families =
+            ["call", "segment", "leg", "agent", "queue", "recording", "config", "system"];
+        for kind in KINDS {
+            let (family, _) = kind.name.split_once('.').unwrap();
+            assert!(families.contains(&family), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn a_kind_without_data_reads_back() {
+        let text = serde_json::to_string(&EventKind::CallEnded {}).unwrap();
+        assert_eq!(serde_json::from_str::<EventKind>(&text).unwrap(), EventKind::CallEnded {});
+    }
+}

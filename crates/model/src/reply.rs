@@ -1,0 +1,80 @@
+//! Typed refusals: one stable code for each, shown the same by phone, API and console.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a refusal means and what to do, for the operating guide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RefusalDoc {
+    /// The stable code.
+    pub code: &'static str,
+    /// One lower-case sentence without a full stop.
+    pub text: &'static str,
+    /// The HTTP status it maps to.
+    pub http_status: u16,
+}
+
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:literal, $text:literal;)*) => {
+        /// Why a request was refused. Facts cannot be.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        pub enum Refusal {
+            $($(#[$doc])* #[serde(rename = $code)] $name,)*
+        }
+
+        impl Refusal {
+            /// Every refusal, for the operating guide and the API description.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code, its text and its HTTP status.
+            #[must_use]
+            pub const fn doc(self) -> RefusalDoc {
+                match self {
+                    $(Self::$name => RefusalDoc { code: $code, text: $text, http_status: $status },)*
+                }
+            }
+        }
+    };
+}
+
+refusals! {
+    /// No such agent.
+    AgentUnknown = "agent_unknown", 404, "no agent has this work number";
+    /// The request needs a working session.
+    AgentSignedOut = "agent_signed_out", 409, "agent is not signed in";
+    /// A second sign-in.
+    AgentSignedIn = "agent_signed_in", 409, "agent is already signed in";
+    /// No live registration.
+    PhoneNotRegistered = "phone_not_registered", 409, "the phone is not registered: start it, then sign in";
+    /// No such phone.
+    PhoneUnknown = "phone_unknown", 404, "no phone has this number";
+    /// Somebody else is signed in there.
+    PhoneTaken = "phone_taken", 409, "another agent is signed in at this phone";
+    /// Wrong work number or PIN.
+    CredentialsWrong = "credentials_wrong", 403, "work number or PIN is wrong";
+    /// Not in the tenant's list.
+    ReasonUnknown = "reason_unknown", 422, "no busy reason has this name";
+    /// Makes no sense now.
+    NotInWrapUp = "not_in_wrap_up", 409, "agent is not in wrap-up";
+    /// Wrap-up may not grow further.
+    WrapUpAtLimit = "wrap_up_at_limit", 409, "wrap-up cannot be extended further";
+    /// The phone is gone; ready would be a lie.
+    DeviceLost = "device_lost", 409, "the agent's phone is lost: it must register again first";
+    /// No such call.
+    CallUnknown = "call_unknown", 404, "no live call has this id";
+    /// No such queue.
+    QueueUnknown = "queue_unknown", 404, "no queue has this name";
+    /// The inbox is full or the service is stopping.
+    Unavailable = "unavailable", 503, "the service cannot take this request now: try again";
+    /// The configuration would take something away that is in use.
+    ConfigurationRefused = "configuration_refused", 409, "the new configuration cannot be applied to the live floor";
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.doc().text)
+    }
+}
+
+impl std::error::Error for Refusal {}
