@@ -1,0 +1,81 @@
+//! What the service enforces, as figures from the configuration.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{Next, Reason};
+
+/// The tenant's rules about agents' states.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rules {
+    /// The tenant's busy reasons.
+    pub reasons: BTreeMap<Reason, BusyRule>,
+    /// What sign-in leads to.
+    pub after_sign_in: Next,
+    /// What a second sign-in of the same agent does.
+    pub second_session: SecondSession,
+    /// Unanswered offers in a row before the agent is set busy; 0 never does it.
+    pub max_no_answer: u8,
+    /// How long an agent whose phone is lost stays signed in, waiting for it.
+    pub device_lost_grace: Duration,
+    /// How far wrap-up may be extended in all, counted from its beginning.
+    pub wrap_up_at_most: Duration,
+    /// How long an agent who refused, or could not be reached, is not offered the next call.
+    pub cool_down: CoolDown,
+}
+
+/// The rule of one busy reason.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct BusyRule {
+    /// What people read.
+    pub label: String,
+    /// The digit dialled after the busy feature code.
+    pub digit: Option<char>,
+    /// The longest stay; after it the agent is signed out.
+    pub longest: Option<Duration>,
+}
+
+/// What a second sign-in does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum SecondSession {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It takes the session over to the new phone.
+    TakeOver,
+}
+
+/// Pauses before the same agent is offered a call again, by how the last offer ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CoolDown {
+    /// After letting it ring.
+    pub no_answer: Duration,
+    /// After declining.
+    pub refused: Duration,
+    /// After the phone could not be reached.
+    pub unreachable: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            reasons: BTreeMap::new(),
+            after_sign_in: Next::Ready,
+            second_session: SecondSession::Refuse,
+            max_no_answer: 2,
+            device_lost_grace: Duration::from_secs(60),
+            wrap_up_at_most: Duration::from_secs(600),
+            cool_down: CoolDown::default(),
+        }
+    }
+}
+
+impl Default for CoolDown {
+    fn default() -> Self {
+        Self {
+            no_answer: Duration::from_secs(5),
+            refused: Duration::from_secs(10),
+            unreachable: Duration::from_secs(5),
+        }
+    }
+}

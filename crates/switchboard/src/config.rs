@@ -1,0 +1,156 @@
+//! Everything the floor is configured with. `hotline` reads and checks it; the floor trusts it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{AgentId, HotlineId, Number, PhoneId, PromptId, TenantId, TrunkId};
+
+/// One tenant's configuration.
+#[derive(Clone, Debug)]
+pub struct FloorConfig {
+    /// Whose floor it is.
+    pub tenant: TenantId,
+    /// SHA-256 of the file it was read from, in hexadecimal.
+    pub sha256: String,
+    /// Queues, and what agents offer.
+    pub acd: acd::AcdConfig,
+    /// What is enforced about agents' states.
+    pub rules: agent::Rules,
+    /// The agents.
+    pub agents: BTreeMap<AgentId, AgentConfig>,
+    /// The phones; a phone's id is its extension.
+    pub phones: BTreeMap<PhoneId, PhoneConfig>,
+    /// The public numbers.
+    pub hotlines: BTreeMap<HotlineId, HotlineConfig>,
+    /// The trunks, with how many calls each may carry at once.
+    pub trunks: BTreeMap<TrunkId, TrunkConfig>,
+    /// What may be dialled out, and by which trunk; the first rule that fits decides.
+    pub outbound: Vec<OutboundRule>,
+    /// What phones dial to change an agent's state.
+    pub feature_codes: FeatureCodes,
+    /// What callers and agents hear.
+    pub sounds: Sounds,
+    /// Which calls are recorded.
+    pub recording: RecordingRules,
+    /// How long an extension or a number outside rings before the caller is told.
+    pub ring: Duration,
+    /// The most calls at once; above it new ones get 503.
+    pub max_calls: u32,
+}
+
+/// One agent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AgentConfig {
+    /// What people read.
+    pub name: String,
+    /// The phone used when sign-in names none.
+    pub phone: Option<PhoneId>,
+    /// SHA-256 of tenant, work number and PIN, in hexadecimal, for signing in at any phone.
+    pub pin_sha256: Option<String>,
+}
+
+/// One phone.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PhoneConfig {
+    /// Its role decides which numbers outside it may dial.
+    pub role: Option<String>,
+}
+
+/// One public number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HotlineConfig {
+    /// The number as the trunk signals it.
+    pub number: Number,
+    /// What a caller meets.
+    pub flow: Arc<flow::Flow>,
+}
+
+/// One trunk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrunkConfig {
+    /// The most calls at once.
+    pub max_calls: u32,
+}
+
+/// A rule for dialling out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutboundRule {
+    /// Roles it holds for; empty means all.
+    pub roles: BTreeSet<String>,
+    /// What the number dialled must begin with.
+    pub prefix: String,
+    /// How many of its leading characters are not sent on.
+    pub strip: u8,
+    /// Fewest and most characters of the number dialled.
+    pub length: (u8, u8),
+    /// The trunk; `None` forbids the number.
+    pub trunk: Option<TrunkId>,
+    /// The number shown to the called party.
+    pub show: Option<Number>,
+}
+
+/// What phones dial. Each is the code before any digits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FeatureCodes {
+    /// 签入.
+    pub sign_in: String,
+    /// 签出.
+    pub sign_out: String,
+    /// 示闲.
+    pub ready: String,
+    /// 示忙, followed by the reason's digit.
+    pub busy: String,
+    /// 结束话后处理.
+    pub end_wrap_up: String,
+}
+
+impl Default for FeatureCodes {
+    fn default() -> Self {
+        Self {
+            sign_in: "*11".into(),
+            sign_out: "*12".into(),
+            ready: "*13".into(),
+            busy: "*14".into(),
+            end_wrap_up: "*15".into(),
+        }
+    }
+}
+
+/// What callers and agents hear.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sounds {
+    /// While waiting in a queue.
+    pub queue_music: PromptId,
+    /// While on hold.
+    pub hold_music: PromptId,
+    /// The first time in a queue, before the music.
+    pub queue_welcome: Option<PromptId>,
+    /// Before a call ends because nobody can take it.
+    pub nobody: Option<PromptId>,
+    /// A feature code was obeyed.
+    pub done: PromptId,
+    /// A feature code was refused.
+    pub refused: PromptId,
+}
+
+/// Which calls are recorded. Calls from a queue always are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RecordingRules {
+    /// Calls between extensions.
+    pub internal: bool,
+    /// Calls to numbers outside.
+    pub outbound: bool,
+}
+
+/// The ports media lends the floor. Even ports carry RTP, the odd ones above them RTCP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PortLease {
+    /// The address peers send audio to.
+    pub address: IpAddr,
+    /// The first RTP port, even.
+    pub first: u16,
+    /// The last RTP port, even.
+    pub last: u16,
+}

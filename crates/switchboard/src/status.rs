@@ -1,0 +1,81 @@
+//! The floor as it is, for people who look.
+
+use std::collections::BTreeMap;
+
+use model::{AgentId, AgentState, CallId, Number, Outcome, PhoneId, QueueId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The floor at one moment.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// When.
+    pub at: Timestamp,
+    /// The version of the configuration in force.
+    pub config_version: u64,
+    /// Every agent.
+    pub agents: Vec<AgentStatus>,
+    /// Every queue.
+    pub queues: Vec<QueueStatus>,
+    /// Every live call.
+    pub calls: Vec<CallStatus>,
+    /// Ports of media in use, and in all.
+    pub ports: (u32, u32),
+    /// Invariants found broken and mended since start; anything but 0 is a fault of ours.
+    pub repairs: u64,
+}
+
+/// One agent.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct AgentStatus {
+    /// The work number.
+    pub agent: AgentId,
+    /// What people read.
+    pub name: String,
+    /// The phone signed in at.
+    pub phone: Option<PhoneId>,
+    /// Live bindings of that phone, or of the agent's own when signed out.
+    pub bindings: u32,
+    /// The state.
+    #[serde(flatten)]
+    pub state: AgentState,
+}
+
+/// One queue.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct QueueStatus {
+    /// Which.
+    pub queue: QueueId,
+    /// What people read.
+    pub label: String,
+    /// Callers waiting now.
+    pub waiting: u32,
+    /// How long the first of them has waited, in milliseconds.
+    pub longest_wait_ms: u64,
+    /// Agents ready for it now.
+    pub ready: u32,
+    /// Agents signed in who have its skills.
+    pub signed_in: u32,
+    /// Callers who entered since start. Always the sum of the outcomes and of those waiting.
+    pub entered: u64,
+    /// How they left.
+    pub outcomes: BTreeMap<Outcome, u64>,
+}
+
+/// One live call.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CallStatus {
+    /// Which.
+    pub call: CallId,
+    /// When it arrived.
+    pub since: Timestamp,
+    /// The calling number, masked.
+    pub from: String,
+    /// The number dialled.
+    pub to: Number,
+    /// What the caller meets: `flow`, `queue`, `ringing`, `talking`, `held`, …
+    pub stage: String,
+    /// The queue waited in.
+    pub queue: Option<QueueId>,
+    /// The agent ringing or talking.
+    pub agent: Option<AgentId>,
+}
