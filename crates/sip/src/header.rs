@@ -1,0 +1,18 @@
+//! Header fields: their names, the ordered collection a message carries, and typed views of the
+//! fields that decide something (RFC 3261 §20).
+
+mod cseq;
+mod headers;
+mod name;
+mod name_addr;
+mod params;
+mod via;
+mod views;
+
+pub use cseq::CSeq;
+pub use headers::{Header, Headers};
+pub use name::HeaderName;
+pub use name_addr::{Contacts, NameAddr};
+pub use params::{Param, Params};
+pub use via::{MAGIC_COOKIE, Transport, Via};
+pub use views::HeaderError;

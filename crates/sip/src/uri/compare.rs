@@ -1,0 +1,64 @@
+//! When two URIs name the same resource (RFC 3261 §19.1.4, RFC 3966 §4).
+
+use super::{Scheme, Uri, escape};
+use crate::header::Params;
+
+/// Parameters that must be in both or in neither.
+const TELLING: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
+
+pub(super) fn equivalent(one: &Uri, two: &Uri) -> bool {
+    if one.scheme != two.scheme {
+        return false;
+    }
+    match one.scheme {
+        Scheme::Sip | Scheme::Sips => sip(one, two),
+        Scheme::Tel => number(one) == number(two) && params(&one.params, &two.params),
+        Scheme::Other(_) => one == two,
+    }
+}
+
+fn sip(one: &Uri, two: &Uri) -> bool {
+    unescaped(one.user.as_deref()) == unescaped(two.user.as_deref())
+        && unescaped(one.password.as_deref()) == unescaped(two.password.as_deref())
+        && one.host.is_equivalent(&two.host)
+        && one.port == two.port
+        && params(&one.params, &two.params)
+        && headers(one) == headers(two)
+}
+
+fn unescaped(text: Option<&str>) -> Option<Vec<u8>> {
+    text.map(escape::undo_unreserved)
+}
+
+fn params(one: &Params, two: &Params) -> bool {
+    let agree = |one: &Params, two: &Params| {
+        one.iter().all(|param| {
+            if two.has(&param.name) {
+                let other = folded(two.value(&param.name));
+                folded(param.value.as_deref()) == other
+            } else {
+                !TELLING.iter().any(|name| name.eq_ignore_ascii_case(&param.name))
+            }
+        })
+    };
+    agree(one, two) && agree(two, one)
+}
+
+fn folded(value: Option<&str>) -> Option<Vec<u8>> {
+    value.map(|value| escape::undo_unreserved(value).to_ascii_lowercase())
+}
+
+/// The header components, whose order does not matter.
+fn headers(uri: &Uri) -> Vec<Vec<u8>> {
+    let text = uri.headers.as_deref().unwrap_or_default();
+    let mut headers: Vec<_> =
+        text.split('&').map(|part| escape::undo_unreserved(part).to_ascii_lowercase()).collect();
+    headers.sort();
+    headers
+}
+
+/// The digits without the separators written for the eye.
+fn number(uri: &Uri) -> String {
+    let text = uri.user.as_deref().unwrap_or_default();
+    text.chars().filter(|c| !"-.()".contains(*c)).collect::<String>().to_ascii_lowercase()
+}
