@@ -1,0 +1,166 @@
+//! The gate: every step that a change passes before it lands. CI runs this and nothing else.
+
+use std::time::{Duration, Instant};
+
+use crate::{debian, docs, layers, run, source, tidy};
+
+/// One step of the gate.
+struct Step {
+    name: &'static str,
+    /// What to do when it fails.
+    remedy: &'static str,
+    run: fn() -> Result<(), String>,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "programs", remedy: "install what is named above", run: programs },
+    Step { name: "format", remedy: "run `cargo fmt --all`", run: format },
+    Step {
+        name: "lint",
+        remedy: "mend what clippy names; an exception is written `#[expect(…, reason = \"…\")]`",
+        run: lint,
+    },
+    Step {
+        name: "layers",
+        remedy: "move the code to the crate where the arrow points down (ARCHITECTURE.md)",
+        run: layers::check,
+    },
+    Step {
+        name: "tidy",
+        remedy: "split the file, name the thing, link the document",
+        run: tidy::check,
+    },
+    Step { name: "docs", remedy: "run `cargo xtask docs` and commit", run: docs::check },
+    Step {
+        name: "tests",
+        remedy: "run the test named above alone: `cargo test --package <crate> <name>`",
+        run: tests,
+    },
+    Step {
+        name: "doc-tests",
+        remedy: "run `cargo test --doc --package <crate>` for the crate named above",
+        run: doc_tests,
+    },
+    Step {
+        name: "end-to-end",
+        remedy: "run the test named above alone; what the real phone said is in its output",
+        run: end_to_end,
+    },
+];
+
+/// Runs the steps named, or all of them, each whatever became of the others.
+///
+/// # Errors
+/// A sentence that names the steps that failed.
+pub(crate) fn test(names: &[String]) -> Result<(), String> {
+    if let Some(name) = names.iter().find(|name| !STEPS.iter().any(|step| step.name == **name)) {
+        let known: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        return Err(format!("there is no step `{name}`; the steps are {}", known.join(", ")));
+    }
+    let wanted = |step: &&Step| names.is_empty() || names.iter().any(|name| name == step.name);
+    let results: Vec<_> = STEPS.iter().filter(wanted).map(take).collect();
+    summary(&results)
+}
+
+struct Taken {
+    step: &'static Step,
+    time: Duration,
+    result: Result<(), String>,
+}
+
+fn take(step: &'static Step) -> Taken {
+    println!("\n── {} ──", step.name);
+    let since = now();
+    let result = (step.run)();
+    let time = now().duration_since(since);
+    match &result {
+        Ok(()) => println!("{}: in order ({:.1} s)", step.name, time.as_secs_f64()),
+        Err(fault) => println!(
+            "{}: FAILED ({:.1} s)\n{fault}\nwhat to do: {}",
+            step.name,
+            time.as_secs_f64(),
+            step.remedy
+        ),
+    }
+    Taken { step, time, result }
+}
+
+fn summary(results: &[Taken]) -> Result<(), String> {
+    println!("\n── summary ──");
+    for taken in results {
+        let verdict = if taken.result.is_ok() { "in order" } else { "FAILED" };
+        println!("{:<12} {verdict:<9} {:>7.1} s", taken.step.name, taken.time.as_secs_f64());
+    }
+    let failed: Vec<_> =
+        results.iter().filter(|taken| taken.result.is_err()).map(|taken| taken.step.name).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(format!("failed: {}", failed.join(", ")))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the time a step took is shown and decides nothing")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn programs() -> Result<(), String> {
+    debian::need(debian::TEST)
+}
+
+fn format() -> Result<(), String> {
+    run::command("cargo", &["fmt", "--all", "--check"])
+}
+
+fn lint() -> Result<(), String> {
+    run::command(
+        "cargo",
+        &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"],
+    )
+}
+
+fn tests() -> Result<(), String> {
+    let end_to_end = source::end_to_end_package();
+    let mut words = test_command();
+    words.extend(["--workspace", "--locked"]);
+    if let Some(package) = &end_to_end {
+        words.extend(["--exclude", package]);
+    }
+    if !has_nextest() {
+        words.push("--all-targets");
+    }
+    run::command("cargo", &words)
+}
+
+fn doc_tests() -> Result<(), String> {
+    run::command("cargo", &["test", "--doc", "--workspace", "--locked", "--quiet"])
+}
+
+/// Audio is judged by RTP time, one test after another: two on the same two cores would disturb
+/// each other.
+fn end_to_end() -> Result<(), String> {
+    let Some(package) = source::end_to_end_package() else {
+        println!("tests/ has no package: nothing to run");
+        return Ok(());
+    };
+    let mut words = test_command();
+    words.extend(["--package", &package, "--locked"]);
+    if has_nextest() {
+        words.extend(["--test-threads", "1"]);
+    } else {
+        words.extend(["--", "--test-threads", "1"]);
+    }
+    run::command("cargo", &words)
+}
+
+fn test_command() -> Vec<&'static str> {
+    if has_nextest() {
+        vec!["nextest", "run", "--profile", "ci"]
+    } else {
+        vec!["test", "--no-fail-fast"]
+    }
+}
+
+fn has_nextest() -> bool {
+    run::works("cargo", &["nextest", "--version"])
+}

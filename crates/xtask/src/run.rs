@@ -1,0 +1,57 @@
+//! Running other programs from the root of the repository.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The root of the repository.
+pub(crate) fn root() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root.pop();
+    root
+}
+
+/// Runs a program to its end, with its output on ours.
+///
+/// # Errors
+/// A sentence, when it could not be started or did not succeed.
+pub(crate) fn command(program: &str, words: &[&str]) -> Result<(), String> {
+    let line = format!("{program} {}", words.join(" "));
+    let status = prepared(program, words)
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| format!("`{line}` could not be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{line}` failed ({status})")) }
+}
+
+/// Runs a program to its end and gives back what it printed.
+///
+/// # Errors
+/// A sentence with what it said, when it could not be started or did not succeed.
+pub(crate) fn output(program: &str, words: &[&str]) -> Result<String, String> {
+    let line = format!("{program} {}", words.join(" "));
+    let output = prepared(program, words)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("`{line}` could not be started: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("`{line}` failed:\n{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Whether a program can be started and likes these words.
+pub(crate) fn works(program: &str, words: &[&str]) -> bool {
+    prepared(program, words)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn prepared(program: &str, words: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(words).current_dir(root());
+    command
+}
