@@ -1,5 +1,6 @@
 //! SIP and SDP as data: messages, transactions, dialogs, registrar, digest, offer/answer. No sockets, no clock.
 
+pub mod digest;
 pub mod header;
 mod limit;
 mod message;
