@@ -149,6 +149,10 @@ words! {
         GraceOver = "grace_over",
         /// The longest stay in a busy reason ran out.
         BusyOverstayed = "busy_overstayed",
+        /// The pause after an offer that came to nothing is over.
+        CoolDownOver = "cool_down_over",
+        /// The offer was taken back before an answer.
+        OfferWithdrawn = "offer_withdrawn",
         /// The call was transferred.
         Transferred = "transferred",
         /// The greeting or menu ended the call, as configured.
