@@ -1,0 +1,169 @@
+//! The floor as the log tells it: what a restart begins from.
+
+use model::{
+    AgentId, AgentSnapshot, AgentState, CallId, Event, EventKind, FloorSnapshot, OpenCall,
+    RecordingId, SegmentId, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// The last state of every agent and what is open of every call. A call that ended is forgotten.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Floor {
+    snapshot: FloorSnapshot,
+}
+
+impl Floor {
+    /// The fold of everything applied so far.
+    #[must_use]
+    pub const fn snapshot(&self) -> &FloorSnapshot {
+        &self.snapshot
+    }
+
+    /// The fold of everything applied so far, without the machine.
+    #[must_use]
+    pub fn into_snapshot(self) -> FloorSnapshot {
+        self.snapshot
+    }
+
+    /// Takes in the next event.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold hears only what it is about")]
+    pub fn apply(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::ConfigApplied { .. } => self.snapshot.config_version = event.config_version,
+            EventKind::AgentSignedIn { .. } | EventKind::AgentStateChanged { .. } => {
+                self.apply_to_agent(event);
+            }
+            _ => self.apply_to_call(event),
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold hears only what it is about")]
+    fn apply_to_agent(&mut self, event: &Event) {
+        let Some(agent) = event.agent else { return };
+        let row = self.agent(agent, event.at);
+        match &event.kind {
+            EventKind::AgentSignedIn { phone } => row.phone = Some(phone.clone()),
+            EventKind::AgentStateChanged { to, .. } => {
+                row.state = to.clone();
+                if matches!(to, AgentState::SignedOut { .. }) {
+                    row.phone = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn agent(&mut self, agent: AgentId, at: Timestamp) -> &mut AgentSnapshot {
+        self.snapshot.agents.entry(agent).or_insert_with(|| AgentSnapshot {
+            state: AgentState::SignedOut { since: at },
+            phone: None,
+        })
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a fold hears only what it is about")]
+    fn apply_to_call(&mut self, event: &Event) {
+        let Some(id) = event.call else { return };
+        match &event.kind {
+            EventKind::CallArrived { .. } => {
+                self.snapshot.calls.insert(id, OpenCall { since: event.at, ..OpenCall::default() });
+            }
+            EventKind::CallEnded {} => {
+                self.snapshot.calls.remove(&id);
+            }
+            _ => {
+                if let Some(call) = self.snapshot.calls.get_mut(&id) {
+                    apply_to_open(call, id, event);
+                }
+            }
+        }
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "a fold hears only what it is about")]
+fn apply_to_open(call: &mut OpenCall, id: CallId, event: &Event) {
+    let segment = event.segment.unwrap_or_default();
+    match &event.kind {
+        EventKind::FlowStarted { .. } | EventKind::TalkStarted { .. } => {
+            call.segments.insert(segment, None);
+        }
+        EventKind::QueueEntered { .. } => {
+            call.segments.insert(segment, event.queue.clone());
+        }
+        EventKind::FlowEnded {} | EventKind::TalkEnded {} | EventKind::QueueLeft { .. } => {
+            end_segment(call, segment);
+        }
+        EventKind::LegCreated { .. } => {
+            if let Some(leg) = event.leg.filter(|leg| !call.legs.contains(leg)) {
+                call.legs.push(leg);
+            }
+        }
+        EventKind::LegReleased { .. } => call.legs.retain(|leg| Some(*leg) != event.leg),
+        EventKind::RecordingStarted { recording, .. } if recording.call == id => {
+            call.recordings.push(*recording);
+        }
+        EventKind::RecordingSealed { recording, .. }
+        | EventKind::RecordingFailed { recording, .. } => end_recording(call, *recording),
+        _ => {}
+    }
+}
+
+fn end_segment(call: &mut OpenCall, segment: SegmentId) {
+    call.segments.remove(&segment);
+}
+
+fn end_recording(call: &mut OpenCall, recording: RecordingId) {
+    call.recordings.retain(|open| *open != recording);
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{LegId, PhoneId};
+
+    use super::*;
+    use crate::story::{Story, ready};
+
+    #[test]
+    fn an_agent_keeps_the_phone_until_signed_out() {
+        let mut story = Story::default();
+        story.agent(1001, EventKind::AgentSignedIn { phone: PhoneId::from("1001") });
+        story.agent_becomes(1001, ready(story.at));
+        let mut floor = story.fold::<Floor>();
+        let row = &floor.snapshot().agents[&AgentId::new(1001)];
+        assert_eq!(row.phone, Some(PhoneId::from("1001")));
+        assert!(matches!(row.state, AgentState::Ready { .. }));
+
+        story.agent_becomes(1001, AgentState::SignedOut { since: story.at });
+        floor = story.fold();
+        assert_eq!(floor.snapshot().agents[&AgentId::new(1001)].phone, None);
+    }
+
+    #[test]
+    fn an_open_call_names_its_waits_legs_and_parts_and_an_ended_one_is_forgotten() {
+        let mut story = Story::default();
+        story.arrives(1);
+        story.leg(1, 1, EventKind::LegCreated { phone: None, trunk: None, inbound: true });
+        story.leg(1, 2, EventKind::LegCreated { phone: None, trunk: None, inbound: false });
+        story.waits(1, 2, "sales");
+        story.records(1, 1);
+        story.leg(1, 2, EventKind::LegReleased { status: Some(486) });
+        let floor = story.fold::<Floor>();
+        let open = &floor.snapshot().calls[&Story::call(1)];
+        assert_eq!(open.legs, [LegId::new(Story::EPOCH, 1)]);
+        assert_eq!(open.segments[&SegmentId::new(2)].as_ref().unwrap().as_str(), "sales");
+        assert_eq!(open.recordings.len(), 1);
+
+        story.ends(1);
+        assert!(story.fold::<Floor>().snapshot().calls.is_empty());
+    }
+
+    #[test]
+    fn the_version_last_applied_is_kept() {
+        let mut story = Story::default();
+        story.push(|event| {
+            event.config_version = 7;
+            event.kind = EventKind::ConfigApplied { sha256: String::new() };
+        });
+        assert_eq!(story.fold::<Floor>().snapshot().config_version, 7);
+    }
+}
