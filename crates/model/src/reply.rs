@@ -61,6 +61,8 @@ refusals! {
     WrapUpAtLimit = "wrap_up_at_limit", 409, "wrap-up cannot be extended further";
     /// The phone is gone; ready would be a lie.
     DeviceLost = "device_lost", 409, "the agent's phone is lost: it must register again first";
+    /// No feature has this code.
+    FeatureUnknown = "feature_unknown", 404, "no feature has this code";
     /// No such call.
     CallUnknown = "call_unknown", 404, "no live call has this id";
     /// No such queue.

@@ -47,8 +47,6 @@ pub struct AgentConfig {
     pub name: String,
     /// The phone used when sign-in names none.
     pub phone: Option<PhoneId>,
-    /// SHA-256 of tenant, work number and PIN, in hexadecimal, for signing in at any phone.
-    pub pin_sha256: Option<String>,
 }
 
 /// One phone.

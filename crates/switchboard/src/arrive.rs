@@ -1,0 +1,211 @@
+//! A new call at our door.
+
+use std::collections::BTreeSet;
+
+use model::{
+    CallId, Cause, EventKind, HotlineId, LegId, MediaDescription, Number, PhoneId, TrunkId,
+};
+
+use crate::call::{Call, FarEnd, Leg, LegState, Stage};
+use crate::ledger::About;
+use crate::ports::{LegCommand, MediaCommand, Origin, RingsIn};
+use crate::{Switchboard, dial};
+
+/// Where a number leads.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Route {
+    Hotline(HotlineId),
+    Extension(PhoneId),
+    Feature,
+    Outside { trunk: TrunkId, number: Number, show: Option<Number> },
+    Refused { cause: Cause, status: u16 },
+}
+
+impl Switchboard {
+    pub(crate) fn arrive(&mut self, leg: LegId, rings: RingsIn) {
+        let route = self.admit(&rings).unwrap_or_else(|| self.route(&rings.origin, &rings.to));
+        let call = self.next_call_id();
+        let from = self.calling_number(&rings);
+        let hotline = match &route {
+            Route::Hotline(hotline) => Some(hotline.clone()),
+            Route::Extension(_) | Route::Feature | Route::Outside { .. } | Route::Refused { .. } => {
+                None
+            }
+        };
+        self.tell_arrival(call, leg, &rings, &from, hotline.clone());
+        let Some(local) = self.ports.take() else {
+            return self.turn_away(call, leg, Cause::LimitReached, 503);
+        };
+        let (far_end, agent) = match rings.origin {
+            Origin::Trunk(trunk) => (FarEnd::Trunk(trunk), None),
+            Origin::Phone(phone) => {
+                let agent = self.agents.agent_at(&phone);
+                (FarEnd::Phone(phone), agent)
+            }
+        };
+        self.legs.insert(
+            leg,
+            Leg {
+                id: leg,
+                call,
+                far_end,
+                agent,
+                inbound: true,
+                state: LegState::Early,
+                local,
+                remote: rings.offer.clone(),
+            },
+        );
+        self.calls.insert(
+            call,
+            Call {
+                id: call,
+                since: self.ledger.now,
+                from,
+                to: rings.to.clone(),
+                hotline,
+                caller: leg,
+                legs: BTreeSet::from([leg]),
+                stage: Stage::Ending,
+                segments: 0,
+                parts: 0,
+                plays: 0,
+                deadline: None,
+            },
+        );
+        self.ledger.media(leg, MediaCommand::Open { local, remote: rings.offer });
+        self.lead(call, leg, route, &rings.to);
+    }
+
+    fn lead(&mut self, call: CallId, leg: LegId, route: Route, to: &Number) {
+        match route {
+            Route::Hotline(hotline) => self.greet(call, &hotline),
+            Route::Extension(phone) => self.dial_extension(call, phone),
+            Route::Feature => self.feature_code(call, to),
+            Route::Outside { trunk, number, show } => {
+                self.dial_outside(call, trunk, number, show);
+            }
+            Route::Refused { cause, status } => self.release_leg(leg, cause, Some(status)),
+        }
+    }
+
+    /// What keeps any call out, wherever it would lead.
+    fn admit(&self, rings: &RingsIn) -> Option<Route> {
+        let refused = |cause, status| Some(Route::Refused { cause, status });
+        let limit = usize::try_from(self.config.max_calls).unwrap_or(usize::MAX);
+        if self.stopping {
+            return refused(Cause::Shutdown, 503);
+        }
+        if self.calls.len() >= limit || self.trunk_full(&rings.origin) {
+            return refused(Cause::LimitReached, 503);
+        }
+        if rings.offer.as_ref().is_some_and(|offer| offer.codecs.is_empty()) {
+            return refused(Cause::NotAcceptable, 488);
+        }
+        None
+    }
+
+    fn trunk_full(&self, origin: &Origin) -> bool {
+        let Origin::Trunk(trunk) = origin else { return false };
+        let most = self.config.trunks.get(trunk).map_or(0, |trunk| trunk.max_calls);
+        self.legs_on(trunk) >= usize::try_from(most).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn legs_on(&self, trunk: &TrunkId) -> usize {
+        let on_trunk = |leg: &&Leg| leg.far_end == FarEnd::Trunk(trunk.clone());
+        self.legs.values().filter(on_trunk).count()
+    }
+
+    /// Where a number leads for whoever dialled it.
+    pub(crate) fn route(&self, origin: &Origin, to: &Number) -> Route {
+        if let Some(hotline) = self.hotline_at(to) {
+            return Route::Hotline(hotline);
+        }
+        let Origin::Phone(caller) = origin else {
+            return Route::Refused { cause: Cause::NoRoute, status: 404 };
+        };
+        let extension = PhoneId::from(to.as_str());
+        if self.config.phones.contains_key(&extension) {
+            return Route::Extension(extension);
+        }
+        if to.as_str().starts_with('*') {
+            return Route::Feature;
+        }
+        let role = self.config.phones.get(caller).and_then(|phone| phone.role.as_deref());
+        dial::outside(&self.config.outbound, role, to)
+    }
+
+    fn hotline_at(&self, to: &Number) -> Option<HotlineId> {
+        let mut hotlines = self.config.hotlines.iter();
+        hotlines.find(|(_, hotline)| hotline.number == *to).map(|(id, _)| id.clone())
+    }
+
+    fn calling_number(&self, rings: &RingsIn) -> Number {
+        match &rings.origin {
+            Origin::Trunk(_) => rings.from.clone(),
+            // A phone is known by its account, whatever it writes in From.
+            Origin::Phone(phone) => phone.as_str().parse().unwrap_or_else(|_| rings.from.clone()),
+        }
+    }
+
+    fn tell_arrival(
+        &mut self,
+        call: CallId,
+        leg: LegId,
+        rings: &RingsIn,
+        from: &Number,
+        hotline: Option<HotlineId>,
+    ) {
+        let (phone, trunk) = match &rings.origin {
+            Origin::Phone(phone) => (Some(phone.clone()), None),
+            Origin::Trunk(trunk) => (None, Some(trunk.clone())),
+        };
+        let about = About::call(call).with_leg(leg);
+        self.ledger.event(
+            about.clone().by(model::Actor::caller()),
+            EventKind::CallArrived {
+                from: from.clone(),
+                to: rings.to.clone(),
+                hotline,
+                trunk: trunk.clone(),
+                phone: phone.clone(),
+                sip_call_id: rings.sip_call_id.clone(),
+            },
+        );
+        self.ledger.event(about, EventKind::LegCreated { phone, trunk, inbound: true });
+    }
+
+    /// Refuses a call for which there is no port: it never gets a leg of ours.
+    fn turn_away(&mut self, call: CallId, leg: LegId, cause: Cause, status: u16) {
+        let status = Some(status);
+        self.ledger.leg(leg, LegCommand::Release { cause, status });
+        let about = About::call(call).because(cause);
+        self.ledger.event(about.clone().with_leg(leg), EventKind::LegReleased { status });
+        self.ledger.event(about, EventKind::CallEnded {});
+    }
+
+    /// Answers the caller, once, with the codec both speak.
+    pub(crate) fn answer_caller(&mut self, call: CallId) {
+        let Some(caller) = self.calls.get(&call).map(|call| call.caller) else { return };
+        let Some(leg) = self.legs.get_mut(&caller) else { return };
+        if leg.state != LegState::Early {
+            return;
+        }
+        leg.state = LegState::Established;
+        let answer = leg.answer();
+        self.ledger.leg(caller, LegCommand::Answer { answer });
+        let about = About::call(call).with_leg(caller);
+        self.ledger.event(about.clone(), EventKind::LegAnswered {});
+        self.ledger.event(about, EventKind::CallAnswered {});
+    }
+}
+
+impl Leg {
+    /// Our answer to the far end's latest offer, or our offer when it made none.
+    pub(crate) fn answer(&self) -> MediaDescription {
+        match &self.remote {
+            Some(offer) => offer.answer(self.local),
+            None => MediaDescription::ours(self.local),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Live calls and their legs.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use flow::Walk;
+use model::{
+    AgentId, CallId, CallKind, HotlineId, LegId, MediaDescription, Number, PhoneId, QueueId,
+    RecordingId, SegmentId, Timestamp, TrunkId,
+};
+
+/// A live call: from arrival until its last leg is released.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: CallId,
+    pub(crate) since: Timestamp,
+    pub(crate) from: Number,
+    pub(crate) to: Number,
+    pub(crate) hotline: Option<HotlineId>,
+    /// The leg that began the call.
+    pub(crate) caller: LegId,
+    /// Legs not yet released.
+    pub(crate) legs: BTreeSet<LegId>,
+    pub(crate) stage: Stage,
+    pub(crate) segments: u16,
+    pub(crate) parts: u16,
+    pub(crate) plays: u32,
+    /// When the stage must change by itself; mirrored in the floor's ordered deadlines.
+    pub(crate) deadline: Option<Timestamp>,
+}
+
+impl Call {
+    pub(crate) fn next_segment(&mut self) -> SegmentId {
+        self.segments = self.segments.saturating_add(1);
+        SegmentId::new(self.segments)
+    }
+
+    pub(crate) fn next_recording(&mut self) -> RecordingId {
+        self.parts = self.parts.saturating_add(1);
+        RecordingId { call: self.id, part: self.parts }
+    }
+
+    pub(crate) fn next_play(&mut self) -> u32 {
+        self.plays = self.plays.wrapping_add(1);
+        self.plays
+    }
+}
+
+/// Where a call is. Leaving a stage forgets what was only true in it.
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// In the greeting or menu.
+    Flow { walk: Walk, play: u32, segment: SegmentId },
+    /// Waiting in a queue.
+    Queued(Wait),
+    /// Hearing why the call ends.
+    Announcing { play: u32 },
+    /// The called party is being dialled: an extension, or a number outside.
+    Dialling(Dialling),
+    /// Two parties are joined.
+    Talking(Talk),
+    /// One party is being handed on.
+    Transferring(Transfer),
+    /// Every leg has been told to end.
+    Ending,
+}
+
+#[derive(Debug)]
+pub(crate) struct Wait {
+    pub(crate) queue: QueueId,
+    pub(crate) priority: u8,
+    pub(crate) segment: SegmentId,
+    pub(crate) offer: Option<Offer>,
+    /// The welcome being played; music follows it.
+    pub(crate) welcome: Option<u32>,
+}
+
+/// The waiting call, offered to an agent. The agent's leg is the offer.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    pub(crate) agent: AgentId,
+    pub(crate) leg: LegId,
+    pub(crate) since: Timestamp,
+    pub(crate) wrap_up: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Dialling {
+    pub(crate) callee: LegId,
+    pub(crate) kind: CallKind,
+    /// The caller already hears the far end.
+    pub(crate) early: bool,
+}
+
+/// Two parties who hear each other, unless one holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Talk {
+    /// The caller, or calling party.
+    pub(crate) left: LegId,
+    /// The agent, or called party.
+    pub(crate) right: LegId,
+    pub(crate) kind: CallKind,
+    pub(crate) segment: SegmentId,
+    /// Who holds.
+    pub(crate) holding: BTreeSet<LegId>,
+    pub(crate) recording: Option<RecordingId>,
+    pub(crate) from_queue: Option<FromQueue>,
+}
+
+/// What is remembered of the queue a talk came from.
+#[derive(Clone, Debug)]
+pub(crate) struct FromQueue {
+    pub(crate) queue: QueueId,
+    pub(crate) priority: u8,
+    pub(crate) wrap_up: Duration,
+}
+
+impl Talk {
+    pub(crate) fn peer(&self, leg: LegId) -> LegId {
+        if leg == self.left { self.right } else { self.left }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    /// The talk that was interrupted.
+    pub(crate) talk: Talk,
+    /// Who hands over.
+    pub(crate) transferor: LegId,
+    /// Whether the transferor is still there to take the other party back.
+    pub(crate) transferor_here: bool,
+    /// The leg to the new party.
+    pub(crate) target: LegId,
+    pub(crate) kind: CallKind,
+    pub(crate) to: Number,
+}
+
+/// What is at the far end of a leg.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum FarEnd {
+    Trunk(TrunkId),
+    Phone(PhoneId),
+}
+
+/// One SIP dialog of ours and its stream.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) call: CallId,
+    pub(crate) far_end: FarEnd,
+    /// Who is signed in at the phone.
+    pub(crate) agent: Option<AgentId>,
+    /// Whether the far end began it.
+    pub(crate) inbound: bool,
+    pub(crate) state: LegState,
+    pub(crate) local: SocketAddr,
+    /// The far end's latest description.
+    pub(crate) remote: Option<MediaDescription>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LegState {
+    /// Not answered yet.
+    Early,
+    /// Answered.
+    Established,
+    /// Told to end; only [`crate::ports::LegFact::Released`] is still awaited.
+    Releasing,
+}

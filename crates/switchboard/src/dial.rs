@@ -1,0 +1,259 @@
+//! An extension, an agent's phone or a number outside is rung.
+
+use model::{
+    AgentId, CallId, CallKind, Cause, EventKind, LegId, MediaDescription, Number, PhoneId, TrunkId,
+};
+
+use crate::Switchboard;
+use crate::arrive::Route;
+use crate::call::{Dialling, FarEnd, Leg, LegState, Stage};
+use crate::config::OutboundRule;
+use crate::ledger::About;
+use crate::ports::{LegCommand, MediaCommand, Target};
+
+/// A leg to be begun.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    pub(crate) call: CallId,
+    pub(crate) far_end: FarEnd,
+    pub(crate) target: Target,
+    pub(crate) agent: Option<AgentId>,
+    pub(crate) from: Number,
+    pub(crate) display: Option<String>,
+}
+
+/// Which trunk a number outside goes by: the first rule that fits decides.
+pub(crate) fn outside(rules: &[OutboundRule], role: Option<&str>, to: &Number) -> Route {
+    let fits = |rule: &&OutboundRule| {
+        let length = to.as_str().len();
+        let (fewest, most) = rule.length;
+        to.as_str().starts_with(&rule.prefix)
+            && (usize::from(fewest)..=usize::from(most)).contains(&length)
+            && (rule.roles.is_empty() || role.is_some_and(|role| rule.roles.contains(role)))
+    };
+    let not_allowed = Route::Refused { cause: Cause::NotAllowed, status: 403 };
+    let Some(rule) = rules.iter().find(fits) else { return not_allowed };
+    let Some(trunk) = rule.trunk.clone() else { return not_allowed };
+    let sent = to.as_str().get(usize::from(rule.strip)..).unwrap_or_default();
+    match sent.parse() {
+        Ok(number) => Route::Outside { trunk, number, show: rule.show.clone() },
+        Err(_) => Route::Refused { cause: Cause::NoRoute, status: 404 },
+    }
+}
+
+impl Switchboard {
+    /// Begins a leg; `None` when no port is free.
+    pub(crate) fn dial(&mut self, dial: Dial) -> Option<LegId> {
+        let Dial { call: id, far_end, target, agent, from, display } = dial;
+        let local = self.ports.take()?;
+        let leg = self.next_leg_id();
+        let (phone, trunk) = match &far_end {
+            FarEnd::Phone(phone) => (Some(phone.clone()), None),
+            FarEnd::Trunk(trunk) => (None, Some(trunk.clone())),
+        };
+        self.legs.insert(
+            leg,
+            Leg {
+                id: leg,
+                call: id,
+                far_end,
+                agent,
+                inbound: false,
+                state: LegState::Early,
+                local,
+                remote: None,
+            },
+        );
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.legs.insert(leg);
+        }
+        let about = About::call(id).with_leg(leg).with_agent(agent);
+        self.ledger.event(about, EventKind::LegCreated { phone, trunk, inbound: false });
+        self.ledger.media(leg, MediaCommand::Open { local, remote: None });
+        let offer = MediaDescription::ours(local);
+        self.ledger.leg(leg, LegCommand::Dial { target, from, display, offer, call: id });
+        Some(leg)
+    }
+
+    pub(crate) fn dial_extension(&mut self, id: CallId, phone: PhoneId) {
+        let refusal = if !self.is_bound(&phone) {
+            Some((Cause::Unreachable, 480))
+        } else if self.is_engaged(&phone) {
+            Some((Cause::Refused, 486))
+        } else {
+            None
+        };
+        if let Some((cause, status)) = refusal {
+            return self.refuse_caller(id, cause, status);
+        }
+        let agent = self.agents.agent_at(&phone);
+        let far_end = FarEnd::Phone(phone.clone());
+        self.dial_out(id, far_end, Target::Phone(phone), agent, None);
+    }
+
+    pub(crate) fn dial_outside(
+        &mut self,
+        id: CallId,
+        trunk: TrunkId,
+        number: Number,
+        show: Option<Number>,
+    ) {
+        let most = self.config.trunks.get(&trunk).map_or(0, |trunk| trunk.max_calls);
+        if self.legs_on(&trunk) >= usize::try_from(most).unwrap_or(usize::MAX) {
+            return self.refuse_caller(id, Cause::LimitReached, 503);
+        }
+        let target = Target::Trunk { trunk: trunk.clone(), number };
+        self.dial_out(id, FarEnd::Trunk(trunk), target, None, show);
+    }
+
+    fn dial_out(
+        &mut self,
+        id: CallId,
+        far_end: FarEnd,
+        target: Target,
+        agent: Option<AgentId>,
+        show: Option<Number>,
+    ) {
+        let kind = match far_end {
+            FarEnd::Phone(_) => CallKind::Internal,
+            FarEnd::Trunk(_) => CallKind::Outbound,
+        };
+        let Some(call) = self.calls.get(&id) else { return };
+        let (caller, from) = (call.caller, show.unwrap_or_else(|| call.from.clone()));
+        let calling_agent = self.legs.get(&caller).and_then(|leg| leg.agent);
+        let dial = Dial { call: id, far_end, target, agent, from, display: None };
+        let Some(callee) = self.dial(dial) else {
+            return self.refuse_caller(id, Cause::LimitReached, 503);
+        };
+        self.agent_on_other_call(calling_agent, id, kind);
+        self.agent_on_other_call(agent, id, kind);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.stage = Stage::Dialling(Dialling { callee, kind, early: false });
+        }
+        self.set_deadline(id, Some(self.ledger.now + self.config.ring));
+    }
+
+    fn refuse_caller(&mut self, id: CallId, cause: Cause, status: u16) {
+        if let Some(caller) = self.calls.get(&id).map(|call| call.caller) {
+            self.release_leg(caller, cause, Some(status));
+        }
+    }
+
+    pub(crate) fn far_end_rings(&mut self, leg: LegId, early: Option<MediaDescription>) {
+        let Some(id) = self.call_of(leg) else { return };
+        let Some(call) = self.calls.get(&id) else { return };
+        let about = About::call(id).with_leg(leg).with_agent(self.legs.get(&leg).and_then(|leg| leg.agent));
+        match &call.stage {
+            Stage::Queued(wait) => {
+                let Some(offer) = wait.offer.clone().filter(|offer| offer.leg == leg) else { return };
+                self.ledger.event(about, EventKind::LegRinging {});
+                self.agent_fact(agent::Fact::Ringing { agent: offer.agent, call: id });
+            }
+            Stage::Dialling(dialling) if dialling.callee == leg => {
+                self.ledger.event(about, EventKind::LegRinging {});
+                self.pass_on_ringing(id, leg, early);
+            }
+            Stage::Transferring(_) => self.ledger.event(about, EventKind::LegRinging {}),
+            Stage::Flow { .. }
+            | Stage::Announcing { .. }
+            | Stage::Dialling(_)
+            | Stage::Talking(_)
+            | Stage::Ending => {}
+        }
+    }
+
+    fn pass_on_ringing(&mut self, id: CallId, callee: LegId, early: Option<MediaDescription>) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let caller = call.caller;
+        let Stage::Dialling(dialling) = &mut call.stage else { return };
+        let Some(early) = early else {
+            if !dialling.early {
+                self.ledger.leg(caller, LegCommand::Ring { answer: None });
+            }
+            return;
+        };
+        let first = !std::mem::replace(&mut dialling.early, true);
+        self.remote_described(callee, early);
+        if first && let Some(answer) = self.legs.get(&caller).map(Leg::answer) {
+            self.ledger.leg(caller, LegCommand::Ring { answer: Some(answer) });
+            self.ledger.media(caller, MediaCommand::Join(callee));
+        }
+    }
+
+    pub(crate) fn far_end_answered(&mut self, leg: LegId, answer: MediaDescription) {
+        let Some(id) = self.call_of(leg) else { return };
+        self.remote_described(leg, answer);
+        let Some(known) = self.legs.get_mut(&leg) else { return };
+        if known.state != LegState::Early {
+            // The ACK of an INVITE without an offer brought the far side's answer.
+            return;
+        }
+        known.state = LegState::Established;
+        let agent = known.agent;
+        self.ledger
+            .event(About::call(id).with_leg(leg).with_agent(agent), EventKind::LegAnswered {});
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let caller = call.caller;
+        match &mut call.stage {
+            Stage::Queued(wait) => match wait.offer.take_if(|offer| offer.leg == leg) {
+                Some(offer) => self.offer_answered(id, &offer),
+                None => self.release_leg(leg, Cause::AnsweredElsewhere, None),
+            },
+            Stage::Dialling(dialling) if dialling.callee == leg => {
+                let kind = dialling.kind;
+                self.set_deadline(id, None);
+                self.answer_caller(id);
+                self.join(id, (caller, leg), kind, None);
+            }
+            Stage::Transferring(_) => self.transfer_answered(id, leg),
+            Stage::Flow { .. }
+            | Stage::Announcing { .. }
+            | Stage::Dialling(_)
+            | Stage::Talking(_)
+            | Stage::Ending => self.release_leg(leg, Cause::CallerLeft, None),
+        }
+    }
+
+    /// The called party did not answer in time.
+    pub(crate) fn rang_out(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let caller = call.caller;
+        self.release_leg(caller, Cause::NoAnswer, Some(480));
+        self.end_call(id, Cause::NoAnswer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn rule(roles: &[&str], prefix: &str, trunk: Option<&str>) -> OutboundRule {
+        OutboundRule {
+            roles: roles.iter().map(|role| (*role).to_owned()).collect::<BTreeSet<_>>(),
+            prefix: prefix.into(),
+            strip: 1,
+            length: (4, 16),
+            trunk: trunk.map(TrunkId::from),
+            show: None,
+        }
+    }
+
+    #[test]
+    fn a_role_may_dial_only_the_numbers_its_rules_allow() {
+        let rules = [rule(&["lead"], "900", Some("world")), rule(&[], "900", None), rule(&[], "9", Some("city"))];
+        let to = |text: &str| text.parse::<Number>().unwrap();
+        let by = |trunk: &str, number: &str| Route::Outside {
+            trunk: trunk.into(),
+            number: to(number),
+            show: None,
+        };
+        assert_eq!(outside(&rules, Some("lead"), &to("90044123")), by("world", "0044123"));
+        assert_eq!(
+            outside(&rules, Some("agent"), &to("90044123")),
+            Route::Refused { cause: Cause::NotAllowed, status: 403 }
+        );
+        assert_eq!(outside(&rules, None, &to("913800138000")), by("city", "13800138000"));
+    }
+}

@@ -1,0 +1,224 @@
+//! Legs and calls end.
+
+use acd::AcdEvent;
+use agent::Fact;
+use model::{CallId, Cause, EventKind, LegId, OfferEnd, Outcome};
+
+use crate::Switchboard;
+use crate::call::{Leg, LegState, Stage, Talk};
+use crate::ledger::About;
+use crate::ports::{LegCommand, MediaCommand};
+
+impl Switchboard {
+    /// Tells a leg to end. The floor is done with it; [`crate::ports::LegFact::Released`] frees it.
+    pub(crate) fn release_leg(&mut self, leg: LegId, cause: Cause, status: Option<u16>) {
+        let Some(known) = self.legs.get_mut(&leg) else { return };
+        if known.state != LegState::Releasing {
+            known.state = LegState::Releasing;
+            self.ledger.leg(leg, LegCommand::Release { cause, status });
+        }
+    }
+
+    /// Ends a call from our side, whatever its stage.
+    pub(crate) fn end_call(&mut self, id: CallId, cause: Cause) {
+        self.leave_stage(id, cause);
+        let legs: Vec<LegId> = self.calls.get(&id).map_or(vec![], |call| {
+            call.legs.iter().copied().collect()
+        });
+        for leg in legs {
+            self.release_leg(leg, cause, None);
+        }
+    }
+
+    /// Closes the books of a call's stage: segments, offers, parts, agents. What is only true in
+    /// the stage ends here.
+    pub(crate) fn leave_stage(&mut self, id: CallId, cause: Cause) {
+        let Some(call) = self.calls.get(&id) else { return };
+        match &call.stage {
+            Stage::Flow { .. } => self.end_flow(id, Some(cause)),
+            Stage::Queued(_) => self.leave_queue(id, cause),
+            Stage::Dialling(dialling) => {
+                let (caller, callee) = (call.caller, dialling.callee);
+                self.release_leg(callee, cause, None);
+                self.agent_left(id, caller, None);
+                self.agent_left(id, callee, None);
+            }
+            Stage::Talking(_) => {
+                if let Some(talk) = self.part(id, cause) {
+                    self.agents_left(id, &talk);
+                }
+            }
+            Stage::Transferring(transfer) => {
+                let (target, talk) = (transfer.target, transfer.talk.clone());
+                self.agent_left(id, target, None);
+                self.agents_left(id, &talk);
+            }
+            Stage::Announcing { .. } | Stage::Ending => {}
+        }
+        self.set_deadline(id, None);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.stage = Stage::Ending;
+        }
+    }
+
+    fn leave_queue(&mut self, id: CallId, cause: Cause) {
+        let offer = match self.calls.get_mut(&id).map(|call| &mut call.stage) {
+            Some(Stage::Queued(wait)) => wait.offer.take(),
+            _ => None,
+        };
+        let outcome = match cause {
+            Cause::CallerLeft | Cause::CallerHungUp => Outcome::Abandoned,
+            _ => Outcome::Failed,
+        };
+        let gone = AcdEvent::CallGone { call: id, outcome, cause };
+        let decisions = self.acd.handle(gone, self.ledger.now);
+        for decision in decisions {
+            // The wait must end in the log while its segment is known.
+            self.carry_out(decision);
+        }
+        let Some(offer) = offer else { return };
+        let end = match outcome {
+            Outcome::Abandoned => OfferEnd::CallerLeft,
+            _ => OfferEnd::Withdrawn,
+        };
+        self.release_leg(offer.leg, Cause::CallerLeft, None);
+        let rang_ms = crate::distribute::millis(self.ledger.now.since(offer.since));
+        let about = About::call(id).with_leg(offer.leg).with_agent(Some(offer.agent));
+        self.ledger.event(about, EventKind::QueueOfferEnded { end, rang_ms });
+        self.agent_fact(Fact::OfferEnded { agent: offer.agent, call: id, end });
+        self.sync_availability(offer.agent);
+    }
+
+    /// The agents of a talk are free of it: after a queue's call comes its wrap-up.
+    pub(crate) fn agents_left(&mut self, id: CallId, talk: &Talk) {
+        for leg in [talk.left, talk.right] {
+            self.agent_left(id, leg, Some(talk));
+        }
+    }
+
+    pub(crate) fn agent_left(&mut self, id: CallId, leg: LegId, talk: Option<&Talk>) {
+        let Some(agent) = self.legs.get_mut(&leg).and_then(|leg| leg.agent.take()) else { return };
+        if self.agents.state(agent).and_then(model::AgentState::call) != Some(id) {
+            return;
+        }
+        let from_queue = talk.and_then(|talk| talk.from_queue.as_ref());
+        let wrap_up = from_queue.map_or(std::time::Duration::ZERO, |from| from.wrap_up);
+        self.agent_fact(Fact::CallEnded { agent, call: id, wrap_up });
+    }
+
+    /// A leg is over, by whoever's doing.
+    pub(crate) fn released(&mut self, leg: LegId, cause: Cause, status: Option<u16>) {
+        let Some(known) = self.legs.get(&leg) else { return };
+        let id = known.call;
+        let cause = self.why(known, cause, status);
+        let agent = known.agent;
+        let awaited = known.state == LegState::Releasing;
+        let about = About::call(id).with_leg(leg).with_agent(agent).because(cause);
+        self.ledger.event(about, EventKind::LegReleased { status });
+        if !awaited {
+            self.lost(id, leg, cause, status);
+        }
+        self.forget_leg(id, leg);
+        self.forget_call(id, cause);
+    }
+
+    /// Signalling says how a leg ended; who ended it only the floor knows.
+    fn why(&self, leg: &Leg, cause: Cause, status: Option<u16>) -> Cause {
+        let ours = matches!(
+            cause,
+            Cause::SignallingLost
+                | Cause::MediaFailed
+                | Cause::MediaLost
+                | Cause::Shutdown
+                | Cause::NotAcceptable
+        );
+        if ours || leg.state == LegState::Releasing {
+            return cause;
+        }
+        let caller = self.calls.get(&leg.call).is_some_and(|call| call.caller == leg.id);
+        match (leg.state, caller, status) {
+            (LegState::Established, true, _) => Cause::CallerHungUp,
+            (LegState::Established, false, _) => Cause::AgentHungUp,
+            (_, true, _) => Cause::CallerLeft,
+            (_, false, Some(403 | 486 | 600 | 603)) => Cause::Refused,
+            (_, false, _) => Cause::Unreachable,
+        }
+    }
+
+    /// A leg ended that the floor had not told to end.
+    fn lost(&mut self, id: CallId, leg: LegId, cause: Cause, status: Option<u16>) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let caller = call.caller;
+        match &mut call.stage {
+            Stage::Queued(wait) if leg != caller => {
+                if let Some(offer) = wait.offer.take_if(|offer| offer.leg == leg) {
+                    self.offer_leg_released(id, &offer, cause);
+                }
+            }
+            Stage::Dialling(dialling) if dialling.callee == leg => {
+                self.agent_left(id, leg, None);
+                let status = status.filter(|status| (400..700).contains(status)).unwrap_or(480);
+                self.release_leg(caller, cause, Some(status));
+                self.end_call(id, cause);
+            }
+            Stage::Transferring(transfer) if transfer.target == leg => {
+                self.transfer_failed(id, status.unwrap_or(480));
+            }
+            Stage::Transferring(transfer) if transfer.transferor == leg => {
+                self.transferor_left(id);
+            }
+            Stage::Flow { .. }
+            | Stage::Queued(_)
+            | Stage::Announcing { .. }
+            | Stage::Dialling(_)
+            | Stage::Talking(_)
+            | Stage::Transferring(_) => self.end_call(id, cause),
+            Stage::Ending => {}
+        }
+    }
+
+    fn forget_leg(&mut self, id: CallId, leg: LegId) {
+        if let Some(known) = self.legs.remove(&leg) {
+            self.ports.give_back(known.local);
+            self.ledger.media(leg, MediaCommand::Close);
+        }
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.legs.remove(&leg);
+        }
+    }
+
+    fn forget_call(&mut self, id: CallId, cause: Cause) {
+        if self.calls.get(&id).is_some_and(|call| call.legs.is_empty()) {
+            self.leave_stage(id, cause);
+            self.calls.remove(&id);
+            self.ledger.event(About::call(id).because(cause), EventKind::CallEnded {});
+        }
+    }
+
+    /// A stream could not be opened, or no audio arrives any more.
+    pub(crate) fn media_failed(&mut self, leg: LegId, cause: Cause) {
+        let Some(known) = self.legs.get(&leg).filter(|leg| leg.state != LegState::Releasing) else {
+            return;
+        };
+        let id = known.call;
+        self.release_leg(leg, cause, Some(500));
+        self.lost(id, leg, cause, Some(500));
+    }
+
+    pub(crate) fn shut_down(&mut self) {
+        if std::mem::replace(&mut self.stopping, true) {
+            return;
+        }
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.end_call(call, Cause::Shutdown);
+        }
+        self.ledger.event(About::default().because(Cause::Shutdown), EventKind::SystemStopped {});
+    }
+
+    /// Whether every call is over: a stop need not wait any longer.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+    }
+}

@@ -1,0 +1,85 @@
+//! The floor as it is, for people who look.
+
+use crate::Switchboard;
+use crate::call::{Call, Stage};
+use crate::status::{AgentStatus, CallStatus, QueueStatus, Status};
+
+impl Switchboard {
+    pub(crate) fn look(&self) -> Status {
+        Status {
+            at: self.ledger.now,
+            config_version: self.ledger.config_version,
+            agents: self.agents_seen(),
+            queues: self.queues_seen(),
+            calls: self.calls.values().map(|call| self.call_seen(call)).collect(),
+            ports: self.ports.usage(),
+            repairs: self.repairs,
+        }
+    }
+
+    fn agents_seen(&self) -> Vec<AgentStatus> {
+        let seen = self.config.agents.iter().map(|(agent, config)| {
+            let phone = self.agents.phone(*agent).cloned();
+            let own = phone.as_ref().or(config.phone.as_ref());
+            AgentStatus {
+                agent: *agent,
+                name: config.name.clone(),
+                bindings: own.and_then(|phone| self.bindings.get(phone)).copied().unwrap_or(0),
+                phone,
+                state: self.agents.state(*agent).cloned().unwrap_or(
+                    model::AgentState::SignedOut { since: model::Timestamp::EPOCH },
+                ),
+            }
+        });
+        seen.collect()
+    }
+
+    fn queues_seen(&self) -> Vec<QueueStatus> {
+        let now = self.ledger.now;
+        let seen = self.config.acd.queues.iter().map(|(queue, config)| {
+            let tally = self.acd.tally(queue);
+            let longest_wait = tally.oldest.map_or(std::time::Duration::ZERO, |at| now.since(at));
+            QueueStatus {
+                queue: queue.clone(),
+                label: config.label.clone(),
+                waiting: tally.waiting,
+                longest_wait_ms: crate::distribute::millis(longest_wait),
+                ready: tally.ready,
+                signed_in: tally.signed_in,
+                entered: tally.entered,
+                outcomes: tally.outcomes,
+            }
+        });
+        seen.collect()
+    }
+
+    fn call_seen(&self, call: &Call) -> CallStatus {
+        let agent_on = |leg: &model::LegId| self.legs.get(leg).and_then(|leg| leg.agent);
+        let (stage, queue, agent) = match &call.stage {
+            Stage::Flow { .. } => ("flow", None, None),
+            Stage::Queued(wait) => {
+                let stage = if wait.offer.is_some() { "ringing" } else { "queue" };
+                let agent = wait.offer.as_ref().map(|offer| offer.agent);
+                (stage, Some(wait.queue.clone()), agent)
+            }
+            Stage::Announcing { .. } => ("announcement", None, None),
+            Stage::Dialling(dialling) => ("dialling", None, agent_on(&dialling.callee)),
+            Stage::Talking(talk) => {
+                let stage = if talk.holding.is_empty() { "talking" } else { "held" };
+                let queue = talk.from_queue.as_ref().map(|from| from.queue.clone());
+                (stage, queue, agent_on(&talk.right).or_else(|| agent_on(&talk.left)))
+            }
+            Stage::Transferring(transfer) => ("transferring", None, agent_on(&transfer.target)),
+            Stage::Ending => ("ending", None, None),
+        };
+        CallStatus {
+            call: call.id,
+            since: call.since,
+            from: call.from.masked(),
+            to: call.to.clone(),
+            stage: stage.to_owned(),
+            queue,
+            agent,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What people ask of the floor.
+
+use agent::{Done, Reachable};
+use model::{Actor, AgentId, Cause, EventKind, OfferEnd, PhoneId, Refusal};
+
+use crate::Switchboard;
+use crate::config::FloorConfig;
+use crate::ledger::About;
+use crate::ports::{Reply, ReplyId, Request};
+
+impl Switchboard {
+    pub(crate) fn request(&mut self, reply: ReplyId, actor: Actor, request: Request) {
+        let result = self.obey(&actor, request);
+        self.ledger.reply(reply, result);
+    }
+
+    fn obey(&mut self, actor: &Actor, request: Request) -> Result<Reply, Refusal> {
+        match request {
+            Request::SignIn { agent, phone } => {
+                let known = self.config.agents.get(&agent).ok_or(Refusal::AgentUnknown)?;
+                let phone = phone.or_else(|| known.phone.clone()).ok_or(Refusal::PhoneUnknown)?;
+                if !self.config.phones.contains_key(&phone) {
+                    return Err(Refusal::PhoneUnknown);
+                }
+                let reachable = self.reachable(&phone);
+                self.ask_agent(agent, agent::Request::SignIn { agent, phone, reachable }, actor)
+            }
+            Request::Become { agent, next } => {
+                self.ask_agent(agent, agent::Request::Become { agent, next }, actor)
+            }
+            Request::EndWrapUp { agent } => {
+                self.ask_agent(agent, agent::Request::EndWrapUp { agent }, actor)
+            }
+            Request::ExtendWrapUp { agent, by } => {
+                self.ask_agent(agent, agent::Request::ExtendWrapUp { agent, by }, actor)
+            }
+            Request::Force { agent, next } => {
+                self.ask_agent(agent, agent::Request::Force { agent, next }, actor)
+            }
+            Request::Release { call } => {
+                if !self.calls.contains_key(&call) {
+                    return Err(Refusal::CallUnknown);
+                }
+                self.end_call(call, Cause::Forced);
+                Ok(Reply::Done)
+            }
+            Request::Status => Ok(Reply::Status(Box::new(self.look()))),
+        }
+    }
+
+    /// Puts a request to the agent machine; what is refused is in the log as well.
+    pub(crate) fn ask_agent(
+        &mut self,
+        agent: AgentId,
+        request: agent::Request,
+        actor: &Actor,
+    ) -> Result<Reply, Refusal> {
+        let about = About::agent(agent).by(actor.clone());
+        match self.agents.request(request, self.ledger.now) {
+            Ok(Done { changes, remembered, withdraw }) => {
+                if let Some(call) = withdraw {
+                    self.end_offer(call, agent, OfferEnd::Withdrawn);
+                }
+                self.agents_changed(changes, Some(actor));
+                if let Some(next) = remembered {
+                    let kind = EventKind::AgentRequestRemembered { next: next.clone() };
+                    self.ledger.event(about, kind);
+                    return Ok(Reply::Remembered(next));
+                }
+                let state = self.agents.state(agent).cloned();
+                state.map(|state| Reply::Agent(Box::new(state))).ok_or(Refusal::AgentUnknown)
+            }
+            Err(refusal) => {
+                self.ledger.event(about, EventKind::AgentRequestRefused { refusal });
+                Err(refusal)
+            }
+        }
+    }
+
+    pub(crate) fn reachable(&self, phone: &PhoneId) -> Reachable {
+        if self.is_bound(phone) { Reachable::Yes } else { Reachable::No }
+    }
+
+    /// A new configuration comes into force as one step; nobody who waits loses a place.
+    pub(crate) fn configure(&mut self, config: FloorConfig) {
+        let now = self.ledger.now;
+        self.ledger.config_version += 1;
+        let kind = EventKind::ConfigApplied { sha256: config.sha256.clone() };
+        self.ledger.event(About::default().because(Cause::Reconfigured), kind);
+        let agents = config.agents.keys().copied().collect();
+        let changes = self.agents.configure(config.rules.clone(), &agents, now);
+        let decisions = self.acd.configure(config.acd.clone(), now);
+        self.config = config;
+        self.decisions.extend(decisions);
+        self.agents_changed(changes, None);
+    }
+}

@@ -1,0 +1,101 @@
+//! What a start finds of the run before, and what becomes of it.
+
+use std::collections::BTreeMap;
+
+use model::{
+    CallId, Cause, Epoch, EventKind, FloorSnapshot, OpenCall, Outcome, PhoneId, Timestamp,
+};
+
+use crate::Switchboard;
+use crate::config::{FloorConfig, PortLease};
+use crate::lease::Ports;
+use crate::ledger::{About, Ledger};
+use crate::ports::Command;
+
+/// Everything a floor is opened with.
+#[derive(Debug)]
+pub struct Opening {
+    /// The configuration.
+    pub config: FloorConfig,
+    /// The ports media lends.
+    pub lease: PortLease,
+    /// This run of the service.
+    pub epoch: Epoch,
+    /// The floor as the log last told of it.
+    pub snapshot: FloorSnapshot,
+    /// Bindings that are still good.
+    pub bindings: BTreeMap<PhoneId, u32>,
+    /// The program's version.
+    pub version: String,
+}
+
+impl Switchboard {
+    /// Opens the floor: calls of the run before are accounted for as failed, agents are what they
+    /// were if their phones are there.
+    #[must_use]
+    pub fn open(opening: Opening, now: Timestamp) -> (Self, Vec<Command>) {
+        let Opening { config, lease, epoch, snapshot, bindings, version } = opening;
+        let config_version = snapshot.config_version + 1;
+        let mut floor = Self {
+            ledger: Ledger::new(config.tenant.clone(), epoch, config_version),
+            agents: agent::Agents::new(config.rules.clone()),
+            acd: acd::Acd::new(config.acd.clone()),
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            ports: Ports::new(lease),
+            bindings,
+            deadlines: std::collections::BTreeSet::new(),
+            decisions: std::collections::VecDeque::new(),
+            next_call: 0,
+            next_leg: 0,
+            stopping: false,
+            repairs: 0,
+            config,
+        };
+        floor.ledger.now = now;
+        floor.ledger.event(About::default(), EventKind::SystemStarted { version });
+        let sha256 = floor.config.sha256.clone();
+        floor.ledger.event(About::default(), EventKind::ConfigApplied { sha256 });
+        for (call, open) in snapshot.calls {
+            floor.close_call(call, open);
+        }
+        floor.restore_agents(snapshot.agents);
+        floor.settle();
+        let commands = floor.ledger.take_commands();
+        (floor, commands)
+    }
+
+    fn close_call(&mut self, call: CallId, open: OpenCall) {
+        let about = About::call(call).because(Cause::Crash);
+        for (segment, queue) in open.segments {
+            let Some(queue) = queue else { continue };
+            let about = about.clone().with_segment(segment).with_queue(&queue);
+            let waited_ms = crate::distribute::millis(self.ledger.now.since(open.since));
+            let kind = EventKind::QueueLeft { outcome: Outcome::Failed, waited_ms, to: None };
+            self.ledger.event(about, kind);
+        }
+        for leg in open.legs {
+            let kind = EventKind::LegReleased { status: None };
+            self.ledger.event(about.clone().with_leg(leg), kind);
+        }
+        self.ledger.event(about, EventKind::CallEnded {});
+    }
+
+    fn restore_agents(&mut self, agents: BTreeMap<model::AgentId, model::AgentSnapshot>) {
+        let now = self.ledger.now;
+        let known = self.config.agents.keys().copied().collect();
+        let changes = self.agents.configure(self.config.rules.clone(), &known, now);
+        self.agents_changed(changes, None);
+        for (agent, snapshot) in agents {
+            if !self.config.agents.contains_key(&agent) {
+                continue;
+            }
+            let reachable = match &snapshot.phone {
+                Some(phone) => self.reachable(phone),
+                None => agent::Reachable::No,
+            };
+            let changes = self.agents.restore(agent, snapshot, reachable, now);
+            self.agents_changed(changes, None);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What happens to agents, told to the log and to the distribution in the same step.
+
+use agent::{Change, Fact};
+use model::{Actor, AgentId, AgentState, EventKind, PhoneId, StateName};
+
+use crate::Switchboard;
+use crate::ledger::About;
+
+impl Switchboard {
+    /// Writes changes to the log and keeps the distribution's indexes in step with them.
+    pub(crate) fn agents_changed(&mut self, changes: Vec<Change>, actor: Option<&Actor>) {
+        for change in changes {
+            self.tell_change(&change, actor);
+            let now = self.ledger.now;
+            let event = match (change.from.name(), change.to.name()) {
+                (StateName::SignedOut, to) if to != StateName::SignedOut => {
+                    Some(acd::AcdEvent::AgentSignedIn { agent: change.agent })
+                }
+                (from, StateName::SignedOut) if from != StateName::SignedOut => {
+                    Some(acd::AcdEvent::AgentSignedOut { agent: change.agent })
+                }
+                _ => None,
+            };
+            if let Some(event) = event {
+                let decisions = self.acd.handle(event, now);
+                self.decisions.extend(decisions);
+            }
+            self.sync_availability(change.agent);
+        }
+    }
+
+    fn tell_change(&mut self, change: &Change, actor: Option<&Actor>) {
+        let actor = actor.cloned().unwrap_or_else(Actor::system);
+        let call = change.to.call().or_else(|| change.from.call());
+        let about = About { call, ..About::agent(change.agent).because(change.cause) }.by(actor);
+        if let Some(phone) = &change.signed_in_at {
+            let kind = EventKind::AgentSignedIn { phone: phone.clone() };
+            self.ledger.event(about.clone(), kind);
+        }
+        if change.from != change.to {
+            let (from, to) = (change.from.clone(), change.to.clone());
+            self.ledger.event(about, EventKind::AgentStateChanged { from, to });
+        }
+    }
+
+    /// `agent` is the truth, `acd` keeps an index of it.
+    pub(crate) fn sync_availability(&mut self, agent: AgentId) {
+        let event = match self.agents.availability(agent) {
+            Some(available) => acd::AcdEvent::AgentAvailable {
+                agent,
+                idle_since: available.idle_since,
+                calls_taken: available.calls_taken,
+            },
+            None => acd::AcdEvent::AgentUnavailable { agent },
+        };
+        let decisions = self.acd.handle(event, self.ledger.now);
+        self.decisions.extend(decisions);
+    }
+
+    pub(crate) fn agent_fact(&mut self, fact: Fact) {
+        let changes = self.agents.fact(fact, self.ledger.now);
+        self.agents_changed(changes, None);
+    }
+
+    pub(crate) fn binding_changed(&mut self, phone: PhoneId, bindings: u32) {
+        let before = self.bindings.insert(phone.clone(), bindings).unwrap_or(0);
+        if bindings > 0 && before != bindings {
+            let kind = EventKind::PhoneRegistered { phone: phone.clone(), bindings };
+            self.ledger.event(About::default(), kind);
+        }
+        match (before, bindings) {
+            (0, 0) => {}
+            (0, _) => self.agent_fact(Fact::PhoneBound { phone }),
+            (_, 0) => {
+                let kind = EventKind::PhoneLost { phone: phone.clone() };
+                self.ledger.event(About::default(), kind);
+                self.agent_fact(Fact::PhoneLost { phone });
+            }
+            (_, _) => {}
+        }
+    }
+
+    /// An agent begins a call that no queue gave: nothing is offered meanwhile.
+    pub(crate) fn agent_on_other_call(
+        &mut self,
+        agent: Option<AgentId>,
+        call: model::CallId,
+        kind: model::CallKind,
+    ) {
+        if let Some(agent) = agent {
+            self.agent_fact(Fact::CallStarted { agent, call, kind });
+        }
+    }
+
+    /// Whether the agent at this phone is being offered a call or is on one.
+    pub(crate) fn is_engaged(&self, phone: &PhoneId) -> bool {
+        let state = self.agents.agent_at(phone).and_then(|agent| self.agents.state(agent));
+        matches!(
+            state,
+            Some(
+                AgentState::Reserved { .. } | AgentState::Ringing { .. } | AgentState::OnCall { .. }
+            )
+        )
+    }
+}
