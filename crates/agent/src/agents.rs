@@ -1,0 +1,300 @@
+//! Every agent of one tenant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use model::{AgentId, AgentSnapshot, AgentState, Cause, Next, PhoneId, StateName, Timestamp};
+
+use crate::deadlines::{Deadlines, Ends};
+use crate::seat::{Seat, Step};
+use crate::{Availability, Change, PhoneState, Rules};
+
+/// Wrap-up of those whom a restart tore out of an offer or a call.
+const WRAP_UP_AFTER_RESTART: Duration = Duration::from_secs(10);
+
+/// The machine for all agents of one tenant, with one ordered structure for all deadlines.
+///
+/// It knows those agents alone that [`Agents::configure`] has named.
+#[derive(Debug)]
+pub struct Agents {
+    pub(crate) rules: Rules,
+    pub(crate) seats: BTreeMap<AgentId, Seat>,
+    /// Who is signed in at each phone.
+    pub(crate) phones: BTreeMap<PhoneId, AgentId>,
+    pub(crate) deadlines: Deadlines,
+}
+
+impl Agents {
+    /// A machine without agents.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            seats: BTreeMap::new(),
+            phones: BTreeMap::new(),
+            deadlines: Deadlines::default(),
+        }
+    }
+
+    /// Puts rules and agents into force, on a live floor too. Whoever is no longer named is signed
+    /// out: at once, or when the offer, the call and its wrap-up end. Deadlines already running
+    /// keep their time; new ones follow the new rules.
+    #[must_use]
+    pub fn configure(
+        &mut self,
+        rules: Rules,
+        agents: &BTreeSet<AgentId>,
+        now: Timestamp,
+    ) -> Vec<Change> {
+        self.rules = rules;
+        for agent in agents {
+            self.seats.entry(*agent).or_insert_with(|| Seat::signed_out(now)).leaving = false;
+        }
+        let gone: Vec<AgentId> =
+            self.seats.keys().copied().filter(|agent| !agents.contains(agent)).collect();
+        let mut changes = Vec::new();
+        for agent in gone {
+            changes.extend(self.step(agent, now, |seat, _| {
+                seat.leaving = true;
+                let at_once = matches!(seat.state.name(), StateName::Ready | StateName::Busy);
+                let to = AgentState::SignedOut { since: now };
+                at_once.then_some(Step { to, cause: Cause::Reconfigured })
+            }));
+            if self.seats.get(&agent).is_some_and(Seat::is_signed_out) {
+                self.seats.remove(&agent);
+            }
+        }
+        changes
+    }
+
+    /// Takes up an agent as the log last told of them, after a restart, once configured.
+    ///
+    /// Ready, busy and wrap-up are as they were if the phone is there, else `busy(device_lost)`
+    /// with a new grace; those who were reserved, ringing or on call go through wrap-up. A session
+    /// that cannot go on (agent no longer configured, phone unknown or taken) ends. What comes back
+    /// is what differs from the snapshot; the distribution must be told of the rest as well.
+    #[must_use]
+    pub fn restore(
+        &mut self,
+        agent: AgentId,
+        snapshot: AgentSnapshot,
+        phone_state: PhoneState,
+        now: Timestamp,
+    ) -> Vec<Change> {
+        let Some(seat) = self.seats.get_mut(&agent) else {
+            return session_lost(agent, snapshot.state, Cause::Reconfigured, now);
+        };
+        if let AgentState::SignedOut { .. } = snapshot.state {
+            seat.state = snapshot.state;
+            return Vec::new();
+        }
+        let free = snapshot.phone.filter(|phone| !self.phones.contains_key(phone));
+        let (Some(phone), true) = (free, seat.is_signed_out()) else {
+            return session_lost(agent, snapshot.state, Cause::Crash, now);
+        };
+        self.phones.insert(phone.clone(), agent);
+        seat.phone = Some(phone);
+        seat.phone_state = phone_state;
+        seat.state = snapshot.state.clone();
+        self.step(agent, now, |seat, rules| Some(after_restart(seat, rules, now)))
+            .filter(Change::is_of_state)
+            .into_iter()
+            .collect()
+    }
+
+    /// The agent's state; nothing for an agent who is not configured.
+    #[must_use]
+    pub fn state(&self, agent: AgentId) -> Option<&AgentState> {
+        self.seats.get(&agent).map(|seat| &seat.state)
+    }
+
+    /// The phone the agent is signed in at.
+    #[must_use]
+    pub fn phone(&self, agent: AgentId) -> Option<&PhoneId> {
+        self.seats.get(&agent)?.phone.as_ref()
+    }
+
+    /// Who is signed in at the phone.
+    #[must_use]
+    pub fn agent_at(&self, phone: &PhoneId) -> Option<AgentId> {
+        self.phones.get(phone).copied()
+    }
+
+    /// Whether the agent may be offered a call now.
+    #[must_use]
+    pub fn availability(&self, agent: AgentId) -> Availability {
+        match self.seats.get(&agent) {
+            Some(Seat {
+                state: AgentState::Ready { idle_since, .. },
+                cool_until: None,
+                calls_taken,
+                ..
+            }) => Availability::Available { idle_since: *idle_since, calls_taken: *calls_taken },
+            Some(_) | None => Availability::Unavailable,
+        }
+    }
+
+    /// Every agent with the state, by work number.
+    pub fn iter(&self) -> impl Iterator<Item = (AgentId, &AgentState)> {
+        self.seats.iter().map(|(agent, seat)| (*agent, &seat.state))
+    }
+
+    /// Lets `decide` find the agent's next state and takes it.
+    pub(crate) fn step(
+        &mut self,
+        agent: AgentId,
+        now: Timestamp,
+        decide: impl FnOnce(&mut Seat, &Rules) -> Option<Step>,
+    ) -> Option<Change> {
+        let seat = self.seats.get_mut(&agent)?;
+        let change = decide(seat, &self.rules).map(|step| self.enter(agent, step, now));
+        self.arm_cool_down(agent);
+        change.flatten()
+    }
+
+    fn enter(&mut self, agent: AgentId, step: Step, now: Timestamp) -> Option<Change> {
+        let seat = self.seats.get_mut(&agent)?;
+        let from = std::mem::replace(&mut seat.state, step.to);
+        if let Some(armed) = seat.state_ends.take() {
+            self.deadlines.disarm(armed);
+        }
+        seat.state_ends =
+            seat.state.deadline().map(|at| self.deadlines.arm(at, agent, Ends::State));
+        let to = seat.state.clone();
+        if seat.is_signed_out() {
+            self.end_session(agent, now);
+        }
+        Some(Change { agent, from, to, cause: step.cause, signed_in_at: None })
+    }
+
+    /// Forgets what was only true of the session.
+    fn end_session(&mut self, agent: AgentId, now: Timestamp) {
+        let Some(seat) = self.seats.get_mut(&agent) else { return };
+        let old = std::mem::replace(seat, Seat::signed_out(now));
+        if let Some(armed) = old.cool_down_ends {
+            self.deadlines.disarm(armed);
+        }
+        if let Some(phone) = old.phone {
+            self.phones.remove(&phone);
+        }
+        if old.leaving {
+            self.seats.remove(&agent);
+        }
+    }
+
+    /// Keeps the armed deadline of the cool-down in step with the cool-down.
+    fn arm_cool_down(&mut self, agent: AgentId) {
+        let Some(seat) = self.seats.get_mut(&agent) else { return };
+        if seat.cool_down_ends.map(|armed| armed.at) == seat.cool_until {
+            return;
+        }
+        if let Some(armed) = seat.cool_down_ends.take() {
+            self.deadlines.disarm(armed);
+        }
+        seat.cool_down_ends =
+            seat.cool_until.map(|at| self.deadlines.arm(at, agent, Ends::CoolDown));
+    }
+
+    /// Says which invariant is broken, if one is. The floor asks now and then; tests always.
+    ///
+    /// # Errors
+    /// One sentence that names the agent.
+    pub fn check(&self) -> Result<(), String> {
+        let mut armed = 0;
+        for (agent, seat) in &self.seats {
+            if let Some(broken) = self.broken(*agent, seat) {
+                return Err(format!("agent {agent}: {broken}: {seat:?}"));
+            }
+            armed += usize::from(seat.state_ends.is_some());
+            armed += usize::from(seat.cool_down_ends.is_some());
+        }
+        if armed != self.deadlines.len() {
+            return Err("a deadline is armed that no agent has".into());
+        }
+        if self.phones.len() != self.seats.values().filter(|seat| seat.phone.is_some()).count() {
+            return Err("a phone has an agent who is not signed in there".into());
+        }
+        Ok(())
+    }
+
+    fn broken(&self, agent: AgentId, seat: &Seat) -> Option<&'static str> {
+        let name = seat.state.name();
+        let held = matches!(name, StateName::Reserved | StateName::Ringing | StateName::OnCall);
+        let free = matches!(name, StateName::Ready | StateName::Busy | StateName::WrapUp);
+        let armed = |armed, ends| self.deadlines.contains(armed, agent, ends);
+        let lost = seat.phone_state == PhoneState::Unbound;
+        let rules = [
+            (
+                seat.state_ends.map(|armed| armed.at) != seat.state.deadline()
+                    || seat.state_ends.is_some_and(|at| !armed(at, Ends::State)),
+                "the state's deadline is not the one armed",
+            ),
+            (
+                seat.cool_down_ends.map(|armed| armed.at) != seat.cool_until
+                    || seat.cool_down_ends.is_some_and(|at| !armed(at, Ends::CoolDown)),
+                "the cool-down's deadline is not the one armed",
+            ),
+            (seat.phone.is_some() == seat.is_signed_out(), "phone and session disagree"),
+            (
+                seat.phone.as_ref().is_some_and(|phone| self.phones.get(phone) != Some(&agent)),
+                "the phone's agent is another",
+            ),
+            (!held && !seat.also.is_empty(), "a call is left over"),
+            (
+                seat.state.call().is_some_and(|call| seat.also.contains_key(&call)),
+                "a call is counted twice",
+            ),
+            (name != StateName::OnCall && seat.owed.is_some(), "wrap-up is owed for no call"),
+            (free && lost != seat.is_device_lost(), "phone lost and state disagree"),
+            (!seat.is_device_lost() && seat.lost_from.is_some(), "a lost state is left over"),
+            (seat.leaving && seat.is_signed_out(), "somebody who left is still known"),
+        ];
+        rules.into_iter().find_map(|(broken, what)| broken.then_some(what))
+    }
+}
+
+fn session_lost(agent: AgentId, from: AgentState, cause: Cause, now: Timestamp) -> Vec<Change> {
+    let to = AgentState::SignedOut { since: now };
+    let change = Change { agent, from, to, cause, signed_in_at: None };
+    if change.from.name() == StateName::SignedOut { Vec::new() } else { vec![change] }
+}
+
+fn after_restart(seat: &mut Seat, rules: &Rules, now: Timestamp) -> Step {
+    let cause = Cause::Crash;
+    let to = match seat.state.clone() {
+        AgentState::Busy { .. } if seat.is_device_lost() => {
+            let before = seat.before_loss(rules, now);
+            return seat.settle(Step { to: before, cause: Cause::PhoneRegistered }, rules, now);
+        }
+        AgentState::Reserved { call, next, .. }
+        | AgentState::Ringing { call, next, .. }
+        | AgentState::OnCall { call, next, before: None, .. } => torn(call, next, rules, now),
+        AgentState::OnCall { call, next, before: Some(before), .. } => {
+            torn(call, next.or_else(|| wish_of(*before)), rules, now)
+        }
+        state @ (AgentState::SignedOut { .. }
+        | AgentState::Ready { .. }
+        | AgentState::Busy { .. }
+        | AgentState::WrapUp { .. }) => state,
+    };
+    seat.settle(Step { to, cause }, rules, now)
+}
+
+fn torn(call: model::CallId, next: Option<Next>, rules: &Rules, now: Timestamp) -> AgentState {
+    let at_most = now + WRAP_UP_AFTER_RESTART.max(rules.wrap_up_at_most);
+    let until = now + WRAP_UP_AFTER_RESTART;
+    AgentState::WrapUp { call, since: now, until, at_most, next }
+}
+
+/// The wish that leads back to a state.
+fn wish_of(state: AgentState) -> Option<Next> {
+    match state {
+        AgentState::Busy { reason, .. } => Some(Next::Busy(reason)),
+        AgentState::WrapUp { next, .. } => next,
+        AgentState::SignedOut { .. } => Some(Next::SignedOut),
+        AgentState::Ready { .. }
+        | AgentState::Reserved { .. }
+        | AgentState::Ringing { .. }
+        | AgentState::OnCall { .. } => None,
+    }
+}

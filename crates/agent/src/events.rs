@@ -1,0 +1,176 @@
+//! What goes into the machine and what comes out of it.
+
+use std::time::Duration;
+
+use model::{AgentId, AgentState, CallId, CallKind, Cause, Next, OfferEnd, PhoneId, Timestamp};
+
+/// What somebody asks for; it may be refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// Begin a working session.
+    SignIn {
+        /// Who.
+        agent: AgentId,
+        /// At which phone.
+        phone: PhoneId,
+        /// Whether the phone is registered now.
+        phone_state: PhoneState,
+    },
+    /// Take a state: now, or when the call and its wrap-up end.
+    Become {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        next: Next,
+    },
+    /// End wrap-up early.
+    EndWrapUp {
+        /// Who.
+        agent: AgentId,
+    },
+    /// Extend wrap-up, at most up to the limit of the rules.
+    ExtendWrapUp {
+        /// Who.
+        agent: AgentId,
+        /// By how long.
+        by: Duration,
+    },
+    /// A team lead forces a state. During an offer the offer must end first
+    /// ([`Done::withdraw`]). During a call it is remembered like a request of the agent, for it
+    /// never cuts a call; in wrap-up it takes effect at once.
+    Force {
+        /// Whom.
+        agent: AgentId,
+        /// Which.
+        next: Next,
+    },
+}
+
+/// Whether a phone can be reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PhoneState {
+    /// It has a live registration.
+    Bound,
+    /// It has none.
+    Unbound,
+}
+
+/// What came of a request that was not refused.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[must_use]
+pub struct Done {
+    /// What changed at once, in order.
+    pub changes: Vec<Change>,
+    /// What was remembered for later.
+    pub remembered: Option<Next>,
+    /// The offer that the floor must withdraw now, reporting [`Fact::OfferEnded`] with
+    /// `Withdrawn`; what was forced takes effect then.
+    pub withdraw: Option<CallId>,
+}
+
+/// What has happened; it cannot be refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fact {
+    /// The distribution chose the agent.
+    Reserved {
+        /// Who.
+        agent: AgentId,
+        /// For which call.
+        call: CallId,
+        /// When the ring time runs out. The lease lasts a little longer, so that the ring time
+        /// ends the offer and the lease only mends what was forgotten.
+        until: Timestamp,
+    },
+    /// The agent's phone rings.
+    Ringing {
+        /// Who.
+        agent: AgentId,
+        /// For which call.
+        call: CallId,
+    },
+    /// The offer came to nothing.
+    OfferEnded {
+        /// Who.
+        agent: AgentId,
+        /// Of which call.
+        call: CallId,
+        /// How.
+        end: OfferEnd,
+    },
+    /// The agent and a caller from a queue were joined.
+    Answered {
+        /// Who.
+        agent: AgentId,
+        /// To which call.
+        call: CallId,
+    },
+    /// The agent's phone is in a call that no queue gave: dialled, called directly, or a
+    /// consultation beside another call. Report it when the dialog begins, not at its answer.
+    CallStarted {
+        /// Who.
+        agent: AgentId,
+        /// Which call.
+        call: CallId,
+        /// What kind.
+        kind: CallKind,
+    },
+    /// The agent's part in a call is over, by release or by transfer.
+    CallEnded {
+        /// Who.
+        agent: AgentId,
+        /// Which call.
+        call: CallId,
+        /// After-call work that the call gives; zero for none. Only calls from a queue give any.
+        wrap_up: Duration,
+    },
+    /// A phone registered.
+    PhoneBound {
+        /// Which.
+        phone: PhoneId,
+    },
+    /// A phone's last registration ended.
+    PhoneLost {
+        /// Which.
+        phone: PhoneId,
+    },
+}
+
+/// One change of one agent, for the log and for the distribution.
+///
+/// After each, ask [`crate::Agents::availability`] and tell the distribution. Where `from` equals
+/// `to` only that has changed, or the phone (`signed_in_at`): there is no new state to write down.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// Who.
+    pub agent: AgentId,
+    /// The state before.
+    pub from: AgentState,
+    /// The state now.
+    pub to: AgentState,
+    /// Why.
+    pub cause: Cause,
+    /// The phone, when a working session began there or was taken over to it.
+    pub signed_in_at: Option<PhoneId>,
+}
+
+impl Change {
+    /// Whether there is a new state to write down.
+    #[must_use]
+    pub fn is_of_state(&self) -> bool {
+        self.from != self.to
+    }
+}
+
+/// Whether an agent may be offered a call now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Availability {
+    /// Ready, and free of any cool-down.
+    Available {
+        /// Idle since; survives an offer that came to nothing.
+        idle_since: Timestamp,
+        /// Calls taken from queues since signing in.
+        calls_taken: u32,
+    },
+    /// Not to be offered a call.
+    Unavailable,
+}

@@ -1,0 +1,225 @@
+//! Requests, and which are refused.
+//!
+//! | request | signed out | ready, busy | reserved, ringing | on call | wrap-up | busy(device_lost) |
+//! |---|---|---|---|---|---|---|
+//! | sign in | yes, at a registered phone that nobody has | refused, or takes over | refused | refused | refused, or takes over | refused, or takes over |
+//! | ready | refused | now | remembered | remembered | now | refused |
+//! | busy, sign out | refused | now | remembered | remembered | remembered | busy remembered, sign-out now |
+//! | end, extend wrap-up | refused | refused | refused | refused | now | refused |
+//! | force | refused, sign-out is no change | now | ends the offer | remembered | now | remembered, sign-out now |
+//!
+//! What is remembered takes effect when the call and its wrap-up end. Asking for the state one has
+//! changes nothing: the longest stay is not begun anew.
+
+use std::time::Duration;
+
+use model::{AgentId, AgentState, CallId, Cause, Next, PhoneId, Refusal, StateName, Timestamp};
+
+use crate::seat::{Seat, Step, is_device_lost, taken};
+use crate::{Agents, Done, PhoneState, Request, Rules, SecondSession};
+
+/// Whether an agent asks or a team lead forces.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum By {
+    Agent,
+    Lead,
+}
+
+impl Agents {
+    /// Does what is asked, now or later.
+    ///
+    /// # Errors
+    /// Why it is refused; nothing has changed then.
+    pub fn request(&mut self, request: Request, now: Timestamp) -> Result<Done, Refusal> {
+        match request {
+            Request::SignIn { agent, phone, phone_state } => {
+                if phone_state == PhoneState::Unbound {
+                    return Err(Refusal::PhoneNotRegistered);
+                }
+                self.sign_in(agent, phone, now)
+            }
+            Request::Become { agent, next } => self.wish(agent, next, By::Agent, now),
+            Request::Force { agent, next } => self.wish(agent, next, By::Lead, now),
+            Request::EndWrapUp { agent } => {
+                self.wrap_up_of(agent)?;
+                Ok(self.done(agent, now, |seat, rules| {
+                    seat.wrap_up_over(Cause::Requested, rules, now)
+                }))
+            }
+            Request::ExtendWrapUp { agent, by } => self.extend_wrap_up(agent, by, now),
+        }
+    }
+
+    fn sign_in(&mut self, agent: AgentId, phone: PhoneId, now: Timestamp) -> Result<Done, Refusal> {
+        let seat = self.seats.get(&agent).ok_or(Refusal::AgentUnknown)?;
+        if self.phones.get(&phone).is_some_and(|other| *other != agent) {
+            return Err(Refusal::PhoneTaken);
+        }
+        match seat.state.name() {
+            StateName::SignedOut => {}
+            StateName::Ready | StateName::Busy | StateName::WrapUp
+                if self.rules.second_session == SecondSession::TakeOver =>
+            {
+                return Ok(self.take_over(agent, &phone, now));
+            }
+            StateName::Ready
+            | StateName::Busy
+            | StateName::Reserved
+            | StateName::Ringing
+            | StateName::OnCall
+            | StateName::WrapUp => return Err(Refusal::AgentSignedIn),
+        }
+        self.phones.insert(phone.clone(), agent);
+        let mut done = self.done(agent, now, |seat, rules| {
+            seat.phone = Some(phone.clone());
+            seat.phone_state = PhoneState::Bound;
+            let first = match &rules.after_sign_in {
+                Next::SignedOut => &Next::Ready,
+                next @ (Next::Ready | Next::Busy(_)) => next,
+            };
+            Some(Step { to: taken(first, rules, now), cause: Cause::Requested })
+        });
+        for change in &mut done.changes {
+            change.signed_in_at = Some(phone.clone());
+        }
+        Ok(done)
+    }
+
+    /// The session goes on at another phone, in the state it was in.
+    fn take_over(&mut self, agent: AgentId, phone: &PhoneId, now: Timestamp) -> Done {
+        if let Some(old) = self.phone(agent).cloned() {
+            self.phones.remove(&old);
+        }
+        self.phones.insert(phone.clone(), agent);
+        let mut done = self.done(agent, now, |seat, rules| {
+            seat.phone = Some(phone.clone());
+            seat.phone_state = PhoneState::Bound;
+            let back = seat.is_device_lost().then(|| seat.found(rules, now));
+            let same = || Step { to: seat.state.clone(), cause: Cause::Requested };
+            Some(back.unwrap_or_else(same))
+        });
+        for change in &mut done.changes {
+            change.signed_in_at = Some(phone.clone());
+        }
+        done
+    }
+
+    fn wish(
+        &mut self,
+        agent: AgentId,
+        next: Next,
+        by: By,
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
+        let seat = self.seats.get(&agent).ok_or(Refusal::AgentUnknown)?;
+        let ruling = ruling(&seat.state, &next, by)?;
+        if let Next::Busy(reason) = &next
+            && (is_device_lost(reason) || !self.rules.reasons.contains_key(reason))
+        {
+            return Err(Refusal::ReasonUnknown);
+        }
+        let cause = if by == By::Lead { Cause::Forced } else { Cause::Requested };
+        Ok(match ruling {
+            Ruling::Nothing => Done::default(),
+            Ruling::Now => self.done(agent, now, |seat, rules| {
+                seat.lost_from = None;
+                Some(seat.settle(Step { to: taken(&next, rules, now), cause }, rules, now))
+            }),
+            Ruling::Later => self.remember(agent, next, by),
+            Ruling::Withdraw(call) => {
+                Done { withdraw: Some(call), ..self.remember(agent, next, by) }
+            }
+        })
+    }
+
+    fn remember(&mut self, agent: AgentId, wish: Next, by: By) -> Done {
+        let Some(seat) = self.seats.get_mut(&agent) else { return Done::default() };
+        match &mut seat.state {
+            AgentState::Reserved { next, .. }
+            | AgentState::Ringing { next, .. }
+            | AgentState::OnCall { next, .. }
+            | AgentState::WrapUp { next, .. }
+            | AgentState::Busy { back_to: next, .. } => *next = Some(wish.clone()),
+            AgentState::SignedOut { .. } | AgentState::Ready { .. } => return Done::default(),
+        }
+        seat.next_forced = by == By::Lead;
+        seat.lost_from = None;
+        Done { remembered: Some(wish), ..Done::default() }
+    }
+
+    fn extend_wrap_up(
+        &mut self,
+        agent: AgentId,
+        by: Duration,
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
+        let mut to = self.wrap_up_of(agent)?.clone();
+        if let AgentState::WrapUp { until, at_most, .. } = &mut to {
+            if *at_most <= *until {
+                return Err(Refusal::WrapUpAtLimit);
+            }
+            *until = (*until + by).min(*at_most);
+        }
+        Ok(self.done(agent, now, |_, _| Some(Step { to, cause: Cause::Requested })))
+    }
+
+    fn wrap_up_of(&self, agent: AgentId) -> Result<&AgentState, Refusal> {
+        match self.state(agent).ok_or(Refusal::AgentUnknown)? {
+            AgentState::SignedOut { .. } => Err(Refusal::AgentSignedOut),
+            state @ AgentState::WrapUp { .. } => Ok(state),
+            AgentState::Ready { .. }
+            | AgentState::Busy { .. }
+            | AgentState::Reserved { .. }
+            | AgentState::Ringing { .. }
+            | AgentState::OnCall { .. } => Err(Refusal::NotInWrapUp),
+        }
+    }
+
+    fn done(
+        &mut self,
+        agent: AgentId,
+        now: Timestamp,
+        decide: impl FnOnce(&mut Seat, &Rules) -> Option<Step>,
+    ) -> Done {
+        let changes = self.step(agent, now, decide).into_iter().collect();
+        Done { changes, ..Done::default() }
+    }
+}
+
+/// What is to be done about a wish for a state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ruling {
+    /// It is so already.
+    Nothing,
+    Now,
+    Later,
+    /// Later, and the offer of this call must end first.
+    Withdraw(CallId),
+}
+
+fn ruling(state: &AgentState, next: &Next, by: By) -> Result<Ruling, Refusal> {
+    use AgentState as S;
+    Ok(match (state, next, by) {
+        (S::SignedOut { .. }, Next::SignedOut, By::Lead) => Ruling::Nothing,
+        (S::SignedOut { .. }, _, _) => return Err(Refusal::AgentSignedOut),
+
+        (S::Busy { reason, .. }, Next::Ready, By::Agent) if is_device_lost(reason) => {
+            return Err(Refusal::DeviceLost);
+        }
+        (S::Busy { reason, .. }, Next::Ready | Next::Busy(_), _) if is_device_lost(reason) => {
+            Ruling::Later
+        }
+        (S::Ready { .. }, Next::Ready, _) => Ruling::Nothing,
+        (S::Busy { reason, .. }, Next::Busy(same), _) if reason == same => Ruling::Nothing,
+        (S::Ready { .. } | S::Busy { .. }, _, _) => Ruling::Now,
+
+        (S::Reserved { .. } | S::Ringing { .. }, _, By::Agent) => Ruling::Later,
+        (S::Reserved { call, .. } | S::Ringing { call, .. }, _, By::Lead) => {
+            Ruling::Withdraw(*call)
+        }
+        (S::OnCall { .. }, _, _) => Ruling::Later,
+
+        (S::WrapUp { .. }, Next::Ready, _) | (S::WrapUp { .. }, _, By::Lead) => Ruling::Now,
+        (S::WrapUp { .. }, Next::Busy(_) | Next::SignedOut, By::Agent) => Ruling::Later,
+    })
+}

@@ -1,0 +1,321 @@
+//! What is known of one agent, and where the agent goes when something ends.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::{
+    AgentState, CallId, CallKind, Cause, Next, OfferEnd, PhoneId, Reason, StateName, Timestamp,
+};
+
+use crate::deadlines::Armed;
+use crate::{PhoneState, Rules};
+
+/// Declining and being unreachable take no time, so without a pause the same agent could be
+/// offered the same call again within one step, for ever.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A state to take, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Step {
+    pub(crate) to: AgentState,
+    pub(crate) cause: Cause,
+}
+
+/// One agent: the state, and what stands beside it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) state: AgentState,
+    /// Known exactly while signed in.
+    pub(crate) phone: Option<PhoneId>,
+    pub(crate) phone_state: PhoneState,
+    /// The deadline of the state, where it has one.
+    pub(crate) state_ends: Option<Armed>,
+    /// The end of the pause after an offer that came to nothing.
+    pub(crate) cool_until: Option<Timestamp>,
+    pub(crate) cool_down_ends: Option<Armed>,
+    /// Offers in a row that were let ring.
+    pub(crate) unanswered: u8,
+    /// Calls from queues since signing in.
+    pub(crate) calls_taken: u32,
+    /// Calls on the phone beside the one the state names. Not empty only while reserved, ringing
+    /// or on call.
+    pub(crate) also: BTreeMap<CallId, CallKind>,
+    /// Wrap-up earned by a call from a queue while another call still holds the agent.
+    pub(crate) owed: Option<(CallId, Duration)>,
+    /// The busy or wrap-up that the lost phone interrupted.
+    pub(crate) lost_from: Option<AgentState>,
+    /// Whether what comes next was forced by a team lead.
+    pub(crate) next_forced: bool,
+    /// No longer in the configuration: signed out as soon as nothing holds the agent.
+    pub(crate) leaving: bool,
+}
+
+impl Seat {
+    pub(crate) const fn signed_out(now: Timestamp) -> Self {
+        Self {
+            state: AgentState::SignedOut { since: now },
+            phone: None,
+            phone_state: PhoneState::Unbound,
+            state_ends: None,
+            cool_until: None,
+            cool_down_ends: None,
+            unanswered: 0,
+            calls_taken: 0,
+            also: BTreeMap::new(),
+            owed: None,
+            lost_from: None,
+            next_forced: false,
+            leaving: false,
+        }
+    }
+
+    pub(crate) fn is_signed_out(&self) -> bool {
+        self.state.name() == StateName::SignedOut
+    }
+
+    pub(crate) fn is_device_lost(&self) -> bool {
+        matches!(&self.state, AgentState::Busy { reason, .. } if is_device_lost(reason))
+    }
+
+    /// The rules that hold whatever comes to an end: who has left the configuration is signed
+    /// out, and nobody stays available without a phone.
+    pub(crate) fn settle(&mut self, step: Step, rules: &Rules, now: Timestamp) -> Step {
+        match step.to.name() {
+            StateName::Ready | StateName::Busy if self.leaving => {
+                Step { to: AgentState::SignedOut { since: now }, cause: Cause::Reconfigured }
+            }
+            StateName::Ready | StateName::Busy | StateName::WrapUp
+                if self.phone_state == PhoneState::Unbound =>
+            {
+                self.lose(step.to, rules, now)
+            }
+            StateName::SignedOut
+            | StateName::Ready
+            | StateName::Busy
+            | StateName::Reserved
+            | StateName::Ringing
+            | StateName::OnCall
+            | StateName::WrapUp => step,
+        }
+    }
+
+    /// The phone is gone: busy for the grace, then back to `from` if it returns. Ready comes back
+    /// with a fresh idle time, for nobody could have been offered anything meanwhile.
+    pub(crate) fn lose(&mut self, from: AgentState, rules: &Rules, now: Timestamp) -> Step {
+        let back_to = match &from {
+            AgentState::Busy { reason, .. } => Next::Busy(reason.clone()),
+            AgentState::WrapUp { next, .. } => next.clone().unwrap_or(Next::Ready),
+            AgentState::SignedOut { .. } => Next::SignedOut,
+            AgentState::Ready { .. }
+            | AgentState::Reserved { .. }
+            | AgentState::Ringing { .. }
+            | AgentState::OnCall { .. } => Next::Ready,
+        };
+        let interrupted = matches!(from.name(), StateName::Busy | StateName::WrapUp);
+        self.lost_from = interrupted.then_some(from);
+        let to = AgentState::Busy {
+            reason: Reason::from(Reason::DEVICE_LOST),
+            since: now,
+            until: Some(now + rules.device_lost_grace),
+            back_to: Some(back_to),
+        };
+        Step { to, cause: Cause::PhoneLost }
+    }
+
+    /// What a lost phone's return leads back to.
+    pub(crate) fn found(&mut self, rules: &Rules, now: Timestamp) -> Step {
+        let before = self.before_loss(rules, now);
+        let step = self.resume(before, Cause::PhoneRegistered, rules, now);
+        self.settle(step, rules, now)
+    }
+
+    /// The state that a lost phone interrupted.
+    pub(crate) fn before_loss(&mut self, rules: &Rules, now: Timestamp) -> AgentState {
+        let back_to = match &self.state {
+            AgentState::Busy { back_to, .. } => back_to.clone(),
+            AgentState::SignedOut { .. }
+            | AgentState::Ready { .. }
+            | AgentState::Reserved { .. }
+            | AgentState::Ringing { .. }
+            | AgentState::OnCall { .. }
+            | AgentState::WrapUp { .. } => None,
+        };
+        self.lost_from.take().unwrap_or_else(|| taken(&back_to.unwrap_or(Next::Ready), rules, now))
+    }
+
+    /// An offer came to nothing.
+    pub(crate) fn offer_over(
+        &mut self,
+        end: OfferEnd,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Option<Step> {
+        let (AgentState::Reserved { next, idle_since, .. }
+        | AgentState::Ringing { next, idle_since, .. }) = self.state.clone()
+        else {
+            return None;
+        };
+        let too_often = self.count_offer(end, rules, now);
+        let rest = if too_often {
+            busy(Reason::from(Reason::NO_ANSWER), rules, now)
+        } else {
+            AgentState::Ready { since: now, idle_since }
+        };
+        if let Some((call, kind)) = self.also.pop_first() {
+            let before = Some(Box::new(rest));
+            let to = AgentState::OnCall { call, kind, since: now, next, before };
+            return Some(Step { to, cause: Cause::Requested });
+        }
+        let step = match next {
+            None | Some(Next::Ready) => Step { to: rest, cause: cause_of(end) },
+            Some(next @ (Next::Busy(_) | Next::SignedOut)) => self.take_up(&next, rules, now),
+        };
+        Some(self.settle(step, rules, now))
+    }
+
+    /// Starts the pause the end asks for; says whether it was let ring once too often. A caller
+    /// who left and an offer taken back never count; declining shows that somebody is there.
+    fn count_offer(&mut self, end: OfferEnd, rules: &Rules, now: Timestamp) -> bool {
+        let pause = match end {
+            OfferEnd::NoAnswer => rules.cool_down.no_answer,
+            OfferEnd::Refused => rules.cool_down.refused.max(SHORTEST_PAUSE),
+            OfferEnd::Unreachable => rules.cool_down.unreachable.max(SHORTEST_PAUSE),
+            OfferEnd::CallerLeft | OfferEnd::Withdrawn => return false,
+        };
+        self.cool_until = Some(now + pause).filter(|until| now < *until);
+        match end {
+            OfferEnd::NoAnswer => self.unanswered = self.unanswered.saturating_add(1),
+            OfferEnd::Refused => self.unanswered = 0,
+            OfferEnd::Unreachable | OfferEnd::CallerLeft | OfferEnd::Withdrawn => {}
+        }
+        let too_often = rules.max_no_answer > 0 && self.unanswered >= rules.max_no_answer;
+        if too_often {
+            self.unanswered = 0;
+        }
+        too_often
+    }
+
+    /// The call that the state names is over for the agent. Another call on the phone comes
+    /// first, then wrap-up, then what was asked for, then what a call beside the queues
+    /// interrupted.
+    pub(crate) fn call_over(&mut self, rules: &Rules, now: Timestamp) -> Option<Step> {
+        let AgentState::OnCall { next, before, .. } = self.state.clone() else { return None };
+        let cause = Cause::CallEnded;
+        if let Some((call, kind)) = self.next_call() {
+            let to = AgentState::OnCall { call, kind, since: now, next, before };
+            return Some(Step { to, cause });
+        }
+        let step = match (self.owed.take(), next, before.map(|before| *before)) {
+            (Some((call, wrap_up)), next, _) => {
+                let at_most = now + wrap_up.max(rules.wrap_up_at_most);
+                let until = now + wrap_up;
+                Step { to: AgentState::WrapUp { call, since: now, until, at_most, next }, cause }
+            }
+            (None, Some(wish), Some(AgentState::WrapUp { call, until, at_most, .. }))
+                if now < until =>
+            {
+                let next = Some(wish);
+                Step { to: AgentState::WrapUp { call, since: now, until, at_most, next }, cause }
+            }
+            (None, Some(next), _) => self.take_up(&next, rules, now),
+            (None, None, Some(before)) => self.resume(before, cause, rules, now),
+            (None, None, None) => Step { to: taken(&Next::Ready, rules, now), cause },
+        };
+        Some(self.settle(step, rules, now))
+    }
+
+    /// The call beside the one that ended which now names the state: one from a queue if there is.
+    fn next_call(&mut self) -> Option<(CallId, CallKind)> {
+        let queue = self.also.iter().find(|(_, kind)| **kind == CallKind::Queue);
+        let call = queue.or_else(|| self.also.iter().next()).map(|(call, _)| *call)?;
+        self.also.remove_entry(&call)
+    }
+
+    /// Wrap-up is over, by its time or by request.
+    pub(crate) fn wrap_up_over(
+        &mut self,
+        cause: Cause,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Option<Step> {
+        let AgentState::WrapUp { next, .. } = self.state.clone() else { return None };
+        let step = self.after_wrap_up(next, cause, rules, now);
+        Some(self.settle(step, rules, now))
+    }
+
+    fn after_wrap_up(
+        &mut self,
+        next: Option<Next>,
+        cause: Cause,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Step {
+        match next {
+            Some(next) => self.take_up(&next, rules, now),
+            None => Step { to: taken(&Next::Ready, rules, now), cause },
+        }
+    }
+
+    /// What was remembered takes effect.
+    fn take_up(&mut self, next: &Next, rules: &Rules, now: Timestamp) -> Step {
+        let forced = std::mem::take(&mut self.next_forced);
+        let cause = if forced { Cause::Forced } else { Cause::Remembered };
+        Step { to: taken(next, rules, now), cause }
+    }
+
+    /// Back to an interrupted state. Its deadline stood all the while: a wrap-up that ran out is
+    /// over, and a longest stay that passed signs the agent out now, though never in a call.
+    fn resume(&mut self, state: AgentState, cause: Cause, rules: &Rules, now: Timestamp) -> Step {
+        match state {
+            AgentState::Ready { idle_since, .. } => {
+                Step { to: AgentState::Ready { since: now, idle_since }, cause }
+            }
+            AgentState::Busy { until: Some(until), .. } if until <= now => {
+                Step { to: AgentState::SignedOut { since: now }, cause: Cause::BusyOverstayed }
+            }
+            AgentState::Busy { reason, until, back_to, .. } => {
+                Step { to: AgentState::Busy { reason, since: now, until, back_to }, cause }
+            }
+            AgentState::WrapUp { until, next, .. } if until <= now => {
+                self.after_wrap_up(next, Cause::WrapUpOver, rules, now)
+            }
+            AgentState::WrapUp { call, until, at_most, next, .. } => {
+                Step { to: AgentState::WrapUp { call, since: now, until, at_most, next }, cause }
+            }
+            AgentState::SignedOut { .. } => {
+                Step { to: AgentState::SignedOut { since: now }, cause }
+            }
+            AgentState::Reserved { .. }
+            | AgentState::Ringing { .. }
+            | AgentState::OnCall { .. } => Step { to: taken(&Next::Ready, rules, now), cause },
+        }
+    }
+}
+
+/// The state that a wish leads to when it takes effect.
+pub(crate) fn taken(next: &Next, rules: &Rules, now: Timestamp) -> AgentState {
+    match next {
+        Next::Ready => AgentState::Ready { since: now, idle_since: now },
+        Next::Busy(reason) => busy(reason.clone(), rules, now),
+        Next::SignedOut => AgentState::SignedOut { since: now },
+    }
+}
+
+pub(crate) fn is_device_lost(reason: &Reason) -> bool {
+    reason.as_str() == Reason::DEVICE_LOST
+}
+
+fn busy(reason: Reason, rules: &Rules, now: Timestamp) -> AgentState {
+    let until = rules.reasons.get(&reason).and_then(|rule| rule.longest).map(|stay| now + stay);
+    AgentState::Busy { reason, since: now, until, back_to: None }
+}
+
+const fn cause_of(end: OfferEnd) -> Cause {
+    match end {
+        OfferEnd::NoAnswer => Cause::NoAnswer,
+        OfferEnd::Refused => Cause::Refused,
+        OfferEnd::Unreachable => Cause::Unreachable,
+        OfferEnd::CallerLeft => Cause::CallerLeft,
+        OfferEnd::Withdrawn => Cause::OfferWithdrawn,
+    }
+}
