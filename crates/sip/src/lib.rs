@@ -1,12 +1,16 @@
 //! SIP and SDP as data: messages, transactions, dialogs, registrar, digest, offer/answer. No sockets, no clock.
 
 pub mod digest;
+mod frame;
 pub mod header;
 mod limit;
 mod message;
 mod parse;
+pub mod sdp;
 pub mod uri;
+mod validate;
 
+pub use frame::{Frame, Framer};
 pub use header::{
     CSeq, Contacts, Header, HeaderError, HeaderName, Headers, MAGIC_COOKIE, NameAddr, Param,
     Params, Transport, Via,
@@ -15,3 +19,4 @@ pub use limit::Limits;
 pub use message::{Message, Method, Request, Response, StatusCode};
 pub use parse::{ParseError, ParseErrorKind};
 pub use uri::{Host, Scheme, Uri, UriError};
+pub use validate::{Abilities, Violation, admit, reason_value, validate, validate_response};

@@ -212,7 +212,14 @@ impl Head {
         }
     }
 
-    fn into_error(self) -> ParseError {
+    /// What is wrong with it: this, whatever else is.
+    pub(crate) fn into_error_of(mut self, kind: ParseErrorKind) -> ParseError {
+        self.fault = Some(kind);
+        self.into_error()
+    }
+
+    /// What is wrong with it.
+    pub(crate) fn into_error(self) -> ParseError {
         let kind = self.fault.unwrap_or(ParseErrorKind::StartLine);
         let method = match &self.start {
             Some(Start::Request(method, _) | Start::Answerable(method)) => Some(method),
