@@ -36,7 +36,7 @@ impl Agents {
                 if phone_state == PhoneState::Unbound {
                     return Err(Refusal::PhoneNotRegistered);
                 }
-                self.sign_in(agent, phone, now)
+                self.sign_in(agent, &phone, now)
             }
             Request::Become { agent, next } => self.wish(agent, next, By::Agent, now),
             Request::Force { agent, next } => self.wish(agent, next, By::Lead, now),
@@ -50,9 +50,14 @@ impl Agents {
         }
     }
 
-    fn sign_in(&mut self, agent: AgentId, phone: PhoneId, now: Timestamp) -> Result<Done, Refusal> {
+    fn sign_in(
+        &mut self,
+        agent: AgentId,
+        phone: &PhoneId,
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
         let seat = self.seats.get(&agent).ok_or(Refusal::AgentUnknown)?;
-        if self.phones.get(&phone).is_some_and(|other| *other != agent) {
+        if self.phones.get(phone).is_some_and(|other| *other != agent) {
             return Err(Refusal::PhoneTaken);
         }
         match seat.state.name() {
@@ -60,7 +65,7 @@ impl Agents {
             StateName::Ready | StateName::Busy | StateName::WrapUp
                 if self.rules.second_session == SecondSession::TakeOver =>
             {
-                return Ok(self.take_over(agent, &phone, now));
+                return Ok(self.take_over(agent, phone, now));
             }
             StateName::Ready
             | StateName::Busy
