@@ -1,0 +1,99 @@
+//! What a REGISTER asks for, read from its header fields (RFC 3261 §10.2, §10.3).
+
+use super::{Preference, RegisterRefusal};
+use crate::header::{Contacts, HeaderName, NameAddr};
+use crate::message::Request;
+use crate::uri::Uri;
+
+/// Longer values of what we keep of a request are cut: what is remembered is bounded.
+const LONGEST_AGENT: usize = 128;
+/// A malformed Expires counts as this many seconds (RFC 3261 §10.2.1.1).
+const MALFORMED_EXPIRES: u32 = 3600;
+
+/// What a REGISTER asks for.
+pub(super) enum Asked {
+    /// The list of bindings, without change.
+    Listing,
+    /// `Contact: *`: the end of all bindings.
+    RemovalOfAll(Order),
+    /// New, refreshed and removed bindings.
+    Changes {
+        /// When it was asked.
+        order: Order,
+        /// For which addresses.
+        contacts: Vec<AskedContact>,
+    },
+}
+
+/// What identifies a registration and orders its requests (RFC 3261 §10.2.4).
+pub(super) struct Order {
+    pub(super) sip_call_id: String,
+    pub(super) cseq: u32,
+    pub(super) user_agent: Option<String>,
+}
+
+/// One Contact of a REGISTER.
+pub(super) struct AskedContact {
+    pub(super) uri: Uri,
+    /// In seconds; none when the phone leaves it to us.
+    pub(super) expires: Option<u32>,
+    pub(super) preference: Preference,
+    /// `+sip.instance` and `reg-id` as written (RFC 5626 §4.1).
+    pub(super) instance: Option<String>,
+}
+
+impl Asked {
+    pub(super) fn of(request: &Request) -> Result<Self, RegisterRefusal> {
+        let malformed = |_| RegisterRefusal::Malformed("contact cannot be read");
+        let contacts = match request.contacts().map_err(malformed)? {
+            Contacts::These(contacts) if contacts.is_empty() => return Ok(Self::Listing),
+            Contacts::These(contacts) => contacts,
+            Contacts::All if request.headers.expires() == Ok(Some(0)) => {
+                return Order::of(request).map(Self::RemovalOfAll);
+            }
+            Contacts::All => {
+                return Err(RegisterRefusal::Malformed("contact * needs expires 0"));
+            }
+        };
+        let expires = request.headers.expires().unwrap_or(Some(MALFORMED_EXPIRES));
+        let contacts = contacts.into_iter().map(|contact| AskedContact::of(contact, expires));
+        Ok(Self::Changes {
+            order: Order::of(request)?,
+            contacts: contacts.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Order {
+    fn of(request: &Request) -> Result<Self, RegisterRefusal> {
+        let call_id =
+            request.call_id().map_err(|_| RegisterRefusal::Malformed("call-id cannot be read"))?;
+        let cseq = request.cseq().map_err(|_| RegisterRefusal::Malformed("cseq cannot be read"))?;
+        let agent = request.headers.first(&HeaderName::UserAgent).map(|value| {
+            String::from_utf8_lossy(value).chars().take(LONGEST_AGENT).collect::<String>()
+        });
+        Ok(Self { sip_call_id: call_id.to_owned(), cseq: cseq.number, user_agent: agent })
+    }
+}
+
+impl AskedContact {
+    fn of(contact: NameAddr, of_request: Option<u32>) -> Result<Self, RegisterRefusal> {
+        if !contact.uri.is_sip() {
+            return Err(RegisterRefusal::Malformed("contact is no sip address"));
+        }
+        let expires = match contact.params.value("expires") {
+            Some(_) => Some(contact.expires().unwrap_or(MALFORMED_EXPIRES)),
+            None => of_request,
+        };
+        let instance = contact.params.value("+sip.instance").map(|instance| {
+            match contact.params.value("reg-id") {
+                Some(number) => format!("{instance};reg-id={number}"),
+                None => instance.to_owned(),
+            }
+        });
+        let preference = contact.q().map_or(Preference::HIGHEST, Preference::of_thousandths);
+        // Header fields within the URI would become part of every request to it.
+        let uri = Uri { headers: None, ..contact.uri };
+        Ok(Self { uri, expires, preference, instance })
+    }
+}
