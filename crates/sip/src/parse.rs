@@ -361,6 +361,9 @@ fn other_version(version: &[u8]) -> ParseErrorKind {
 }
 
 fn status_line(line: &[u8]) -> Result<Start, ParseErrorKind> {
+    if line.contains(&b'\r') {
+        return Err(ParseErrorKind::StartLine);
+    }
     let mut parts = line.splitn(3, |byte| *byte == b' ');
     let version = parts.next().unwrap_or_default();
     if !version.eq_ignore_ascii_case(b"SIP/2.0") {
