@@ -1,12 +1,17 @@
 //! SIP and SDP as data: messages, transactions, dialogs, registrar, digest, offer/answer. No sockets, no clock.
 
+pub mod dialog;
 pub mod digest;
+pub mod endpoint;
 mod frame;
 pub mod header;
 mod limit;
 mod message;
 mod parse;
+pub mod registrar;
 pub mod sdp;
+mod session;
+pub mod transaction;
 pub mod uri;
 mod validate;
 
@@ -18,5 +23,6 @@ pub use header::{
 pub use limit::Limits;
 pub use message::{Message, Method, Request, Response, StatusCode};
 pub use parse::{ParseError, ParseErrorKind};
+pub use session::SessionId;
 pub use uri::{Host, Scheme, Uri, UriError};
 pub use validate::{Abilities, Violation, admit, reason_value, validate, validate_response};

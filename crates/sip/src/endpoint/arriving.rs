@@ -1,0 +1,224 @@
+//! Requests that come in: what belongs to a transaction or dialog goes there, the rest is looked at
+//! as RFC 3261 §8.2 has it, and what remains is an event.
+
+use model::Timestamp;
+
+use super::order::Rejection;
+use super::refusing::reply_destination;
+use super::writing::reason_of;
+use super::{ArrivalId, Endpoint, EndpointEvent, Purpose, ReleaseCause, Source};
+use crate::Abilities;
+use crate::dialog::{Dialog, RemoteTag};
+use crate::header::HeaderName;
+use crate::message::{Method, Request, StatusCode};
+use crate::session::{Alerting, Phase, Session, SessionId};
+use crate::transaction::Matched;
+
+/// The media type of bodies in INVITE and UPDATE.
+const SDP: &str = "application/sdp";
+
+impl Endpoint {
+    pub(super) fn receive_request(&mut self, request: Request, source: Source, now: Timestamp) {
+        if let Err(violation) = crate::validate(&request) {
+            if request.method == Method::Ack {
+                self.tally.stray_acks += 1;
+                return;
+            }
+            return self.refuse(&request, &Rejection::from(violation), &source);
+        }
+        match self.transactions.receive_request(&request, now) {
+            Matched::Absorbed => return,
+            Matched::Merged => {
+                let refusal = Rejection::new(StatusCode::LOOP_DETECTED, "request came twice");
+                return self.refuse(&request, &refusal, &source);
+            }
+            Matched::New => {}
+        }
+        self.place(request, &source, now);
+    }
+
+    /// Finds what a new request belongs to.
+    fn place(&mut self, mut request: Request, source: &Source, now: Timestamp) {
+        let (Ok(mut via), Ok(to), Ok(from)) = (request.via(), request.to(), request.from()) else {
+            // What has been validated has them all.
+            self.tally.unanswerable += 1;
+            return;
+        };
+        let remote = RemoteTag::of(&from);
+        let call_id = request.call_id().unwrap_or_default();
+        let session = to.tag().and_then(|tag| self.sessions.find(call_id, tag));
+        let session = session.filter(|session| {
+            self.sessions.get(*session).is_some_and(|session| session.knows(&remote))
+        });
+        via.stamp(source.peer);
+        if request.method != Method::Ack {
+            request.headers.replace_top(HeaderName::Via, &via);
+        }
+        match (&request.method, session) {
+            (Method::Ack, Some(session)) => self.acknowledged(session, request, now),
+            (Method::Ack, None) => self.tally.stray_acks += 1,
+            (Method::Cancel, _) => self.cancelled(&request, source, now),
+            (_, Some(session)) => self.receive_within(session, request, source, now),
+            (_, None) if to.tag().is_some() => self.refuse_unknown(&request, source),
+            (_, None) => self.receive_outside(request, source, now),
+        }
+    }
+
+    fn refuse_unknown(&mut self, request: &Request, source: &Source) {
+        let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "no such dialog");
+        self.refuse(request, &refusal, source);
+    }
+
+    /// CANCEL (§9.2): answered 200 whatever has become of the INVITE, as long as it is known.
+    fn cancelled(&mut self, cancel: &Request, source: &Source, now: Timestamp) {
+        let Some((invite, purpose)) = self.transactions.cancelled_by(cancel) else {
+            let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "nothing to cancel");
+            return self.refuse(cancel, &refusal, source);
+        };
+        let tag = self.local_tag_of(purpose);
+        let destination = reply_destination(&cancel.headers, source);
+        let opened = self.transactions.open(cancel.clone(), destination, Purpose::Unattended, now);
+        let Ok(transaction) = opened else {
+            let full = self.full();
+            return self.refuse(cancel, &full, source);
+        };
+        let response = self.answer(cancel, StatusCode::OK, &tag);
+        self.transactions.respond(transaction, &response, now);
+        let refusal = Rejection::new(StatusCode::REQUEST_TERMINATED, "cancelled by the caller");
+        let terminated = self.reject(invite, &refusal, &tag, now);
+        match purpose {
+            Purpose::Incoming(session) if terminated => {
+                self.release(session, ReleaseCause::PeerCancelled, reason_of(&cancel.headers));
+            }
+            Purpose::Changing(session) if terminated => self.change_withdrawn(session),
+            Purpose::Incoming(_)
+            | Purpose::Changing(_)
+            | Purpose::Invite(_)
+            | Purpose::Reinvite(_)
+            | Purpose::Bye(_)
+            | Purpose::Within(..)
+            | Purpose::Outside(_)
+            | Purpose::Arrival(_)
+            | Purpose::Unattended => {}
+        }
+    }
+
+    /// A request outside any dialog.
+    fn receive_outside(&mut self, request: Request, source: &Source, now: Timestamp) {
+        if let Some(refusal) = self.unacceptable(&request) {
+            return self.refuse(&request, &refusal, source);
+        }
+        match request.method {
+            Method::Invite => self.invited(request, source, now),
+            Method::Bye | Method::Info | Method::Update | Method::Notify | Method::Prack => {
+                self.refuse_unknown(&request, source);
+            }
+            Method::Refer => {
+                let refusal = Rejection::new(StatusCode::FORBIDDEN, "refer only within a call");
+                self.refuse(&request, &refusal, source);
+            }
+            Method::Ack
+            | Method::Cancel
+            | Method::Options
+            | Method::Register
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => self.requested(request, source, now),
+        }
+    }
+
+    /// Why a request cannot be taken whatever it is about (§8.2.1 to §8.2.3, §21.4.6).
+    pub(super) fn unacceptable(&self, request: &Request) -> Option<Rejection> {
+        let kind = request.headers.content_type().unwrap_or_default();
+        let describes = matches!(request.method, Method::Invite | Method::Update);
+        // Whoever reads the body of another request judges its type.
+        let content_types = if describes { [SDP] } else { [kind.as_str()] };
+        let abilities = Abilities {
+            methods: &self.settings.allow,
+            extensions: &[],
+            content_types: &content_types,
+            answers_with: SDP,
+        };
+        crate::admit(request, &abilities).err().map(Rejection::from)
+    }
+
+    fn invited(&mut self, mut request: Request, source: &Source, now: Timestamp) {
+        if self.sessions.len() >= self.settings.bounds.sessions || !self.transactions.has_room() {
+            let full = self.full();
+            return self.refuse(&request, &full, source);
+        }
+        drop_foreign_body(&mut request);
+        let tag = self.tokens.tag();
+        let mut dialog = match Dialog::of_request(&request, &tag, source.destination()) {
+            Ok(dialog) => dialog,
+            Err(error) => {
+                let refusal = Rejection::new(StatusCode::BAD_REQUEST, &error.to_string());
+                return self.refuse(&request, &refusal, source);
+            }
+        };
+        dialog.move_to(self.route(&dialog, source));
+        self.last_incoming += 1;
+        let session = SessionId(self.last_incoming);
+        let destination = reply_destination(&request.headers, source);
+        let purpose = Purpose::Incoming(session);
+        let Ok(transaction) = self.transactions.open(request.clone(), destination, purpose, now)
+        else {
+            return;
+        };
+        // No tag: a 100 makes no dialog (§8.2.6.1).
+        let trying = request.response(StatusCode::TRYING);
+        self.transactions.respond(transaction, &trying, now);
+        let alerting = Alerting {
+            transaction,
+            offered: !request.body.is_empty(),
+            provisional: None,
+            until: now + self.settings.bounds.longest_unanswered,
+            dialog,
+        };
+        let call_id = alerting.dialog.call_id().to_owned();
+        let phase = Phase::Alerting(Box::new(alerting));
+        self.sessions.insert(session, Session { call_id, local_tag: tag, phase });
+        let max_forwards = request.max_forwards().ok().flatten().unwrap_or(70);
+        let (request, source) = (Box::new(request), *source);
+        self.report(EndpointEvent::Invited { session, request, source, max_forwards });
+    }
+
+    fn requested(&mut self, request: Request, source: &Source, now: Timestamp) {
+        self.last_arrival += 1;
+        let arrival = ArrivalId(self.last_arrival);
+        let destination = reply_destination(&request.headers, source);
+        let purpose = Purpose::Arrival(arrival);
+        match self.transactions.open(request.clone(), destination, purpose, now) {
+            Ok(transaction) => {
+                self.arrivals.insert(arrival, transaction);
+                let (request, source) = (Box::new(request), *source);
+                self.report(EndpointEvent::Requested { arrival, request, source });
+            }
+            Err(_) => {
+                let full = self.full();
+                self.refuse(&request, &full, source);
+            }
+        }
+    }
+
+    fn local_tag_of(&self, purpose: Purpose) -> String {
+        match purpose {
+            Purpose::Incoming(session) | Purpose::Changing(session) => self.local_tag(session),
+            Purpose::Invite(_)
+            | Purpose::Reinvite(_)
+            | Purpose::Bye(_)
+            | Purpose::Within(..)
+            | Purpose::Outside(_)
+            | Purpose::Arrival(_)
+            | Purpose::Unattended => String::new(),
+        }
+    }
+}
+
+/// A body that is no session description got this far because its sender called it optional.
+pub(super) fn drop_foreign_body(request: &mut Request) {
+    if request.headers.content_type().as_deref() != Some(SDP) {
+        request.body.clear();
+    }
+}

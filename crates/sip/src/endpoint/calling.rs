@@ -1,0 +1,350 @@
+//! Responses to our requests: INVITE with its forks (RFC 3261 §13.2.2), CANCEL that crosses a 2xx
+//! (§9.1), re-INVITE with glare (§14.1), BYE and the rest.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::Timestamp;
+
+use super::order::Attempt;
+use super::writing::reason_of;
+use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, RequestId, Source};
+use crate::dialog::{Dialog, RemoteTag};
+use crate::message::{Method, Request, Response, StatusCode};
+use crate::session::{
+    Calling, Cancel, Change, Ending, Established, Phase, Releasing, Session, SessionId,
+};
+use crate::transaction::{TransactionId, cancellation};
+
+/// How often a re-INVITE is tried that meets the peer's.
+const MOST_TRIES: u8 = 5;
+
+type Received = (Box<Response>, Source);
+
+impl Endpoint {
+    pub(super) fn hear_response(
+        &mut self,
+        transaction: TransactionId,
+        purpose: Purpose,
+        received: Received,
+        now: Timestamp,
+    ) {
+        let status = received.0.status;
+        match purpose {
+            Purpose::Invite(session) if status.is_provisional() => {
+                self.progressed(session, *received.0, now);
+            }
+            Purpose::Invite(session) if status.is_success() => {
+                self.accepted(session, transaction, received, now);
+            }
+            Purpose::Invite(session) => self.refused(session, status, Some(received.0)),
+            _ if status.is_provisional() => {}
+            Purpose::Reinvite(session) if status.is_success() => {
+                self.change_accepted(session, transaction, received);
+            }
+            Purpose::Reinvite(session) => self.change_refused(session, status, now),
+            Purpose::Bye(session) => self.over(session),
+            Purpose::Within(session, request) => {
+                let response = Ok(received.0);
+                self.report(EndpointEvent::Responded { request, response, attempt: None });
+                self.lost_if(session, status, now);
+            }
+            Purpose::Outside(request) => self.responded(request, Ok(received.0)),
+            Purpose::Incoming(_)
+            | Purpose::Changing(_)
+            | Purpose::Arrival(_)
+            | Purpose::Unattended => {}
+        }
+    }
+
+    /// Nobody answered (408), or nothing could be sent (503).
+    pub(super) fn hear_failure(&mut self, purpose: Purpose, status: StatusCode, now: Timestamp) {
+        match purpose {
+            Purpose::Invite(session) => self.refused(session, status, None),
+            Purpose::Reinvite(session) => {
+                self.change_over(session, status);
+                self.lost(session, now);
+            }
+            Purpose::Bye(session) => self.over(session),
+            Purpose::Within(session, request) => {
+                let response = Err(status);
+                self.report(EndpointEvent::Responded { request, response, attempt: None });
+                self.lost(session, now);
+            }
+            Purpose::Outside(request) => self.responded(request, Err(status)),
+            // What we answered was not heard: the session's own deadline sees to it.
+            Purpose::Incoming(_)
+            | Purpose::Changing(_)
+            | Purpose::Arrival(_)
+            | Purpose::Unattended => {}
+        }
+    }
+
+    /// Sends a request of ours in a transaction of its own.
+    pub(super) fn start(
+        &mut self,
+        mut request: Request,
+        destination: super::Destination,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Option<TransactionId> {
+        self.dress(&mut request, &destination);
+        self.transactions.send(request, destination, purpose, now).ok()
+    }
+
+    /// Sends CANCEL for an INVITE that has a provisional response (§9.1).
+    pub(super) fn send_cancel(
+        &mut self,
+        invite: TransactionId,
+        reason: Option<&str>,
+        now: Timestamp,
+    ) {
+        let Some(request) = self.transactions.request(invite) else { return };
+        let cancel = cancellation(request, reason);
+        if let Some(destination) = self.transactions.destination(invite) {
+            // At the bound the INVITE is left to its own deadline.
+            let _full = self.transactions.send(cancel, destination, Purpose::Unattended, now);
+        }
+    }
+
+    /// Ends an established session: BYE, and the end is told when it is answered or given up.
+    pub(super) fn hang_up(&mut self, session: SessionId, ending: Ending, now: Timestamp) {
+        let Some(state) = self.sessions.get(session) else { return };
+        let Phase::Established(established) = &state.phase else { return };
+        let mut dialog = established.dialog.clone();
+        if let Change::Theirs { transaction, .. } = established.change {
+            let text = "call is over";
+            let refusal = super::Rejection::new(StatusCode::REQUEST_TERMINATED, text);
+            self.reject(transaction, &refusal, "", now);
+        }
+        let sent = self.send_bye(&mut dialog, Purpose::Bye(session), ending.reason, now);
+        if sent.is_none() {
+            return self.release(session, ending.cause, None);
+        }
+        if let Some(state) = self.sessions.get_mut(session) {
+            let cause = ending.cause;
+            state.phase = Phase::Releasing(Box::new(Releasing { dialog, cause }));
+        }
+    }
+
+    /// Gives a session up whose peer is gone (§12.2.1.2); a last BYE may still reach it.
+    pub(super) fn lost(&mut self, session: SessionId, now: Timestamp) {
+        let reason = Some("SIP;cause=408;text=\"no answer within the call\"".to_owned());
+        self.hang_up(session, Ending { cause: ReleaseCause::PeerLost, reason }, now);
+    }
+
+    fn send_bye(
+        &mut self,
+        dialog: &mut Dialog,
+        purpose: Purpose,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Option<TransactionId> {
+        let mut bye = dialog.request(Method::Bye);
+        if let Some(reason) = reason {
+            bye.headers.push(crate::header::HeaderName::Reason, reason);
+        }
+        self.start(bye, dialog.destination(), purpose, now)
+    }
+
+    fn progressed(&mut self, session: SessionId, response: Response, now: Timestamp) {
+        let forks = self.settings.bounds.forks;
+        let patience = self.settings.timing.patience();
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let Phase::Calling(calling) = &mut state.phase else { return };
+        calling.heard = true;
+        if let Ok(to) = response.to()
+            && to.tag().is_some()
+            && calling.early.len() < forks
+        {
+            calling.early.insert(RemoteTag::of(&to));
+        }
+        let transaction = calling.transaction;
+        match &calling.cancel {
+            Cancel::Wanted { reason } => {
+                let reason = reason.clone();
+                calling.cancel = Cancel::Sent { until: now + patience };
+                self.send_cancel(transaction, reason.as_deref(), now);
+            }
+            Cancel::Sent { .. } => {}
+            Cancel::No if response.status == StatusCode::TRYING => {}
+            Cancel::No => {
+                let (status, body) = (response.status, response.body);
+                self.report(EndpointEvent::Progressed { session, status, body });
+            }
+        }
+    }
+
+    /// A 2xx to our INVITE: the first answers, a repetition gets its ACK again, and one from another
+    /// fork, or one that crosses our CANCEL, is acknowledged and hung up at once.
+    fn accepted(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        (response, source): Received,
+        now: Timestamp,
+    ) {
+        let Some((tag, mut dialog, cseq)) = self.dialog_of(transaction, &response, &source) else {
+            self.tally.stray_responses += 1;
+            return;
+        };
+        let known = self.acknowledgements.get(&transaction);
+        if let Some(ack) = known.and_then(|forks| forks.get(&tag)).cloned() {
+            return self.send_now(ack.bytes, ack.destination);
+        }
+        if known.map_or(0, BTreeMap::len) >= self.settings.bounds.forks {
+            self.tally.stray_responses += 1;
+            return;
+        }
+        let ack = self.acknowledge(&dialog, cseq);
+        self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
+        let longest = self.settings.bounds.longest_session;
+        let Some(Session { phase: phase @ Phase::Calling(_), .. }) = self.sessions.get_mut(session)
+        else {
+            let reason = Some("SIP;cause=200;text=\"call completed elsewhere\"".to_owned());
+            self.send_bye(&mut dialog, Purpose::Unattended, reason, now);
+            return;
+        };
+        let cancelled = matches!(
+            phase,
+            Phase::Calling(Calling { cancel: Cancel::Wanted { .. } | Cancel::Sent { .. }, .. })
+        );
+        *phase = Phase::Established(Box::new(Established {
+            dialog,
+            unacknowledged: None,
+            change: Change::None,
+            ending: None,
+            refer: None,
+            until: now + longest,
+        }));
+        if cancelled {
+            let reason = Some("SIP;cause=487;text=\"cancelled\"".to_owned());
+            return self.hang_up(session, Ending { cause: ReleaseCause::OurBye, reason }, now);
+        }
+        let body = response.body.clone();
+        self.report(EndpointEvent::Answered { session, body, response });
+    }
+
+    fn dialog_of(
+        &self,
+        transaction: TransactionId,
+        response: &Response,
+        source: &Source,
+    ) -> Option<(RemoteTag, Dialog, u32)> {
+        let request = self.transactions.request(transaction)?;
+        let cseq = request.cseq().ok()?.number;
+        let mut dialog = Dialog::of_response(request, response, source.destination()).ok()?;
+        dialog.move_to(self.route(&dialog, source));
+        Some((dialog.remote_tag(), dialog, cseq))
+    }
+
+    /// Our INVITE came to nothing.
+    pub(super) fn refused(
+        &mut self,
+        session: SessionId,
+        status: StatusCode,
+        response: Option<Box<Response>>,
+    ) {
+        let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get(session)
+        else {
+            return;
+        };
+        let attempt = calling.attempt.clone();
+        let reason = response.as_ref().and_then(|response| reason_of(&response.headers));
+        let event = EndpointEvent::Refused { session, status, reason, response, attempt };
+        self.finish(session, event);
+    }
+
+    fn change_accepted(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        (response, _): Received,
+    ) {
+        let tag = response.to().map(|to| RemoteTag::of(&to)).ok();
+        let known =
+            self.acknowledgements.get(&transaction).and_then(|acks| acks.get(&tag.clone()?));
+        if let Some(ack) = known.cloned() {
+            return self.send_now(ack.bytes, ack.destination);
+        }
+        let cseq = response.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let dialog = match &mut state.phase {
+            Phase::Established(established) => {
+                established.change = Change::None;
+                established.dialog.refresh(response.contact().ok().flatten());
+                established.dialog.clone()
+            }
+            Phase::Releasing(releasing) => releasing.dialog.clone(),
+            Phase::Calling(_) | Phase::Alerting(_) => return,
+        };
+        let ongoing = matches!(state.phase, Phase::Established(_));
+        let ack = self.acknowledge(&dialog, cseq);
+        if let Some(tag) = tag {
+            self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
+        }
+        if ongoing {
+            let body = response.body;
+            self.report(EndpointEvent::OfferAnswered { session, body });
+        }
+    }
+
+    fn change_refused(&mut self, session: SessionId, status: StatusCode, now: Timestamp) {
+        if status == StatusCode::REQUEST_PENDING && self.try_later(session, now) {
+            return;
+        }
+        self.change_over(session, status);
+        self.lost_if(session, status, now);
+    }
+
+    /// Glare: whoever made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s (§14.1).
+    fn try_later(&mut self, session: SessionId, now: Timestamp) -> bool {
+        let owner = session < SessionId::FIRST_INCOMING;
+        let chance = self.tokens.thousandths();
+        let pause = if owner { 2_100 + chance * 19 / 10 } else { chance * 2 };
+        let at = now + Duration::from_millis(pause);
+        let Some(state) = self.sessions.get_mut(session) else { return false };
+        let Phase::Established(established) = &mut state.phase else { return false };
+        match std::mem::replace(&mut established.change, Change::None) {
+            Change::Ours { body, tries, .. } if tries < MOST_TRIES => {
+                established.change = Change::Backoff { body, tries, at };
+                true
+            }
+            Change::Ours { .. } => false,
+            other @ (Change::None | Change::Backoff { .. } | Change::Theirs { .. }) => {
+                established.change = other;
+                false
+            }
+        }
+    }
+
+    fn change_over(&mut self, session: SessionId, status: StatusCode) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let Phase::Established(established) = &mut state.phase else { return };
+        if let Change::Ours { .. } | Change::Backoff { .. } = established.change {
+            established.change = Change::None;
+            self.report(EndpointEvent::OfferRefused { session, status });
+        }
+    }
+
+    /// 481 and 408 within a dialog mean that the peer has none any more (§12.2.1.2).
+    fn lost_if(&mut self, session: SessionId, status: StatusCode, now: Timestamp) {
+        if matches!(status, StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT) {
+            self.lost(session, now);
+        }
+    }
+
+    /// Our BYE was answered or given up.
+    fn over(&mut self, session: SessionId) {
+        if let Some(Session { phase: Phase::Releasing(releasing), .. }) = self.sessions.get(session)
+        {
+            let cause = releasing.cause;
+            self.release(session, cause, None);
+        }
+    }
+
+    fn responded(&mut self, request: RequestId, response: Result<Box<Response>, StatusCode>) {
+        let attempt: Option<Attempt> = self.attempts.remove(&request);
+        self.report(EndpointEvent::Responded { request, response, attempt });
+    }
+}

@@ -1,0 +1,273 @@
+//! A SIP endpoint without sockets and clock: what a back-to-back user agent needs on each side.
+//!
+//! [`Endpoint`] takes messages, orders and time, and gives back what to send and what happened
+//! ([`Output`]). It keeps the rules of RFC 3261 that leave no choice: transactions, dialogs,
+//! repetition, CANCEL, ACK and BYE, forks, and the refusals a user agent owes whoever sends
+//! nonsense. Whatever leaves a choice is an event that awaits an order.
+//!
+//! | it refuses by itself | with |
+//! |---|---|
+//! | a malformed request | the status that [`crate::validate`] names |
+//! | a method nobody knows; one we do not take | 501; 405 with Allow |
+//! | an extension we must have but have not | 420 with Unsupported |
+//! | an INVITE whose body is no SDP; whose sender takes none | 415 with Accept; 406 |
+//! | a request of a dialog, or a CANCEL of an INVITE, that is not here | 481 |
+//! | a second copy of a request by another way | 482 |
+//! | a CSeq that runs backwards; an offer while theirs is open | 500 with Retry-After |
+//! | an offer that meets ours | 491 |
+//! | more than the bounds allow | 503 with Retry-After |
+//!
+//! A refusal of a request outside any dialog is remembered by nobody: the same request again is
+//! refused again, with the same tag (§8.2.7), so a flood of them fills nothing.
+
+mod arriving;
+mod calling;
+mod digit;
+mod event;
+mod order;
+mod ordered;
+mod place;
+mod refusing;
+mod settings;
+mod timers;
+mod token;
+mod within;
+mod writing;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use model::Timestamp;
+
+pub use event::{ArrivalId, EndpointEvent, Output, ReleaseCause, RequestId};
+pub use order::{Attempt, Body, ExtraHeaders, Order, OrderError, Outgoing, Rejection, Within};
+pub use place::{ConnectionId, Destination, ListenerId, Source, Transport};
+pub use settings::{Bounds, EndpointSettings, Listener, Reach};
+
+use crate::dialog::RemoteTag;
+use crate::message::Message;
+use crate::session::{SessionId, Sessions};
+use crate::transaction::{TransactionEvent, TransactionId, TransactionLayer, TransactionOutput};
+use token::Tokens;
+
+/// A SIP endpoint without sockets and clock.
+#[derive(Debug)]
+pub struct Endpoint {
+    settings: EndpointSettings,
+    tokens: Tokens,
+    transactions: TransactionLayer<Purpose>,
+    sessions: Sessions,
+    /// The ACKs sent for the 2xx of each INVITE of ours, by fork, while more 2xx may come.
+    acknowledgements: BTreeMap<TransactionId, BTreeMap<RemoteTag, Sending>>,
+    arrivals: BTreeMap<ArrivalId, TransactionId>,
+    attempts: BTreeMap<RequestId, Attempt>,
+    last_incoming: u64,
+    last_arrival: u64,
+    tally: Tally,
+    output: VecDeque<Output>,
+}
+
+/// What an endpoint has counted since it was made.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Responses that belong to no request of ours, or cannot be read.
+    pub stray_responses: u64,
+    /// ACKs that belong to no session.
+    pub stray_acks: u64,
+    /// Requests too broken to be answered.
+    pub unanswerable: u64,
+    /// Requests refused by the endpoint itself, by status.
+    pub refused: BTreeMap<u16, u64>,
+}
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    /// Our INVITE that opens a session.
+    Invite(SessionId),
+    /// Our INVITE that changes one.
+    Reinvite(SessionId),
+    /// Our BYE.
+    Bye(SessionId),
+    /// Another request of ours within a session.
+    Within(SessionId, RequestId),
+    /// A request of ours outside any dialog.
+    Outside(RequestId),
+    /// The peer's INVITE that opens a session.
+    Incoming(SessionId),
+    /// The peer's INVITE or UPDATE that changes one.
+    Changing(SessionId),
+    /// The peer's request outside any dialog, to be answered by the application.
+    Arrival(ArrivalId),
+    /// Nobody waits for what comes of it.
+    Unattended,
+}
+
+#[derive(Clone, Debug)]
+struct Sending {
+    bytes: Arc<[u8]>,
+    destination: Destination,
+}
+
+impl Endpoint {
+    /// An endpoint with no transactions or sessions. The seed must be secret and new at every start:
+    /// tags, branches and Call-IDs are drawn from it.
+    #[must_use]
+    pub fn new(settings: EndpointSettings, seed: [u8; 32]) -> Self {
+        let transactions = TransactionLayer::new(settings.timing, settings.bounds.transactions);
+        Self {
+            settings,
+            tokens: Tokens::new(seed),
+            transactions,
+            sessions: Sessions::default(),
+            acknowledgements: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            attempts: BTreeMap::new(),
+            last_incoming: SessionId::FIRST_INCOMING.0,
+            last_arrival: 0,
+            tally: Tally::default(),
+            output: VecDeque::new(),
+        }
+    }
+
+    /// Takes in a message from the network.
+    pub fn receive(&mut self, message: Message, source: Source, now: Timestamp) {
+        match message {
+            Message::Request(request) => self.receive_request(request, source, now),
+            Message::Response(response) => {
+                let whole = crate::validate_response(&response).is_ok();
+                if !whole || !self.transactions.receive_response(response, source, now) {
+                    self.tally.stray_responses += 1;
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Carries out an order.
+    ///
+    /// # Errors
+    /// When it cannot be carried out; then nothing has changed.
+    pub fn order(&mut self, order: Order, now: Timestamp) -> Result<(), OrderError> {
+        let result = self.carry_out(order, now);
+        self.settle(now);
+        result
+    }
+
+    /// Nothing can be sent to this destination: a connection broke, or could not be opened, or the
+    /// network says that nobody is there.
+    pub fn transport_failed(&mut self, destination: &Destination, now: Timestamp) {
+        self.transactions.transport_failed(destination);
+        self.settle(now);
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let due = [self.transactions.poll_timeout(), self.sessions.poll_timeout()];
+        due.into_iter().flatten().min()
+    }
+
+    /// Does whatever is due by now.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.transactions.handle_timeout(now);
+        self.settle(now);
+        while let Some(session) = self.sessions.due(now) {
+            self.expire(session, now);
+            self.settle(now);
+        }
+    }
+
+    /// The next thing to send or to know, in order.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.output.pop_front()
+    }
+
+    /// How many sessions there are.
+    #[must_use]
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// The sessions there are, in order.
+    #[must_use]
+    pub fn session_ids(&self) -> Vec<SessionId> {
+        self.sessions.ids()
+    }
+
+    /// How many transactions are under way.
+    #[must_use]
+    pub fn transaction_count(&self) -> usize {
+        self.transactions.len()
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Hands everything the transactions have to say to whom it concerns.
+    fn settle(&mut self, now: Timestamp) {
+        while let Some(output) = self.transactions.poll_output() {
+            match output {
+                TransactionOutput::Send { bytes, destination } => {
+                    self.output.push_back(Output::Send { bytes, destination });
+                }
+                TransactionOutput::Event { transaction, user, event } => {
+                    self.hear(transaction, user, event, now);
+                }
+            }
+        }
+        self.sessions.settle();
+    }
+
+    fn hear(
+        &mut self,
+        transaction: TransactionId,
+        purpose: Purpose,
+        event: TransactionEvent,
+        now: Timestamp,
+    ) {
+        use crate::message::StatusCode;
+        match event {
+            TransactionEvent::Response(response, source) => {
+                self.hear_response(transaction, purpose, (response, source), now);
+            }
+            TransactionEvent::TimedOut => {
+                self.hear_failure(purpose, StatusCode::REQUEST_TIMEOUT, now);
+            }
+            TransactionEvent::Failed => {
+                self.hear_failure(purpose, StatusCode::SERVICE_UNAVAILABLE, now);
+            }
+            TransactionEvent::Acknowledged(ack) => {
+                if let Purpose::Incoming(session) | Purpose::Changing(session) = purpose {
+                    self.acknowledged(session, *ack, now);
+                }
+            }
+            TransactionEvent::Ended => {
+                self.acknowledgements.remove(&transaction);
+                if let Purpose::Arrival(arrival) = purpose {
+                    self.arrivals.remove(&arrival);
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, event: EndpointEvent) {
+        self.output.push_back(Output::Event(event));
+    }
+
+    /// The last event of a session.
+    fn finish(&mut self, session: SessionId, event: EndpointEvent) {
+        self.sessions.remove(session);
+        self.report(event);
+    }
+
+    fn release(&mut self, session: SessionId, cause: ReleaseCause, reason: Option<String>) {
+        self.finish(session, EndpointEvent::Released { session, cause, reason });
+    }
+}

@@ -1,0 +1,127 @@
+//! Refusals of what comes in, each with a Reason header field that tells why (RFC 3326).
+
+use std::net::SocketAddr;
+
+use model::Timestamp;
+
+use super::order::Rejection;
+use super::writing::add_extra;
+use super::{Destination, Endpoint, Source, Transport};
+use crate::header::{HeaderName, Headers};
+use crate::message::{Request, Response, StatusCode};
+use crate::parse::ParseError;
+use crate::transaction::TransactionId;
+
+impl Endpoint {
+    /// Answers octets that were no message, when enough of a request could be read for that.
+    pub fn receive_malformed(&mut self, error: ParseError, source: Source) {
+        let text = error.to_string();
+        match error.answer {
+            Some(response) => self.answer_unremembered(*response, &text, &source),
+            None => self.tally.unanswerable += 1,
+        }
+    }
+
+    /// Refuses a request and forgets it (§8.2.7).
+    pub fn refuse(&mut self, request: &Request, refusal: &Rejection, source: &Source) {
+        let mut response = request.response(refusal.status);
+        add_extra(&mut response.headers, refusal.headers.clone());
+        self.answer_unremembered(response, &refusal.text, source);
+    }
+
+    /// Sends a response that nobody remembers: its tag is a function of the request.
+    fn answer_unremembered(&mut self, mut response: Response, text: &str, source: &Source) {
+        let Ok(mut via) = response.via() else {
+            self.tally.unanswerable += 1;
+            return;
+        };
+        let branch = via.branch().unwrap_or_default().as_bytes();
+        let call_id = response.headers.first(&HeaderName::CallId).unwrap_or_default();
+        let tag = self.tokens.tag_of(&[call_id, branch]);
+        via.stamp(source.peer);
+        response.headers.replace_top(HeaderName::Via, &via);
+        if let Ok(to) = response.to()
+            && to.tag().is_none()
+        {
+            response.headers.set(HeaderName::To, &to.with_tag(&tag));
+        }
+        self.sign(&mut response, text);
+        let destination = reply_destination(&response.headers, source);
+        self.send_now(response.to_bytes().into(), destination);
+        *self.tally.refused.entry(response.status.code()).or_default() += 1;
+    }
+
+    /// Refuses a request of a dialog in its transaction.
+    pub(super) fn refuse_within(
+        &mut self,
+        transaction: TransactionId,
+        refusal: &Rejection,
+        now: Timestamp,
+    ) {
+        self.reject(transaction, refusal, "", now);
+        *self.tally.refused.entry(refusal.status.code()).or_default() += 1;
+    }
+
+    /// Answers a transaction with a refusal; `tag` is our tag where the request has none.
+    pub(super) fn reject(
+        &mut self,
+        transaction: TransactionId,
+        refusal: &Rejection,
+        tag: &str,
+        now: Timestamp,
+    ) -> bool {
+        let Some(request) = self.transactions.request(transaction) else {
+            return false;
+        };
+        let response = self.rejection(request, refusal, tag);
+        self.transactions.respond(transaction, &response, now)
+    }
+
+    /// 503 with the time after which to come again.
+    pub(super) fn full(&self) -> Rejection {
+        let seconds = self.settings.bounds.retry_after.as_secs().to_string();
+        Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "too many calls at once")
+            .with(HeaderName::RetryAfter, &seconds)
+    }
+
+    /// 500 with a random time of up to ten seconds after which to come again (§14.2).
+    pub(super) fn not_now(&mut self, text: &str) -> Rejection {
+        let seconds = (self.tokens.thousandths() / 100).to_string();
+        Rejection::new(StatusCode::SERVER_INTERNAL_ERROR, text)
+            .with(HeaderName::RetryAfter, &seconds)
+    }
+
+    /// 405 with what is allowed.
+    pub(super) fn not_allowed(&self) -> Rejection {
+        Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "method is not taken here")
+            .with(HeaderName::Allow, &self.allowed())
+    }
+
+    fn rejection(&self, request: &Request, refusal: &Rejection, tag: &str) -> Response {
+        let mut response = self.answer(request, refusal.status, tag);
+        add_extra(&mut response.headers, refusal.headers.clone());
+        self.sign(&mut response, &refusal.text);
+        response
+    }
+
+    /// Adds why, and who says so.
+    fn sign(&self, response: &mut Response, text: &str) {
+        if !response.headers.has(&HeaderName::Reason) {
+            let value = crate::reason_value(response.status, text);
+            response.headers.push(HeaderName::Reason, value);
+        }
+        if !response.headers.has(&HeaderName::Server) {
+            response.headers.push(HeaderName::Server, self.settings.product.as_str());
+        }
+    }
+}
+
+/// Where the response to a request goes whose Via was stamped (§18.2.2, RFC 3581 §4).
+pub(super) fn reply_destination(headers: &Headers, source: &Source) -> Destination {
+    let via = headers.via().ok().filter(|_| source.transport == Transport::Udp);
+    let Some((host, port)) = via.map(|via| via.reply_to()) else {
+        return source.destination();
+    };
+    let ip = host.ip().unwrap_or_else(|| source.peer.ip());
+    Destination::udp(source.listener, SocketAddr::new(ip, port))
+}

@@ -1,0 +1,304 @@
+//! Requests of the peer within a session (RFC 3261 §12.2.2, §14.2, §15.1.2; 3311; 3515; 6086).
+
+use std::time::Duration;
+
+use model::Timestamp;
+
+use super::arriving::drop_foreign_body;
+use super::digit::{self, Said};
+use super::order::Rejection;
+use super::refusing::reply_destination;
+use super::settings::Reach;
+use super::writing::reason_of;
+use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, Source};
+use crate::dialog::Sequence;
+use crate::header::HeaderName;
+use crate::message::{Method, Request, StatusCode};
+use crate::session::{Change, Phase, Refer, SessionId};
+use crate::transaction::TransactionId;
+
+/// How long the application may take to answer a change of the session: as long as the peer waits
+/// for the final response of a non-INVITE request, less a little.
+const LONGEST_CHANGE: Duration = Duration::from_secs(30);
+
+impl Endpoint {
+    pub(super) fn receive_within(
+        &mut self,
+        session: SessionId,
+        request: Request,
+        source: &Source,
+        now: Timestamp,
+    ) {
+        let changes = matches!(request.method, Method::Invite | Method::Update);
+        let purpose = if changes { Purpose::Changing(session) } else { Purpose::Unattended };
+        let destination = reply_destination(&request.headers, source);
+        let opened = self.transactions.open(request.clone(), destination, purpose, now);
+        let Ok(transaction) = opened else {
+            let full = self.full();
+            return self.refuse(&request, &full, source);
+        };
+        if let Some(refusal) = self.unacceptable(&request) {
+            return self.refuse_within(transaction, &refusal, now);
+        }
+        if self.follow(session, &request, source) == Sequence::Stale {
+            let refusal = self.not_now("cseq runs backwards");
+            return self.refuse_within(transaction, &refusal, now);
+        }
+        match request.method {
+            Method::Bye => self.hung_up(session, transaction, &request, now),
+            Method::Invite | Method::Update => self.changed(session, transaction, request, now),
+            Method::Info => self.informed(session, transaction, &request, now),
+            Method::Refer => self.referred(session, transaction, request, now),
+            Method::Notify => {
+                self.confirm(transaction, now);
+                let request = Box::new(request);
+                self.report(EndpointEvent::Notified { session, request });
+            }
+            Method::Options => self.confirm(transaction, now),
+            Method::Ack
+            | Method::Cancel
+            | Method::Register
+            | Method::Prack
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other(_) => {
+                let refusal = self.not_allowed();
+                self.refuse_within(transaction, &refusal, now);
+            }
+        }
+    }
+
+    /// An ACK within a session: the end of our repeating the 2xx, and perhaps an answer.
+    pub(super) fn acknowledged(&mut self, session: SessionId, ack: Request, now: Timestamp) {
+        let cseq = ack.cseq().map(|cseq| cseq.number).ok();
+        let Some(state) = self.sessions.get_mut(session) else {
+            self.tally.stray_acks += 1;
+            return;
+        };
+        let Phase::Established(established) = &mut state.phase else {
+            return;
+        };
+        // A repeated ACK, or one of an earlier INVITE.
+        if established.unacknowledged.as_ref().is_none_or(|waiting| Some(waiting.cseq) != cseq) {
+            return;
+        }
+        established.unacknowledged = None;
+        let ending = established.ending.take();
+        self.report(EndpointEvent::Acknowledged { session, body: ack.body });
+        if let Some(ending) = ending {
+            self.hang_up(session, ending, now);
+        }
+    }
+
+    /// The peer's re-INVITE was cancelled.
+    pub(super) fn change_withdrawn(&mut self, session: SessionId) {
+        if let Some(state) = self.sessions.get_mut(session)
+            && let Phase::Established(established) = &mut state.phase
+        {
+            established.change = Change::None;
+        }
+        self.report(EndpointEvent::OfferWithdrawn { session });
+    }
+
+    /// 200 without body.
+    fn confirm(&mut self, transaction: TransactionId, now: Timestamp) {
+        let Some(request) = self.transactions.request(transaction) else { return };
+        let mut response = self.answer(request, StatusCode::OK, "");
+        if request.method == Method::Options {
+            self.tell_abilities(&mut response.headers);
+        }
+        self.transactions.respond(transaction, &response, now);
+    }
+
+    /// Takes note of the CSeq, and of where the peer is now.
+    fn follow(&mut self, session: SessionId, request: &Request, source: &Source) -> Sequence {
+        let Ok(cseq) = request.cseq() else { return Sequence::Stale };
+        let listener = self.settings.listeners.get(usize::from(source.listener.0));
+        let observed = listener.is_none_or(|listener| listener.reach == Reach::Observed);
+        let Some(state) = self.sessions.get_mut(session) else { return Sequence::Stale };
+        let dialog = match &mut state.phase {
+            // The dialogs of forks that ring are not kept; they have no order to mind yet.
+            Phase::Calling(_) => return Sequence::InOrder,
+            Phase::Alerting(alerting) => &mut alerting.dialog,
+            Phase::Established(established) => &mut established.dialog,
+            Phase::Releasing(releasing) => &mut releasing.dialog,
+        };
+        let sequence = dialog.follow(cseq.number);
+        if sequence == Sequence::InOrder {
+            if matches!(request.method, Method::Invite | Method::Update) {
+                dialog.refresh(request.contact().ok().flatten());
+            }
+            if observed {
+                dialog.move_to(source.destination());
+            }
+        }
+        sequence
+    }
+
+    fn hung_up(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        bye: &Request,
+        now: Timestamp,
+    ) {
+        let Some(state) = self.sessions.get(session) else { return };
+        let unanswered = match &state.phase {
+            Phase::Calling(_) => {
+                // Only a caller may end an early dialog with BYE (§15).
+                let text = "no bye before an answer";
+                let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, text);
+                return self.refuse_within(transaction, &refusal, now);
+            }
+            // The BYEs cross; ours tells the end.
+            Phase::Releasing(_) => return self.confirm(transaction, now),
+            Phase::Alerting(alerting) => Some(alerting.transaction),
+            Phase::Established(established) => match established.change {
+                Change::Theirs { transaction, .. } => Some(transaction),
+                Change::None | Change::Ours { .. } | Change::Backoff { .. } => None,
+            },
+        };
+        let tag = state.local_tag.clone();
+        self.confirm(transaction, now);
+        if let Some(unanswered) = unanswered {
+            // Requests still open get 487 (§15.1.2).
+            let refusal = Rejection::new(StatusCode::REQUEST_TERMINATED, "call is over");
+            self.reject(unanswered, &refusal, &tag, now);
+        }
+        self.release(session, ReleaseCause::PeerBye, reason_of(&bye.headers));
+    }
+
+    /// re-INVITE and UPDATE (§14.2, RFC 3311 §5.2).
+    fn changed(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        mut request: Request,
+        now: Timestamp,
+    ) {
+        drop_foreign_body(&mut request);
+        let offered = !request.body.is_empty();
+        if request.method == Method::Update && !offered {
+            // Only a new Contact, which has been noted.
+            return self.confirm(transaction, now);
+        }
+        let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let refusal = match &mut state.phase {
+            Phase::Calling(_) => Verdict::Glare,
+            Phase::Alerting(_) => Verdict::NotNow,
+            Phase::Releasing(_) => Verdict::Over,
+            Phase::Established(established) => {
+                let verdict = verdict(&established.change);
+                let waiting = established.unacknowledged.take();
+                match (verdict, waiting) {
+                    (Verdict::Fine, Some(waiting)) if waiting.carries_offer => {
+                        // Our offer in the 2xx has no answer yet.
+                        established.unacknowledged = Some(waiting);
+                        Verdict::Glare
+                    }
+                    (Verdict::Fine, waiting) => {
+                        let method = request.method.clone();
+                        let until = now + LONGEST_CHANGE;
+                        established.change =
+                            Change::Theirs { transaction, method, cseq, offered, until };
+                        // Whoever sends a new offer has seen our 2xx, though the ACK was lost.
+                        if waiting.is_some() {
+                            self.report(EndpointEvent::Acknowledged { session, body: Vec::new() });
+                        }
+                        self.trying(transaction, now);
+                        return self.report(EndpointEvent::Offered { session, body: request.body });
+                    }
+                    (verdict, waiting) => {
+                        established.unacknowledged = waiting;
+                        verdict
+                    }
+                }
+            }
+        };
+        let refusal = match refusal {
+            Verdict::Glare => Rejection::new(StatusCode::REQUEST_PENDING, "offers cross"),
+            Verdict::Over => Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "call is over"),
+            Verdict::NotNow | Verdict::Fine => self.not_now("an offer is still open"),
+        };
+        self.refuse_within(transaction, &refusal, now);
+    }
+
+    fn trying(&mut self, transaction: TransactionId, now: Timestamp) {
+        let Some(request) = self.transactions.request(transaction) else { return };
+        if request.method == Method::Invite {
+            let response = request.response(StatusCode::TRYING);
+            self.transactions.respond(transaction, &response, now);
+        }
+    }
+
+    fn informed(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        request: &Request,
+        now: Timestamp,
+    ) {
+        let refusal = match digit::read(request) {
+            Said::Digit(digit) => {
+                self.confirm(transaction, now);
+                return self.report(EndpointEvent::Digit { session, digit });
+            }
+            Said::Nothing => return self.confirm(transaction, now),
+            Said::Unreadable => Rejection::new(StatusCode::BAD_REQUEST, "body names no key"),
+            Said::Foreign => {
+                Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "only keys are taken in INFO")
+                    .with(HeaderName::Accept, digit::ACCEPTED)
+            }
+        };
+        self.refuse_within(transaction, &refusal, now);
+    }
+
+    fn referred(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        request: Request,
+        now: Timestamp,
+    ) {
+        let refer_to = match request.headers.address(&HeaderName::ReferTo) {
+            Ok(refer_to) => Box::new(refer_to),
+            Err(error) => {
+                let refusal = Rejection::new(StatusCode::BAD_REQUEST, &error.to_string());
+                return self.refuse_within(transaction, &refusal, now);
+            }
+        };
+        let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        if let Some(state) = self.sessions.get_mut(session)
+            && let Phase::Established(established) = &mut state.phase
+            && established.refer.is_none()
+        {
+            established.refer = Some(Refer::Asked { transaction, cseq });
+            let request = Box::new(request);
+            return self.report(EndpointEvent::ReferAsked { session, refer_to, request });
+        }
+        let refusal = self.not_now("another transfer is under way");
+        self.refuse_within(transaction, &refusal, now);
+    }
+}
+
+/// What becomes of an offer of the peer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Fine,
+    /// It meets ours.
+    Glare,
+    /// Theirs before it is still open.
+    NotNow,
+    /// We have sent BYE.
+    Over,
+}
+
+fn verdict(change: &Change) -> Verdict {
+    match change {
+        Change::None | Change::Backoff { .. } => Verdict::Fine,
+        Change::Ours { .. } => Verdict::Glare,
+        Change::Theirs { .. } => Verdict::NotNow,
+    }
+}

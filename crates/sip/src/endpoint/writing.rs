@@ -1,0 +1,154 @@
+//! What the endpoint itself writes into messages: Via, Contact, Max-Forwards, Reason, product.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::order::{Body, ExtraHeaders};
+use super::settings::Reach;
+use super::{Destination, Endpoint, ListenerId, Output, Sending, Source, Transport};
+use crate::dialog::Dialog;
+use crate::header::{self, HeaderName, Headers, NameAddr, Via};
+use crate::message::{Method, Request, Response, StatusCode};
+use crate::uri::{Host, Uri};
+
+/// Hops a request of ours may take (RFC 3261 §8.1.1.6).
+const MAX_FORWARDS: &str = "70";
+
+impl Endpoint {
+    pub(super) fn public(&self, listener: ListenerId) -> Option<SocketAddr> {
+        self.settings.listeners.get(usize::from(listener.0)).map(|listener| listener.public)
+    }
+
+    /// Our Contact in a dialog over this destination.
+    pub(super) fn contact(&self, destination: &Destination, user: Option<&str>) -> NameAddr {
+        let public = self.public_or_unspecified(destination.listener);
+        let mut uri = Uri::of_address(public);
+        uri.user = user.map(Into::into);
+        if destination.transport == Transport::Tcp {
+            uri = uri.with_param("transport", "tcp");
+        }
+        NameAddr::new(uri)
+    }
+
+    /// Adds a Via with a new branch, Max-Forwards and our name to a request of ours.
+    pub(super) fn dress(&mut self, request: &mut Request, destination: &Destination) {
+        let public = self.public_or_unspecified(destination.listener);
+        let transport = match destination.transport {
+            Transport::Udp => header::Transport::Udp,
+            Transport::Tcp => header::Transport::Tcp,
+        };
+        let branch = self.tokens.branch();
+        let via = Via::new(transport, Host::Ip(public.ip()), Some(public.port()), &branch);
+        request.headers.push_top(HeaderName::Via, &via);
+        if !request.headers.has(&HeaderName::MaxForwards) {
+            request.headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
+        }
+        if request.method != Method::Ack && !request.headers.has(&HeaderName::UserAgent) {
+            request.headers.push(HeaderName::UserAgent, self.settings.product.as_str());
+        }
+    }
+
+    /// Says what we can do, in an INVITE, a 2xx or an OPTIONS response (§13.2.1, §11.2).
+    pub(super) fn tell_abilities(&self, headers: &mut Headers) {
+        headers.push(HeaderName::Allow, self.allowed());
+    }
+
+    pub(super) fn allowed(&self) -> String {
+        let methods: Vec<&str> = self.settings.allow.iter().map(Method::as_str).collect();
+        methods.join(", ")
+    }
+
+    /// A response to a request of a dialog or of one being made: with our tag and product.
+    pub(super) fn answer(&self, request: &Request, status: StatusCode, tag: &str) -> Response {
+        let mut response = request.response(status);
+        if let Ok(to) = request.to()
+            && to.tag().is_none()
+        {
+            response.headers.set(HeaderName::To, &to.with_tag(tag));
+        }
+        response.headers.push(HeaderName::Server, self.settings.product.as_str());
+        response
+    }
+
+    pub(super) fn send_now(&mut self, bytes: Arc<[u8]>, destination: Destination) {
+        self.output.push_back(Output::Send { bytes, destination });
+    }
+
+    /// The ACK of a 2xx: outside any transaction, with a branch of its own (§13.2.2.4).
+    pub(super) fn acknowledge(&mut self, dialog: &Dialog, cseq: u32) -> Sending {
+        let destination = dialog.destination();
+        let mut ack = dialog.acknowledgement(cseq);
+        self.dress(&mut ack, &destination);
+        let sending = Sending { bytes: ack.to_bytes().into(), destination };
+        self.send_now(Arc::clone(&sending.bytes), destination);
+        sending
+    }
+
+    /// Where requests of a dialog go whose peer was heard from at `source`.
+    pub(super) fn route(&self, dialog: &Dialog, source: &Source) -> Destination {
+        let observed = source.destination();
+        let listener = self.settings.listeners.get(usize::from(source.listener.0));
+        match listener.map(|listener| listener.reach) {
+            Some(Reach::Signalled) => signalled(dialog.next_hop(), &observed),
+            Some(Reach::Observed) | None => observed,
+        }
+    }
+
+    fn public_or_unspecified(&self, listener: ListenerId) -> SocketAddr {
+        self.public(listener).unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 5060)))
+    }
+}
+
+/// The address that a URI names, when it names one: looking up names is not for a core.
+fn signalled(hop: &Uri, observed: &Destination) -> Destination {
+    let ip: IpAddr = match hop.host.ip() {
+        Some(ip) => ip,
+        None => return *observed,
+    };
+    let peer = SocketAddr::new(ip, hop.port.unwrap_or(5060));
+    let transport = match hop.params.value("transport").map(str::to_ascii_lowercase).as_deref() {
+        Some("tcp") => Transport::Tcp,
+        Some("udp") => Transport::Udp,
+        _ => observed.transport,
+    };
+    if (transport, peer) == (observed.transport, observed.peer) {
+        return *observed;
+    }
+    Destination { listener: observed.listener, transport, connection: None, peer }
+}
+
+/// Adds the application's header fields, but for those that only the endpoint may write.
+pub(super) fn add_extra(headers: &mut Headers, extra: ExtraHeaders) {
+    for (name, value) in extra {
+        if !is_ours(&name) {
+            headers.push(name, value);
+        }
+    }
+}
+
+pub(super) fn set_body(headers: &mut Headers, into: &mut Vec<u8>, body: Option<Body>) {
+    if let Some(body) = body {
+        headers.set(HeaderName::ContentType, body.content_type);
+        *into = body.bytes;
+    }
+}
+
+/// The value of the Reason header field, to be read by people.
+pub(super) fn reason_of(headers: &Headers) -> Option<String> {
+    headers.first(&HeaderName::Reason).map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+fn is_ours(name: &HeaderName) -> bool {
+    [
+        HeaderName::Via,
+        HeaderName::From,
+        HeaderName::To,
+        HeaderName::CallId,
+        HeaderName::CSeq,
+        HeaderName::ContentLength,
+        HeaderName::ContentType,
+        HeaderName::RecordRoute,
+        HeaderName::Route,
+    ]
+    .contains(name)
+}

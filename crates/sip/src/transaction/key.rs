@@ -1,0 +1,110 @@
+//! What makes a message belong to a transaction (RFC 3261 §17.1.3, §17.2.3).
+
+use crate::header::{HeaderError, MAGIC_COOKIE, Via};
+use crate::message::{Method, Request, Response};
+
+/// What a response must agree in with the request it answers: the branch of the top Via and the
+/// method of the CSeq (§17.1.3).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ClientKey {
+    branch: Box<str>,
+    method: Box<str>,
+}
+
+impl ClientKey {
+    /// The key of a request of ours.
+    ///
+    /// # Errors
+    /// When the top Via cannot be read.
+    pub fn of_request(request: &Request) -> Result<Self, HeaderError> {
+        Ok(Self { branch: branch_of(&request.via()?), method: request.method.as_str().into() })
+    }
+
+    /// The key of a response that came in.
+    ///
+    /// # Errors
+    /// When the top Via or the CSeq cannot be read.
+    pub fn of_response(response: &Response) -> Result<Self, HeaderError> {
+        let method = response.cseq()?.method;
+        Ok(Self { branch: branch_of(&response.via()?), method: method.as_str().into() })
+    }
+}
+
+/// What a repeated request must agree in with the one before it (§17.2.3).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum ServerKey {
+    /// The sender follows RFC 3261: branch, sent-by and method.
+    Branch {
+        /// The branch of the top Via.
+        branch: Box<str>,
+        /// The sent-by of the top Via, in lower case.
+        sent_by: Box<str>,
+        /// The method; INVITE for an ACK.
+        method: Box<str>,
+    },
+    /// The sender follows RFC 2543. The To tag adds nothing: Call-ID, From tag, CSeq number and Via
+    /// already name one request, and an ACK has a tag that its INVITE had not.
+    Old {
+        /// The Request-URI.
+        uri: Box<str>,
+        /// The From tag.
+        from_tag: Box<str>,
+        /// The Call-ID.
+        call_id: Box<str>,
+        /// The CSeq number.
+        cseq: u32,
+        /// The top Via.
+        via: Box<str>,
+        /// The method; INVITE for an ACK.
+        method: Box<str>,
+    },
+}
+
+impl ServerKey {
+    /// The key of a request that came in, before anything was added to its Via.
+    ///
+    /// # Errors
+    /// When a header field that takes part cannot be read.
+    pub fn of(request: &Request) -> Result<Self, HeaderError> {
+        let method = if request.method == Method::Ack { &Method::Invite } else { &request.method };
+        Self::with_method(request, method)
+    }
+
+    /// The key of the INVITE that a CANCEL means (§9.2).
+    ///
+    /// # Errors
+    /// When a header field that takes part cannot be read.
+    pub fn of_cancelled(cancel: &Request) -> Result<Self, HeaderError> {
+        Self::with_method(cancel, &Method::Invite)
+    }
+
+    fn with_method(request: &Request, method: &Method) -> Result<Self, HeaderError> {
+        let via = request.via()?;
+        let method = method.as_str().into();
+        let branch = branch_of(&via);
+        if is_modern(&branch) {
+            return Ok(Self::Branch { branch, sent_by: sent_by(&via), method });
+        }
+        Ok(Self::Old {
+            uri: request.uri.to_string().into(),
+            from_tag: request.from()?.tag().unwrap_or_default().into(),
+            call_id: request.call_id()?.into(),
+            cseq: request.cseq()?.number,
+            via: format!("{};{branch}", sent_by(&via)).into(),
+            method,
+        })
+    }
+}
+
+fn branch_of(via: &Via) -> Box<str> {
+    via.branch().unwrap_or_default().into()
+}
+
+fn sent_by(via: &Via) -> Box<str> {
+    format!("{}:{}", via.host, via.port_or_default()).to_ascii_lowercase().into()
+}
+
+fn is_modern(branch: &str) -> bool {
+    let (start, rest) = branch.split_at_checked(MAGIC_COOKIE.len()).unwrap_or_default();
+    start.eq_ignore_ascii_case(MAGIC_COOKIE) && !rest.is_empty()
+}

@@ -1,0 +1,532 @@
+//! All transactions of an endpoint: matching, repeating, and one ordered set of deadlines.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use model::Timestamp;
+
+use super::derived::acknowledgement;
+use super::{
+    Action, Actions, ClientKey, InviteClient, InviteServer, NonInviteClient, NonInviteServer,
+    Reliability, ResponseClass, ServerKey, Timing,
+};
+use crate::endpoint::{Destination, Source};
+use crate::message::{Method, Request, Response};
+
+/// Names a transaction; never used twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TransactionId(u64);
+
+/// As many transactions as allowed are under way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// What a transaction wants sent or tells its user; `U` is whatever its user gave it to be known by.
+#[derive(Debug)]
+pub enum TransactionOutput<U> {
+    /// Send these octets.
+    Send {
+        /// A whole message.
+        bytes: Arc<[u8]>,
+        /// Where to.
+        destination: Destination,
+    },
+    /// Something happened.
+    Event {
+        /// The transaction.
+        transaction: TransactionId,
+        /// Its user.
+        user: U,
+        /// What happened.
+        event: TransactionEvent,
+    },
+}
+
+/// What a transaction tells its user.
+#[derive(Debug)]
+pub enum TransactionEvent {
+    /// A response to our request that is no repetition, or another 2xx to our INVITE.
+    Response(Box<Response>, Source),
+    /// An ACK of our 2xx, sent within the transaction as RFC 2543 did.
+    Acknowledged(Box<Request>),
+    /// Nobody answered our request, or acknowledged our refusal, in time.
+    TimedOut,
+    /// The transport could not send.
+    Failed,
+    /// The transaction is over. Always the last event.
+    Ended,
+}
+
+/// What a request that came in is to the transactions under way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Matched {
+    /// Part of one of them, and dealt with.
+    Absorbed,
+    /// Part of none.
+    New,
+    /// A copy, by another way, of a request under way (RFC 3261 §8.2.2.2).
+    Merged,
+}
+
+/// The transactions of an endpoint.
+#[derive(Debug)]
+pub struct TransactionLayer<U> {
+    timing: Timing,
+    limit: usize,
+    last: u64,
+    clients: BTreeMap<ClientKey, TransactionId>,
+    servers: BTreeMap<ServerKey, TransactionId>,
+    origins: BTreeMap<Origin, TransactionId>,
+    entries: BTreeMap<TransactionId, Entry<U>>,
+    destinations: BTreeSet<(Destination, TransactionId)>,
+    deadlines: BTreeSet<(Timestamp, TransactionId)>,
+    output: VecDeque<TransactionOutput<U>>,
+}
+
+#[derive(Debug)]
+struct Entry<U> {
+    machine: Machine,
+    user: U,
+    request: Box<Request>,
+    /// The request of a client, the last response of a server; none before the first response.
+    repeated: Option<Arc<[u8]>>,
+    acknowledgement: Option<Arc<[u8]>>,
+    destination: Destination,
+    /// What stands in `deadlines`.
+    deadline: Option<Timestamp>,
+    key: Key,
+}
+
+#[derive(Debug)]
+enum Machine {
+    InviteClient(InviteClient),
+    NonInviteClient(NonInviteClient),
+    InviteServer(InviteServer),
+    NonInviteServer(NonInviteServer),
+}
+
+/// The message that made a machine act.
+enum Incoming {
+    Response(Response, Source),
+    Acknowledgement(Request),
+}
+
+#[derive(Debug)]
+enum Key {
+    Client(ClientKey),
+    Server(ServerKey, Option<Origin>),
+}
+
+/// What two copies of one request have in common (§8.2.2.2).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Origin {
+    call_id: Box<str>,
+    from_tag: Box<str>,
+    cseq: u32,
+    method: Box<str>,
+}
+
+impl<U: Copy> TransactionLayer<U> {
+    /// No transactions, and never more than `limit`.
+    #[must_use]
+    pub fn new(timing: Timing, limit: usize) -> Self {
+        Self {
+            timing,
+            limit,
+            last: 0,
+            clients: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            origins: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            destinations: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            output: VecDeque::new(),
+        }
+    }
+
+    /// How many transactions are under way.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether another may be opened.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.entries.len() < self.limit
+    }
+
+    /// Sends a request of ours, other than ACK, whose top Via carries a fresh branch.
+    ///
+    /// # Errors
+    /// [`Full`] when as many as allowed are under way, or the branch is already in use.
+    pub fn send(
+        &mut self,
+        request: Request,
+        destination: Destination,
+        user: U,
+        now: Timestamp,
+    ) -> Result<TransactionId, Full> {
+        let key = ClientKey::of_request(&request).map_err(|_| Full)?;
+        if !self.has_room() || self.clients.contains_key(&key) {
+            return Err(Full);
+        }
+        let id = self.next_id();
+        let reliability = destination.transport.reliability();
+        let machine = if request.method == Method::Invite {
+            Machine::InviteClient(InviteClient::start(&self.timing, reliability, now))
+        } else {
+            Machine::NonInviteClient(NonInviteClient::start(&self.timing, reliability, now))
+        };
+        let bytes: Arc<[u8]> = request.to_bytes().into();
+        self.clients.insert(key.clone(), id);
+        let entry = Entry {
+            machine,
+            user,
+            request: Box::new(request),
+            repeated: Some(Arc::clone(&bytes)),
+            acknowledgement: None,
+            destination,
+            deadline: None,
+            key: Key::Client(key),
+        };
+        self.insert(id, entry);
+        self.output.push_back(TransactionOutput::Send { bytes, destination });
+        Ok(id)
+    }
+
+    /// Matches a request that came in. Absorbs repetitions and the ACKs of refusals; everything else
+    /// is for the user, who opens a transaction with [`Self::open`] unless it is an ACK.
+    pub fn receive_request(&mut self, request: &Request, now: Timestamp) -> Matched {
+        let Ok(key) = ServerKey::of(request) else {
+            return Matched::New;
+        };
+        if let Some(id) = self.servers.get(&key).copied() {
+            return self.repeat(id, request, now);
+        }
+        let merged = request.method != Method::Ack
+            && request.method != Method::Cancel
+            && request.to().is_ok_and(|to| to.tag().is_none())
+            && Origin::of(request).is_some_and(|origin| self.origins.contains_key(&origin));
+        if merged { Matched::Merged } else { Matched::New }
+    }
+
+    /// Opens the transaction of a request that [`Self::receive_request`] called new.
+    ///
+    /// # Errors
+    /// [`Full`] when as many as allowed are under way.
+    pub fn open(
+        &mut self,
+        request: Request,
+        destination: Destination,
+        user: U,
+        now: Timestamp,
+    ) -> Result<TransactionId, Full> {
+        let key = ServerKey::of(&request).map_err(|_| Full)?;
+        if !self.has_room() {
+            return Err(Full);
+        }
+        let id = self.next_id();
+        let machine = if request.method == Method::Invite {
+            Machine::InviteServer(InviteServer::start())
+        } else {
+            Machine::NonInviteServer(NonInviteServer::start(&self.timing, now))
+        };
+        let origin = Origin::of(&request);
+        self.servers.insert(key.clone(), id);
+        if let Some(origin) = &origin {
+            self.origins.insert(origin.clone(), id);
+        }
+        let entry = Entry {
+            machine,
+            user,
+            request: Box::new(request),
+            repeated: None,
+            acknowledgement: None,
+            destination,
+            deadline: None,
+            key: Key::Server(key, origin),
+        };
+        self.insert(id, entry);
+        Ok(id)
+    }
+
+    /// Sends a response in a server transaction; says whether it could still be sent.
+    pub fn respond(&mut self, id: TransactionId, response: &Response, now: Timestamp) -> bool {
+        let timing = self.timing;
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        let class = ResponseClass::of(response.status.code());
+        let reliability = entry.reliability();
+        let actions = match &mut entry.machine {
+            Machine::InviteServer(machine) => machine.send(class, &timing, reliability, now),
+            Machine::NonInviteServer(machine) => machine.send(class, &timing, reliability, now),
+            Machine::InviteClient(_) | Machine::NonInviteClient(_) => &[],
+        };
+        if actions.is_empty() {
+            return false;
+        }
+        entry.repeated = Some(response.to_bytes().into());
+        self.carry_out(id, actions, None);
+        true
+    }
+
+    /// Matches a response that came in; says whether it belongs to a transaction.
+    pub fn receive_response(&mut self, response: Response, source: Source, now: Timestamp) -> bool {
+        let timing = self.timing;
+        let id = ClientKey::of_response(&response).ok().and_then(|key| self.clients.get(&key));
+        let Some((id, entry)) = id.and_then(|id| Some((*id, self.entries.get_mut(id)?))) else {
+            return false;
+        };
+        let class = ResponseClass::of(response.status.code());
+        let reliability = entry.reliability();
+        let actions = match &mut entry.machine {
+            Machine::InviteClient(machine) => machine.respond(class, &timing, reliability, now),
+            Machine::NonInviteClient(machine) => machine.respond(class, &timing, reliability, now),
+            Machine::InviteServer(_) | Machine::NonInviteServer(_) => return false,
+        };
+        if actions.first() == Some(&Action::Acknowledge) && entry.acknowledgement.is_none() {
+            let ack = acknowledgement(&entry.request, &response);
+            entry.acknowledgement = Some(ack.to_bytes().into());
+        }
+        self.carry_out(id, actions, Some(Incoming::Response(response, source)));
+        true
+    }
+
+    /// The transaction of the INVITE that a CANCEL means (RFC 3261 §9.2), and its user.
+    #[must_use]
+    pub fn cancelled_by(&self, cancel: &Request) -> Option<(TransactionId, U)> {
+        let key = ServerKey::of_cancelled(cancel).ok()?;
+        let id = *self.servers.get(&key)?;
+        let entry = self.entries.get(&id)?;
+        // Who saw the branch only, but not the INVITE, must not be able to end the call.
+        let same = entry.request.call_id().ok()? == cancel.call_id().ok()?
+            && entry.request.cseq().ok()?.number == cancel.cseq().ok()?.number;
+        same.then_some((id, entry.user))
+    }
+
+    /// The request of a transaction.
+    #[must_use]
+    pub fn request(&self, id: TransactionId) -> Option<&Request> {
+        self.entries.get(&id).map(|entry| &*entry.request)
+    }
+
+    /// Where a transaction sends to.
+    #[must_use]
+    pub fn destination(&self, id: TransactionId) -> Option<Destination> {
+        self.entries.get(&id).map(|entry| entry.destination)
+    }
+
+    /// Ends a client transaction whose peer will never send a final response (§9.1).
+    pub fn abandon(&mut self, id: TransactionId) {
+        if self.entries.contains_key(&id) {
+            self.end(id);
+        }
+    }
+
+    /// Nothing can be sent to this destination.
+    pub fn transport_failed(&mut self, destination: &Destination) {
+        let first = (*destination, TransactionId(0));
+        let last = (*destination, TransactionId(u64::MAX));
+        let ids: Vec<_> = self.destinations.range(first..=last).map(|(_, id)| *id).collect();
+        for id in ids {
+            let Some(entry) = self.entries.get_mut(&id) else { continue };
+            let actions = match &mut entry.machine {
+                Machine::InviteClient(machine) => machine.fail(),
+                Machine::NonInviteClient(machine) => machine.fail(),
+                Machine::InviteServer(machine) => machine.fail(),
+                Machine::NonInviteServer(machine) => machine.fail(),
+            };
+            self.carry_out(id, actions, None);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+
+    /// Fires every timer that is due.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        let timing = self.timing;
+        while let Some((due, id)) = self.deadlines.first().copied() {
+            if due > now {
+                break;
+            }
+            let Some(entry) = self.entries.get_mut(&id) else {
+                self.deadlines.remove(&(due, id));
+                continue;
+            };
+            let actions = match &mut entry.machine {
+                Machine::InviteClient(machine) => machine.expire(&timing, now),
+                Machine::NonInviteClient(machine) => machine.expire(&timing, now),
+                Machine::InviteServer(machine) => machine.expire(&timing, now),
+                Machine::NonInviteServer(machine) => machine.expire(),
+            };
+            self.carry_out(id, actions, None);
+        }
+    }
+
+    /// The next thing to be done.
+    pub fn poll_output(&mut self) -> Option<TransactionOutput<U>> {
+        self.output.pop_front()
+    }
+
+    fn repeat(&mut self, id: TransactionId, request: &Request, now: Timestamp) -> Matched {
+        let timing = self.timing;
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return Matched::New;
+        };
+        let reliability = entry.reliability();
+        let actions = match &mut entry.machine {
+            Machine::InviteServer(machine) if request.method == Method::Ack => {
+                machine.acknowledge(&timing, reliability, now)
+            }
+            Machine::InviteServer(machine) => machine.repeat(),
+            Machine::NonInviteServer(machine) => machine.repeat(),
+            Machine::InviteClient(_) | Machine::NonInviteClient(_) => &[],
+        };
+        let passed = actions.contains(&Action::Pass);
+        let message = passed.then(|| Incoming::Acknowledgement(request.clone()));
+        self.carry_out(id, actions, message);
+        Matched::Absorbed
+    }
+
+    fn carry_out(&mut self, id: TransactionId, actions: Actions, mut message: Option<Incoming>) {
+        let Some(entry) = self.entries.get(&id) else { return };
+        let (user, destination) = (entry.user, entry.destination);
+        for action in actions {
+            let event = match action {
+                Action::Resend => {
+                    let bytes = entry.repeated.clone();
+                    self.output.extend(bytes.map(|bytes| sending(bytes, destination)));
+                    continue;
+                }
+                Action::Acknowledge => {
+                    let bytes = entry.acknowledgement.clone();
+                    self.output.extend(bytes.map(|bytes| sending(bytes, destination)));
+                    continue;
+                }
+                Action::Pass => match message.take() {
+                    Some(Incoming::Response(response, source)) => {
+                        TransactionEvent::Response(Box::new(response), source)
+                    }
+                    Some(Incoming::Acknowledgement(ack)) => {
+                        TransactionEvent::Acknowledged(Box::new(ack))
+                    }
+                    None => continue,
+                },
+                Action::TimedOut => TransactionEvent::TimedOut,
+                Action::Failed => TransactionEvent::Failed,
+            };
+            self.output.push_back(TransactionOutput::Event { transaction: id, user, event });
+        }
+        self.rearm(id);
+    }
+
+    /// Brings the set of deadlines in line with the machine, and removes it when it is over.
+    fn rearm(&mut self, id: TransactionId) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.is_over() {
+            self.end(id);
+            return;
+        }
+        let due = entry.due();
+        if due == entry.deadline {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut entry.deadline, due) {
+            self.deadlines.remove(&(old, id));
+        }
+        if let Some(due) = due {
+            self.deadlines.insert((due, id));
+        }
+    }
+
+    fn insert(&mut self, id: TransactionId, entry: Entry<U>) {
+        self.destinations.insert((entry.destination, id));
+        self.entries.insert(id, entry);
+        self.rearm(id);
+    }
+
+    fn end(&mut self, id: TransactionId) {
+        let Some(entry) = self.entries.remove(&id) else { return };
+        self.destinations.remove(&(entry.destination, id));
+        if let Some(due) = entry.deadline {
+            self.deadlines.remove(&(due, id));
+        }
+        match &entry.key {
+            Key::Client(key) => {
+                self.clients.remove(key);
+            }
+            Key::Server(key, origin) => {
+                self.servers.remove(key);
+                // A later request of the same origin may have taken the place.
+                if let Some(origin) = origin
+                    && self.origins.get(origin) == Some(&id)
+                {
+                    self.origins.remove(origin);
+                }
+            }
+        }
+        let event = TransactionEvent::Ended;
+        self.output.push_back(TransactionOutput::Event {
+            transaction: id,
+            user: entry.user,
+            event,
+        });
+    }
+
+    fn next_id(&mut self) -> TransactionId {
+        self.last += 1;
+        TransactionId(self.last)
+    }
+}
+
+fn sending<U>(bytes: Arc<[u8]>, destination: Destination) -> TransactionOutput<U> {
+    TransactionOutput::Send { bytes, destination }
+}
+
+impl<U> Entry<U> {
+    fn reliability(&self) -> Reliability {
+        self.destination.transport.reliability()
+    }
+
+    fn is_over(&self) -> bool {
+        match &self.machine {
+            Machine::InviteClient(machine) => *machine == InviteClient::Terminated,
+            Machine::NonInviteClient(machine) => *machine == NonInviteClient::Terminated,
+            Machine::InviteServer(machine) => *machine == InviteServer::Terminated,
+            Machine::NonInviteServer(machine) => *machine == NonInviteServer::Terminated,
+        }
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let deadline = match &self.machine {
+            Machine::InviteClient(machine) => machine.deadline(),
+            Machine::NonInviteClient(machine) => machine.deadline(),
+            Machine::InviteServer(machine) => machine.deadline(),
+            Machine::NonInviteServer(machine) => machine.deadline(),
+        };
+        deadline.map(|(due, _)| due)
+    }
+}
+
+impl Origin {
+    fn of(request: &Request) -> Option<Self> {
+        Some(Self {
+            call_id: request.call_id().ok()?.into(),
+            from_tag: request.from().ok()?.tag()?.into(),
+            cseq: request.cseq().ok()?.number,
+            method: request.method.as_str().into(),
+        })
+    }
+}
