@@ -36,9 +36,21 @@ pub struct QueueConfig {
     pub max_length: Option<u32>,
     /// Where a caller goes whose wait ran out or who was not let in; `None` ends the call.
     pub overflow: Option<QueueId>,
+    /// What becomes of a caller who would enter while nobody who fits is signed in.
+    pub when_nobody: WhenNobody,
     /// Among queues that share an agent, a higher weight is served first; priority counts before
     /// arrival and after weight.
     pub weight: u8,
+}
+
+/// What becomes of a caller when nobody who could serve the queue is signed in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WhenNobody {
+    /// The caller waits for somebody to sign in.
+    #[default]
+    Wait,
+    /// The caller is not let in: on to the overflow queue, or the call ends.
+    TurnAway,
 }
 
 /// How ready agents are ranked; ties go to the longest idle, then to the lowest work number.
@@ -79,6 +91,7 @@ impl Default for QueueConfig {
             max_wait: None,
             max_length: None,
             overflow: None,
+            when_nobody: WhenNobody::Wait,
             weight: 0,
         }
     }

@@ -1,0 +1,154 @@
+//! What goes into the distribution and what comes out of it.
+
+use std::time::Duration;
+
+use model::{AgentId, CallId, Cause, OfferEnd, Outcome, QueueId, Timestamp};
+
+use crate::Routing;
+
+/// How many agents an explanation names at most, of each kind.
+pub const MOST_EXPLAINED: usize = 16;
+
+/// What has happened on the floor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AcdEvent {
+    /// A caller is to wait in a queue. A call waits in one queue at a time: while it does, a
+    /// second such event does nothing.
+    CallQueued {
+        /// Which call.
+        call: CallId,
+        /// In which queue.
+        queue: QueueId,
+        /// Higher is served first.
+        priority: u8,
+    },
+    /// The caller hung up, waiting or while an agent's phone rang.
+    CallGone {
+        /// Which call.
+        call: CallId,
+    },
+    /// The call ended by our fault, or because the service stops.
+    CallFailed {
+        /// Which call.
+        call: CallId,
+        /// Why.
+        cause: Cause,
+    },
+    /// An agent may be offered calls. While an offer to the agent is open this takes effect at
+    /// its end, so the order in which the floor reports the two does not matter.
+    AgentAvailable {
+        /// Who.
+        agent: AgentId,
+        /// Idle since.
+        idle_since: Timestamp,
+        /// Calls taken since signing in.
+        calls_taken: u32,
+    },
+    /// An agent may not be offered calls.
+    AgentUnavailable {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent began a working session.
+    AgentSignedIn {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An agent ended a working session.
+    AgentSignedOut {
+        /// Who.
+        agent: AgentId,
+    },
+    /// An offer came to nothing. The call keeps its place and is offered at once to the next
+    /// agent. Those who let it ring, declined it or could not be reached are passed over while
+    /// another agent is available; when none is, a new round begins with all. `CallerLeft` means
+    /// the same as [`AcdEvent::CallGone`].
+    OfferEnded {
+        /// Which call.
+        call: CallId,
+        /// To whom.
+        agent: AgentId,
+        /// How.
+        end: OfferEnd,
+    },
+    /// The caller and the agent were joined.
+    OfferAnswered {
+        /// Which call.
+        call: CallId,
+        /// To whom.
+        agent: AgentId,
+    },
+}
+
+/// What the floor must do, in order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// Ring this agent for this call. The agent is taken out of all indexes in the same step, so
+    /// nobody is offered two calls.
+    Offer {
+        /// Which call.
+        call: CallId,
+        /// Waiting where.
+        queue: QueueId,
+        /// To whom.
+        agent: AgentId,
+        /// When the ring time runs out.
+        until: Timestamp,
+        /// The ring time.
+        ring: Duration,
+        /// After-call work that the queue gives.
+        wrap_up: Duration,
+        /// Why this agent.
+        explanation: Explanation,
+    },
+    /// The ring time is over: cancel the agent's leg and report [`AcdEvent::OfferEnded`] with
+    /// how it ended (`NoAnswer`, unless the floor knows better).
+    OfferOver {
+        /// Which call.
+        call: CallId,
+        /// To whom.
+        agent: AgentId,
+    },
+    /// A caller began to wait. One who is not let in enters and leaves in the same step, so that
+    /// every count of those who entered ties with the outcomes.
+    Entered {
+        /// Which call.
+        call: CallId,
+        /// Where.
+        queue: QueueId,
+        /// Higher is served first.
+        priority: u8,
+        /// How many wait there now, this one included.
+        waiting: u32,
+    },
+    /// A caller's wait ended, once and with one outcome.
+    Left {
+        /// Which call.
+        call: CallId,
+        /// Where.
+        queue: QueueId,
+        /// How.
+        outcome: Outcome,
+        /// How long the wait was.
+        waited: Duration,
+        /// The queue overflowed to: the caller has been entered there, and the decision that says
+        /// so follows.
+        to: Option<QueueId>,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// Why an agent was chosen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    /// The strategy that ranked the candidates.
+    pub routing: Routing,
+    /// Available agents who fit, in ranked order, the winner first; at most [`MOST_EXPLAINED`].
+    pub candidates: Vec<AgentId>,
+    /// Available agents who would have ranked but were passed over, with why; at most
+    /// [`MOST_EXPLAINED`].
+    pub passed_over: Vec<(AgentId, &'static str)>,
+    /// How long the caller had waited.
+    pub waited: Duration,
+}
