@@ -96,12 +96,13 @@ impl NameAddr {
             let rest = scan::trim(rest).strip_prefix(b"<").ok_or("no < after the display name")?;
             return bracketed(display, rest);
         }
-        match value.iter().position(|byte| *byte == b'<') {
-            Some(at) => {
+        // A bracket behind a semicolon stands in the value of a parameter.
+        match value.iter().position(|byte| b"<;".contains(byte)) {
+            Some(at) if value.get(at) == Some(&b'<') => {
                 let (display, rest) = scan::split_at_byte(value, at);
                 bracketed(unquoted_display(display)?, rest)
             }
-            None => bare(value),
+            Some(_) | None => bare(value),
         }
     }
 }
@@ -192,6 +193,13 @@ mod tests {
         assert!(address.uri.params.is_empty());
         assert_eq!(address.tag(), Some("x"));
         assert_eq!(address.to_bytes(), b"<sip:1001@a>;tag=x");
+    }
+
+    #[test]
+    fn a_bracket_in_a_parameter_is_not_the_addresss() {
+        let address = read("sip:1001@a;+sip.instance=\"<urn:uuid:1>\"");
+        assert_eq!(address.uri.to_string(), "sip:1001@a");
+        assert_eq!(address.params.unquoted("+sip.instance").unwrap(), "<urn:uuid:1>");
     }
 
     #[test]

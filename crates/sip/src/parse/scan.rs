@@ -44,6 +44,10 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
 /// In octets that are no UTF-8 a backslash after a GBK lead octet is the second half of a
 /// character (`0x5C` is a legal trail octet), not an escape.
 pub(crate) fn closing_quote(bytes: &[u8]) -> Option<usize> {
+    let plain = bytes.iter().skip(1).position(|byte| b"\"\\".contains(byte))? + 1;
+    if bytes.get(plain) == Some(&b'"') {
+        return Some(plain);
+    }
     let gbk = std::str::from_utf8(bytes).is_err();
     let mut at = 1;
     while let Some(byte) = bytes.get(at) {

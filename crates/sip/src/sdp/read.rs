@@ -48,7 +48,9 @@ fn stream(session: &Session, media: &Media) -> Result<MediaDescription, SdpError
     if media.port == 0 {
         return Err(SdpError::NotAcceptable("audio stream is refused"));
     }
-    if !media.proto.eq_ignore_ascii_case("RTP/AVP") {
+    // With feedback or without: none has to be sent (RFC 4585 §3.2).
+    let plain = ["RTP/AVP", "RTP/AVPF"];
+    if !plain.iter().any(|transport| media.proto.eq_ignore_ascii_case(transport)) {
         return Err(SdpError::NotAcceptable("audio stream is not plain RTP"));
     }
     let ip = address(session, media)?;

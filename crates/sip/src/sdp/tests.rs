@@ -168,6 +168,14 @@ fn an_answer_has_the_streams_of_the_offer_in_their_order() {
 }
 
 #[test]
+fn an_offer_with_feedback_is_answered_in_kind() {
+    let offer = sdp("m=audio 6000 RTP/AVPF 8\n");
+    let answer = parse_description(&offer).unwrap().answer("198.51.100.1:20000".parse().unwrap());
+    let body = text(write_answer(&answer, &offer, ORIGIN).unwrap());
+    assert!(body.contains("m=audio 20000 RTP/AVPF 8\n"), "{body}");
+}
+
+#[test]
 fn a_later_offer_keeps_the_streams_agreed_on() {
     let previous = sdp("m=video 0 RTP/AVP 31\nm=audio 6000 RTP/AVP 8\n");
     let body = text(write_offer(&ours(), Some(&previous), ORIGIN));

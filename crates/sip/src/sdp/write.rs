@@ -27,7 +27,7 @@ pub fn write_offer(
     let previous = previous.and_then(|body| parse(body).ok());
     let medias = match previous.as_ref().and_then(|it| Some((it, chosen(it).ok()?.0))) {
         Some((previous, place)) => among(&previous.medias, place, description),
-        None => vec![stream(description)],
+        None => vec![stream(description, "RTP/AVP")],
     };
     session(description, medias, origin)
 }
@@ -50,7 +50,7 @@ pub fn write_answer(
 /// The other side's streams with ours in its place and the others refused.
 fn among(theirs: &[Media], place: usize, description: &MediaDescription) -> Vec<Media> {
     let ours_or_refused = |(at, media): (usize, &Media)| {
-        if at == place { stream(description) } else { refused(media) }
+        if at == place { stream(description, &media.proto) } else { refused(media) }
     };
     theirs.iter().enumerate().map(ours_or_refused).collect()
 }
@@ -70,11 +70,11 @@ fn session(description: &MediaDescription, medias: Vec<Media>, origin: SdpOrigin
     body
 }
 
-fn stream(description: &MediaDescription) -> Media {
+fn stream(description: &MediaDescription, transport: &str) -> Media {
     let codecs = description.codecs.iter().map(|choice| choice.payload_type);
     let types: Vec<_> =
         codecs.chain(description.telephone_event).map(|it| it.to_string()).collect();
-    let mut media = bare("audio", description.address.port(), "RTP/AVP", &types.join(" "));
+    let mut media = bare("audio", description.address.port(), transport, &types.join(" "));
     media.attributes = description.codecs.iter().map(codec_map).collect();
     if let Some(payload_type) = description.telephone_event {
         media.attributes.extend(event_map(payload_type));
