@@ -6,103 +6,19 @@
 //! can be answered, and the answer is in the error.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use crate::header::{Header, HeaderName, Headers};
 use crate::limit::Limits;
-use crate::message::{Message, Method, Request, Response, StatusCode};
-use crate::uri::Uri;
+use crate::message::{Message, Method, Request, Response};
 
+mod error;
 pub(crate) mod scan;
+mod start;
 #[cfg(test)]
 mod tests;
 
-/// Why octets are no message.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ParseError {
-    /// What is wrong.
-    pub kind: ParseErrorKind,
-    /// The response it deserves: only where it was a request other than ACK whose Via, From,
-    /// To, Call-ID and CSeq could be found. The tag of To is the sender's to add.
-    pub answer: Option<Box<Response>>,
-}
-
-/// What makes octets no message.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ParseErrorKind {
-    /// Nothing but line ends or NULs: a keep-alive, to be ignored (RFC 5626 §3.5.1).
-    Keepalive,
-    /// The first line is neither a request's nor a response's.
-    StartLine,
-    /// A version of SIP other than 2.0.
-    Version,
-    /// The Request-URI is malformed.
-    Uri,
-    /// The Request-URI is longer than we take.
-    UriTooLong,
-    /// The status code of a response is not 100 to 699.
-    StatusCode,
-    /// A header line has no name, or a carriage return in its middle.
-    HeaderLine,
-    /// The header ends without an empty line.
-    Unterminated,
-    /// Content-Length is no number, or there are two that differ.
-    ContentLength,
-    /// A stream carries a message without Content-Length (RFC 3261 §18.3).
-    NoContentLength,
-    /// The body is shorter than Content-Length says.
-    Truncated,
-    /// More than the [`Limits`] allow.
-    TooLarge,
-}
-
-impl ParseErrorKind {
-    /// The status a request with this fault is answered with.
-    #[must_use]
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::Version => StatusCode::VERSION_NOT_SUPPORTED,
-            Self::UriTooLong => StatusCode::REQUEST_URI_TOO_LONG,
-            Self::TooLarge => StatusCode::MESSAGE_TOO_LARGE,
-            Self::Keepalive
-            | Self::StartLine
-            | Self::Uri
-            | Self::StatusCode
-            | Self::HeaderLine
-            | Self::Unterminated
-            | Self::ContentLength
-            | Self::NoContentLength
-            | Self::Truncated => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    /// What is wrong, in a fragment fit for a Reason phrase or a log.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Keepalive => "keep-alive",
-            Self::StartLine => "malformed start line",
-            Self::Version => "unknown SIP version",
-            Self::Uri => "malformed Request-URI",
-            Self::UriTooLong => "Request-URI too long",
-            Self::StatusCode => "status code out of range",
-            Self::HeaderLine => "malformed header line",
-            Self::Unterminated => "no empty line after the header",
-            Self::ContentLength => "malformed or contradictory Content-Length",
-            Self::NoContentLength => "no Content-Length on a stream",
-            Self::Truncated => "body shorter than Content-Length",
-            Self::TooLarge => "message too large",
-        }
-    }
-}
-
-impl fmt::Display for ParseError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.kind.as_str())
-    }
-}
-
-impl std::error::Error for ParseError {}
+pub use error::{ParseError, ParseErrorKind};
+use start::{Start, start_line};
 
 impl Message {
     /// Reads the message in a datagram, within [`Limits::DEFAULT`]. Without Content-Length the
@@ -155,14 +71,6 @@ pub(crate) struct Head {
     pub(crate) content_length: Option<usize>,
     /// How many octets it takes, the empty line included.
     pub(crate) size: usize,
-}
-
-#[derive(Clone, Debug)]
-enum Start {
-    Request(Method, Uri),
-    /// A request whose Request-URI, version or spacing is wrong; enough to answer it.
-    Answerable(Method),
-    Response(StatusCode, String),
 }
 
 impl Head {
@@ -311,66 +219,4 @@ fn field(line: &[u8]) -> Option<Header> {
     let (name, value) = scan::split_at_byte(line, colon);
     let name = scan::token(name.trim_ascii_end())?;
     Some(Header::received(name, scan::trim(value)))
-}
-
-/// What the start line says, as far as it can be read, and what is wrong with it.
-fn start_line(line: &[u8], limits: &Limits) -> (Option<Start>, Option<ParseErrorKind>) {
-    if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
-        return match status_line(line) {
-            Ok(start) => (Some(start), None),
-            Err(kind) => (None, Some(kind)),
-        };
-    }
-    let Some((method, uri, version)) = request_line(line) else {
-        return (None, Some(ParseErrorKind::StartLine));
-    };
-    match request_uri(uri, version, limits) {
-        Ok(uri) => (Some(Start::Request(method, uri)), None),
-        Err(kind) => (Some(Start::Answerable(method)), Some(kind)),
-    }
-}
-
-fn request_line(line: &[u8]) -> Option<(Method, &[u8], &[u8])> {
-    let (method, rest) = scan::split_at_byte(line, memchr::memchr(b' ', line)?);
-    let (uri, version) = scan::split_at_byte(rest, memchr::memrchr(b' ', rest)?);
-    Some((Method::from(scan::token(method)?), uri, version))
-}
-
-fn request_uri(uri: &[u8], version: &[u8], limits: &Limits) -> Result<Uri, ParseErrorKind> {
-    if !version.eq_ignore_ascii_case(b"SIP/2.0") {
-        return Err(other_version(version));
-    }
-    if uri.len() > limits.uri {
-        return Err(ParseErrorKind::UriTooLong);
-    }
-    let uri = Uri::parse(uri).map_err(|_| ParseErrorKind::Uri)?;
-    // Header components are not allowed here, and must never become header fields (RFC 3261
-    // §19.1.1).
-    if uri.headers.is_some() { Err(ParseErrorKind::Uri) } else { Ok(uri) }
-}
-
-/// A version we do not speak is told apart from noise.
-fn other_version(version: &[u8]) -> ParseErrorKind {
-    let text = std::str::from_utf8(version).unwrap_or_default().to_ascii_uppercase();
-    let number = text.strip_prefix("SIP/").and_then(|number| number.split_once('.'));
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    match number {
-        Some((major, minor)) if digits(major) && digits(minor) => ParseErrorKind::Version,
-        _ => ParseErrorKind::StartLine,
-    }
-}
-
-fn status_line(line: &[u8]) -> Result<Start, ParseErrorKind> {
-    if line.contains(&b'\r') {
-        return Err(ParseErrorKind::StartLine);
-    }
-    let mut parts = line.splitn(3, |byte| *byte == b' ');
-    let version = parts.next().unwrap_or_default();
-    if !version.eq_ignore_ascii_case(b"SIP/2.0") {
-        return Err(other_version(version));
-    }
-    let code = parts.next().filter(|code| code.len() == 3).and_then(scan::number);
-    let status = code.and_then(|code| u16::try_from(code).ok()).and_then(StatusCode::new);
-    let reason = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
-    Ok(Start::Response(status.ok_or(ParseErrorKind::StatusCode)?, reason))
 }

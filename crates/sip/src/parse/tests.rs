@@ -1,4 +1,5 @@
 use super::*;
+use crate::message::StatusCode;
 
 const INVITE: &str = "INVITE sip:4008001234@hotline.example.cn SIP/2.0\r\n\
     Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n\
