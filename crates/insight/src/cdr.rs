@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AgentId, CallId, CallKind, Cause, Event, EventKind, HotlineId, Number, OfferEnd, Outcome,
-    PhoneId, QueueId, RecordingId, SegmentId, Timestamp, TrunkId,
+    AgentId, CallId, CallKind, Cause, Epoch, Event, EventKind, HotlineId, Number, OfferEnd,
+    Outcome, PhoneId, QueueId, RecordingId, SegmentId, Timestamp, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ const LISTED: usize = 200;
 pub struct Cdr {
     /// Which.
     pub call: CallId,
+    /// The event that began it: its events lie from there on.
+    pub began: (Epoch, u64),
     /// The calling number.
     pub from: Number,
     /// The number dialled.
@@ -184,6 +186,7 @@ fn arrived(call: CallId, event: &Event) -> Option<Cdr> {
     };
     Some(Cdr {
         call,
+        began: (event.epoch, event.seq),
         from: from.clone(),
         to: to.clone(),
         hotline: hotline.clone(),

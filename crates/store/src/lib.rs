@@ -1,1 +1,26 @@
 //! The journal on disk and its SQL projections.
+//!
+//! The journal is the truth: [`Journal`] writes it, [`Subscription`] and [`Reader`] read it up to
+//! the durable mark. [`Projector`] follows it and keeps rows in a [`Database`], where questions
+//! are asked; those rows can be dropped and made anew at any time.
+
+mod binding;
+mod database;
+mod journal;
+mod position;
+mod projector;
+mod query;
+mod recording;
+mod rows;
+#[cfg(test)]
+mod testing;
+
+pub use binding::BindingRow;
+pub use database::{Database, DatabaseError};
+pub use journal::{
+    Journal, JournalError, JournalHealth, JournalState, Limits, Opened, Reader, Subscription,
+};
+pub use position::Position;
+pub use projector::{Projector, ProjectorHealth};
+pub use query::{CallFilter, Cursor, DrawRow, LONGEST_PAGE, Page, RecordingFilter};
+pub use recording::{RecordingRow, RecordingState};

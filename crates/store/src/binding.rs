@@ -1,0 +1,87 @@
+//! Registrations that outlive a restart.
+
+use model::{PhoneId, Timestamp};
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use crate::rows::time;
+use crate::{Database, DatabaseError};
+
+/// Where a phone can be reached, as it registered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BindingRow {
+    /// The phone.
+    pub phone: PhoneId,
+    /// Its Contact URI, as text.
+    pub contact: String,
+    /// The address the request came from, as `192.0.2.7:5060`.
+    pub source: String,
+    /// The transport: `udp`, `tcp`, …
+    pub transport: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The Call-ID of the registration (RFC 3261 §10.3).
+    pub call_id: String,
+    /// Its CSeq.
+    pub cseq: u32,
+}
+
+impl Database {
+    /// Puts a phone's bindings in the place of those kept before; with none, forgets the phone.
+    ///
+    /// # Errors
+    /// When the database refuses; nothing is changed then.
+    pub async fn save_bindings(
+        &self,
+        phone: &PhoneId,
+        rows: &[BindingRow],
+    ) -> Result<(), DatabaseError> {
+        let mut transaction = self.pool.begin().await?;
+        let query = sqlx::query("DELETE FROM bindings WHERE tenant = $1 AND phone = $2");
+        let query = query.bind(self.tenant.to_string()).bind(phone.to_string());
+        query.execute(&mut *transaction).await?;
+        for row in rows {
+            let query = sqlx::query(
+                "INSERT INTO bindings (tenant, phone, contact, source, transport, expires_at,
+                     call_id, cseq)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                 ON CONFLICT (tenant, phone, contact) DO UPDATE SET source = excluded.source,
+                     transport = excluded.transport, expires_at = excluded.expires_at,
+                     call_id = excluded.call_id, cseq = excluded.cseq",
+            );
+            let query = query.bind(self.tenant.to_string()).bind(phone.to_string());
+            let query = query.bind(row.contact.clone()).bind(row.source.clone());
+            let query = query.bind(row.transport.clone()).bind(time(row.expires_at));
+            let query = query.bind(row.call_id.clone()).bind(i64::from(row.cseq));
+            query.execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Every binding kept, in the order of phones.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn load_bindings(&self) -> Result<Vec<BindingRow>, DatabaseError> {
+        let query = sqlx::query(
+            "SELECT phone, contact, source, transport, expires_at, call_id, cseq FROM bindings
+             WHERE tenant = $1 ORDER BY phone, contact",
+        );
+        let rows = query.bind(self.tenant.to_string()).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| binding(row).map_err(DatabaseError::from)).collect()
+    }
+}
+
+fn binding(row: &AnyRow) -> Result<BindingRow, sqlx::Error> {
+    let number = |column| row.try_get::<i64, _>(column).map(|it| u64::try_from(it).unwrap_or(0));
+    Ok(BindingRow {
+        phone: row.try_get::<String, _>("phone")?.as_str().into(),
+        contact: row.try_get("contact")?,
+        source: row.try_get("source")?,
+        transport: row.try_get("transport")?,
+        expires_at: Timestamp::from_micros(number("expires_at")?),
+        call_id: row.try_get("call_id")?,
+        cseq: u32::try_from(number("cseq")?).unwrap_or(u32::MAX),
+    })
+}

@@ -1,0 +1,287 @@
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use insight::Floor;
+use model::EventKind;
+
+use super::*;
+use crate::testing::{arrived, event, of_call};
+
+fn open(state: &Path) -> (Journal, Opened) {
+    Journal::open(state, &TenantId::from("default")).unwrap()
+}
+
+fn refused(state: &Path) -> JournalError {
+    Journal::open(state, &TenantId::from("default")).unwrap_err()
+}
+
+/// A journal with `count` events of epoch 1, closed; each batch holds one.
+fn written(state: &Path, count: u64) {
+    let (journal, opened) = open(state);
+    assert_eq!(opened.epoch, Epoch::new(1));
+    for seq in 1..=count {
+        journal.append(event(1, seq)).unwrap();
+        journal.flush().unwrap();
+    }
+    journal.close();
+}
+
+fn logs(state: &Path) -> Vec<PathBuf> {
+    let folder = state.join("journal/default");
+    segment::list(&folder).unwrap().into_iter().map(|segment| segment.path).collect()
+}
+
+fn sequence(reader: Reader) -> Vec<(u32, u64)> {
+    reader.map(|event| event.unwrap()).map(|it| (it.epoch.number(), it.seq)).collect()
+}
+
+#[test]
+fn what_was_written_is_read_in_order_over_restarts() {
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 3);
+    let (journal, opened) = open(state.path());
+    assert_eq!((opened.epoch, opened.last), (Epoch::new(2), Some((Epoch::new(1), 3).into())));
+    for seq in 1..=2 {
+        journal.append(event(2, seq)).unwrap();
+    }
+    journal.flush().unwrap();
+    let all = [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)];
+    assert_eq!(sequence(journal.read_after(None)), all);
+    assert_eq!(sequence(journal.read_after(Some((Epoch::new(1), 2).into()))), all[2..]);
+    assert_eq!(sequence(journal.read_after(Some((Epoch::new(1), 99).into()))), all[3..]);
+}
+
+#[test]
+fn an_epoch_is_never_given_twice_even_when_nothing_was_written_in_it() {
+    let state = tempfile::tempdir().unwrap();
+    for epoch in 1..4 {
+        assert_eq!(open(state.path()).1.epoch, Epoch::new(epoch));
+    }
+}
+
+#[test]
+fn the_floor_is_found_as_the_log_tells_it() {
+    let state = tempfile::tempdir().unwrap();
+    let story = [of_call(1, 1, 1, arrived()), of_call(1, 2, 2, arrived())];
+    let (journal, _) = open(state.path());
+    let mut floor = Floor::default();
+    for event in story {
+        floor.apply(&event);
+        journal.append(event).unwrap();
+    }
+    drop(journal);
+    assert_eq!(&open(state.path()).1.snapshot, floor.snapshot());
+}
+
+#[test]
+fn a_second_server_on_the_same_folder_is_told_who_holds_it() {
+    let state = tempfile::tempdir().unwrap();
+    let (journal, _) = open(state.path());
+    let error = refused(state.path()).to_string();
+    let who = format!("process {} already works in this state folder", std::process::id());
+    assert!(error.starts_with(&who), "{error}");
+    drop(journal);
+    open(state.path());
+}
+
+#[test]
+fn a_tail_torn_anywhere_is_cut_after_the_last_whole_frame() {
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 3);
+    fs::remove_file(state.path().join("journal/default/checkpoint.json")).unwrap();
+    let path = logs(state.path()).remove(0);
+    let octets = fs::read(&path).unwrap();
+    let frame = (octets.len() - frame::MAGIC.len()) / 3;
+    for length in 0..octets.len() {
+        fs::write(&path, &octets[..length]).unwrap();
+        let whole = length.saturating_sub(frame::MAGIC.len()) / frame;
+        let (journal, opened) = open(state.path());
+        assert_eq!(opened.last.map_or(0, |last| last.seq), whole as u64, "cut at {length}");
+        assert_eq!(sequence(journal.read_after(None)).len(), whole);
+        drop(journal);
+        fs::remove_file(state.path().join("journal/default/checkpoint.json")).unwrap();
+    }
+}
+
+#[test]
+fn zeros_after_the_last_frame_are_a_torn_tail() {
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 2);
+    let path = logs(state.path()).remove(0);
+    let mut octets = fs::read(&path).unwrap();
+    octets.extend_from_slice(&[0; 4096]);
+    fs::write(&path, octets).unwrap();
+    let (journal, opened) = open(state.path());
+    assert_eq!((opened.cut, sequence(journal.read_after(None)).len()), (4096, 2));
+}
+
+#[test]
+fn damage_before_the_tail_is_refused_with_file_place_and_remedy() {
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 3);
+    fs::remove_file(state.path().join("journal/default/checkpoint.json")).unwrap();
+    let path = logs(state.path()).remove(0);
+    let mut octets = fs::read(&path).unwrap();
+    octets[60] ^= 1;
+    fs::write(&path, octets).unwrap();
+    let error = refused(state.path()).to_string();
+    let place = format!("journal file {} is damaged at octet 8", path.display());
+    assert!(error.starts_with(&place) && error.contains("restore it from a backup"), "{error}");
+}
+
+#[test]
+fn a_tail_that_the_checkpoint_knows_of_is_not_cut_silently() {
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 3);
+    let path = logs(state.path()).remove(0);
+    let octets = fs::read(&path).unwrap();
+    fs::write(&path, &octets[..octets.len() - 1]).unwrap();
+    assert!(matches!(refused(state.path()), JournalError::Damaged { .. }));
+    fs::remove_file(&path).unwrap();
+    let error = refused(state.path()).to_string();
+    assert!(error.contains("must reach to event 1:3 but is empty"), "{error}");
+}
+
+#[test]
+fn a_start_reads_only_what_follows_the_checkpoint() {
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 3);
+    let (journal, _) = open(state.path());
+    journal.append(event(2, 1)).unwrap();
+    drop(journal);
+    let first = logs(state.path()).remove(0);
+    let mut octets = fs::read(&first).unwrap();
+    octets[60] ^= 1;
+    fs::write(&first, octets).unwrap();
+    let (journal, opened) = open(state.path());
+    assert_eq!(opened.last, Some((Epoch::new(2), 1).into()));
+    let read: Vec<_> = journal.read_after(None).take(1).collect();
+    assert!(matches!(read[0], Err(JournalError::Damaged { .. })));
+}
+
+#[test]
+fn a_new_file_begins_when_one_has_grown_long() {
+    let state = tempfile::tempdir().unwrap();
+    let limits = Limits { segment: 1_000, ..Limits::default() };
+    let tenant = TenantId::from("default");
+    let (journal, _) = Journal::open_with(state.path(), &tenant, limits).unwrap();
+    for seq in 1..=50 {
+        journal.append(event(1, seq)).unwrap();
+        journal.flush().unwrap();
+    }
+    assert!(logs(state.path()).len() > 5);
+    assert_eq!(sequence(journal.read_after(None)).len(), 50);
+    assert_eq!(sequence(journal.read_after(Some((Epoch::new(1), 30).into()))).len(), 20);
+}
+
+/// Makes the disk refuse: a folder stands where the first file of epoch 1 belongs.
+fn obstruct(state: &Path) -> PathBuf {
+    let obstacle = state.join("journal/default/0000000001-00000000000000000001.log");
+    fs::create_dir(&obstacle).unwrap();
+    obstacle
+}
+
+fn wait_until(what: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if what() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("never came true");
+}
+
+#[test]
+fn a_disk_that_refuses_is_reported_and_nothing_is_lost_when_it_is_mended() {
+    let state = tempfile::tempdir().unwrap();
+    let limits = Limits { queue: 4, ..Limits::default() };
+    let (journal, _) =
+        Journal::open_with(state.path(), &TenantId::from("default"), limits).unwrap();
+    let obstacle = obstruct(state.path());
+    let (done, all_in) = sync_channel(1);
+    let floor = journal.clone();
+    let thread = std::thread::spawn(move || {
+        (1..=40).for_each(|seq| floor.append(event(1, seq)).unwrap());
+        done.send(()).unwrap();
+    });
+    wait_until(|| {
+        let health = journal.health();
+        matches!(health.state, JournalState::Failing(_)) && health.blocked > 0
+    });
+    assert!(all_in.try_recv().is_err(), "whoever appends waits for room");
+    assert_eq!(journal.durable(), None);
+    fs::remove_dir(obstacle).unwrap();
+    all_in.recv().unwrap();
+    thread.join().unwrap();
+    journal.flush().unwrap();
+    assert_eq!(sequence(journal.read_after(None)).len(), 40);
+    assert_eq!(journal.health().state, JournalState::Well);
+}
+
+#[test]
+fn an_event_that_is_not_numbered_after_the_last_is_counted_and_readers_stay_in_order() {
+    let state = tempfile::tempdir().unwrap();
+    let (journal, _) = open(state.path());
+    for seq in [1, 2, 2, 4] {
+        journal.append(event(1, seq)).unwrap();
+    }
+    journal.flush().unwrap();
+    assert_eq!(sequence(journal.read_after(None)), [(1, 1), (1, 2), (1, 4)]);
+    assert_eq!(journal.health().misnumbered, 2);
+}
+
+#[test]
+fn the_events_of_one_call_are_found() {
+    let state = tempfile::tempdir().unwrap();
+    let (journal, _) = open(state.path());
+    let kinds = [arrived(), EventKind::CallAnswered {}, EventKind::CallEnded {}];
+    let mut seq = 0;
+    for kind in kinds {
+        for call in 1..=2 {
+            seq += 1;
+            journal.append(of_call(1, seq, call, kind.clone())).unwrap();
+        }
+    }
+    journal.flush().unwrap();
+    let call = CallId::new(Epoch::new(1), 2);
+    let events = journal.events_of(call, (Epoch::new(1), 2).into(), 100).unwrap();
+    assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 4, 6]);
+}
+
+#[tokio::test]
+async fn a_follower_sees_every_event_once_whether_it_keeps_up_or_falls_behind() {
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 3);
+    let limits = Limits { segment: 100_000, ..Limits::default() };
+    let tenant = TenantId::from("default");
+    let (journal, opened) = Journal::open_with(state.path(), &tenant, limits).unwrap();
+    let mut early = journal.subscribe(None).unwrap();
+    let mut late = journal.subscribe(opened.last).unwrap();
+    let floor = journal.clone();
+    let writer = tokio::task::spawn_blocking(move || {
+        (1..=10_000).for_each(|seq| floor.append(event(2, seq)).unwrap());
+        floor.close();
+    });
+    let mut seen = Vec::new();
+    while let Ok(events) = early.next().await {
+        seen.extend(events.iter().map(|event| (event.epoch.number(), event.seq)));
+    }
+    writer.await.unwrap();
+    // More than memory holds has passed before the other begins to read.
+    let mut seen_late = Vec::new();
+    while let Ok(events) = late.next().await {
+        seen_late.extend(events.iter().map(|event| (event.epoch.number(), event.seq)));
+    }
+    let all: Vec<_> = (1..=3).map(|seq| (1, seq)).chain((1..=10_000).map(|seq| (2, seq))).collect();
+    assert_eq!(seen, all);
+    assert_eq!(seen_late, all[3..]);
+}
+
+#[test]
+fn nobody_can_follow_from_after_the_end() {
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 3);
+    let (journal, _) = open(state.path());
+    let error = journal.subscribe(Some((Epoch::new(1), 4).into())).unwrap_err();
+    assert_eq!(error.to_string(), "position 1:4 lies after the end of the log at 1:3");
+}

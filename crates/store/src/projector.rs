@@ -1,0 +1,241 @@
+//! Follows the journal and keeps the SQL projections.
+//!
+//! A batch of events and the mark of the last of them go into the database in one transaction, so
+//! that every event counts exactly once whatever ends the process when. A database that stalls or
+//! refuses is tried again; nothing else waits for it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use insight::{AgentHistory, Calls};
+use model::Event;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::recording::{RecordingRow, concerned};
+use crate::rows::Rows;
+use crate::{Database, DatabaseError, Journal, JournalError, Position, Subscription};
+
+/// How long a refused batch waits before it is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// How the projections do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ProjectorHealth {
+    /// The last event they hold.
+    pub mark: Option<Position>,
+    /// Batches applied since start.
+    pub batches: u64,
+    /// Batches refused since start; they are tried again.
+    pub failures: u64,
+    /// Why they do not go on, while they do not.
+    pub failing: Option<String>,
+}
+
+/// Keeps one tenant's projections, until stopped or dropped.
+#[derive(Debug)]
+pub struct Projector {
+    task: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+    marks: watch::Receiver<Option<Position>>,
+    health: Arc<Mutex<ProjectorHealth>>,
+}
+
+impl Projector {
+    /// Starts to follow `journal`. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn start(journal: Journal, database: Database) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let (mark, marks) = watch::channel(None);
+        let health = Arc::<Mutex<ProjectorHealth>>::default();
+        let follower = Follower { journal, database, mark, health: Arc::clone(&health) };
+        let task = tokio::spawn(follower.run(stopped));
+        Self { task, stop, marks, health }
+    }
+
+    /// How it does.
+    #[must_use]
+    pub fn health(&self) -> ProjectorHealth {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until the projections hold everything up to `position`. Where a database refuses, that
+    /// is when it no longer does.
+    pub async fn reached(&self, position: Position) {
+        let mut marks = self.marks.clone();
+        // An end of the projector is no answer, but there will be no other.
+        let _ = marks.wait_for(|mark| *mark >= Some(position)).await;
+    }
+
+    /// Stops after the batch at hand.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the projector ended by a fault of ours");
+        }
+    }
+}
+
+struct Follower {
+    journal: Journal,
+    database: Database,
+    mark: watch::Sender<Option<Position>>,
+    health: Arc<Mutex<ProjectorHealth>>,
+}
+
+/// What the projections hold that is still open, and where they stand.
+struct Place {
+    calls: Calls,
+    history: AgentHistory,
+    subscription: Subscription,
+}
+
+/// Why the projections do not go on.
+enum Halt {
+    /// The journal was closed.
+    Closed,
+    /// To be tried again.
+    Trouble(String),
+}
+
+impl From<DatabaseError> for Halt {
+    fn from(error: DatabaseError) -> Self {
+        Self::Trouble(error.to_string())
+    }
+}
+
+impl From<JournalError> for Halt {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Closed => Self::Closed,
+            JournalError::Ahead { .. } => Self::Trouble(format!(
+                "the database is not of this journal ({error}): name another, or rebuild the \
+                 projections"
+            )),
+            error @ (JournalError::Tenant { .. }
+            | JournalError::InUse { .. }
+            | JournalError::Io { .. }
+            | JournalError::Missing { .. }
+            | JournalError::Damaged { .. }) => Self::Trouble(error.to_string()),
+        }
+    }
+}
+
+impl Follower {
+    async fn run(self, mut stopped: watch::Receiver<bool>) {
+        loop {
+            let halt = tokio::select! {
+                halt = self.follow() => halt,
+                // Between two batches, or in one: then the transaction is not committed.
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+            };
+            let Halt::Trouble(error) = halt else { return };
+            self.report(error);
+            tokio::select! {
+                () = sleep(RETRY) => {}
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+            }
+        }
+    }
+
+    /// Follows until something is wrong; begins from what is in the database.
+    async fn follow(&self) -> Halt {
+        let mut place = match self.take_up().await {
+            Ok(place) => place,
+            Err(halt) => return halt,
+        };
+        loop {
+            let events = match place.subscription.next().await {
+                Ok(events) => events,
+                Err(error) => return error.into(),
+            };
+            if let Err(error) = self.apply(&mut place, &events).await {
+                return error.into();
+            }
+        }
+    }
+
+    async fn take_up(&self) -> Result<Place, Halt> {
+        let mark = self.database.mark().await?;
+        let (mut calls, mut history) = (Calls::default(), AgentHistory::default());
+        self.database.open_calls().await?.into_iter().for_each(|cdr| calls.restore(cdr));
+        self.database.open_states().await?.into_iter().for_each(|row| history.restore(row));
+        let subscription = self.journal.subscribe(mark)?;
+        self.mark.send_replace(mark);
+        self.change(|health| health.mark = mark);
+        Ok(Place { calls, history, subscription })
+    }
+
+    async fn apply(&self, place: &mut Place, events: &[Arc<Event>]) -> Result<(), DatabaseError> {
+        let Some(last) = events.last().map(|event| Position::of(event)) else { return Ok(()) };
+        let mut transaction = self.database.pool.begin().await?;
+        let mut rows = Rows { connection: &mut transaction, tenant: &self.database.tenant };
+        let (mut calls, mut agents) = (BTreeSet::new(), BTreeSet::new());
+        for event in events {
+            put_recording(&mut rows, event, &place.calls).await?;
+            if let Some(cdr) = place.calls.apply(event) {
+                rows.put_call(&cdr).await?;
+                rows.put_segments(&cdr).await?;
+            }
+            if let Some(row) = place.history.apply(event) {
+                rows.put_interval(&row).await?;
+            }
+            calls.extend(event.call);
+            agents.extend(event.agent);
+        }
+        // What changed and is still open, once for the batch.
+        for cdr in calls.iter().filter_map(|call| place.calls.open().get(call)) {
+            rows.put_call(cdr).await?;
+        }
+        for row in agents.iter().filter_map(|agent| place.history.open().get(agent)) {
+            rows.put_interval(row).await?;
+        }
+        rows.put_mark(last).await?;
+        transaction.commit().await?;
+        self.went_well(last);
+        Ok(())
+    }
+
+    fn went_well(&self, last: Position) {
+        self.mark.send_replace(Some(last));
+        self.change(|health| {
+            if health.failing.take().is_some() {
+                tracing::info!("the projections go on");
+            }
+            health.mark = Some(last);
+            health.batches += 1;
+        });
+    }
+
+    fn report(&self, error: String) {
+        self.change(|health| {
+            health.failures += 1;
+            if health.failing.as_ref() != Some(&error) {
+                tracing::warn!(%error, "the projections wait");
+                health.failing = Some(error);
+            }
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut ProjectorHealth)) {
+        change(&mut self.health.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+async fn put_recording(
+    rows: &mut Rows<'_>,
+    event: &Event,
+    calls: &Calls,
+) -> Result<(), DatabaseError> {
+    let Some(recording) = concerned(event) else { return Ok(()) };
+    let known = rows.recording(recording).await?;
+    let call = calls.open().get(&recording.call);
+    let mut row = known.unwrap_or_else(|| RecordingRow::begin(recording, event, call));
+    row.apply(event);
+    rows.put_recording(&row).await
+}
+
+#[cfg(test)]
+mod tests;
