@@ -19,6 +19,8 @@ mod recover;
 mod ring;
 mod seal;
 mod sealer;
+#[cfg(test)]
+mod testing;
 mod wav;
 mod writer;
 

@@ -272,3 +272,6 @@ impl fmt::Debug for Shared {
 fn add(counter: &AtomicU64, count: u64) {
     counter.fetch_add(count, Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,3 +46,6 @@ fn done(folder: &Folder, place: &Place, sealed: &Sealed) -> (RecordingId, Record
     settle(place, sealed, |place| remove(&place));
     (sealed.recording, fact(folder, place, sealed))
 }
+
+#[cfg(test)]
+mod tests;

@@ -261,3 +261,6 @@ impl Coverage {
         listed.map(|(from, to)| Gap { from_ms: from / per_ms, to_ms: to / per_ms }).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

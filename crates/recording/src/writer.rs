@@ -204,7 +204,8 @@ impl Part {
     /// Takes a frame; `false` when it cannot be kept.
     fn take(&mut self, frame: &AudioFrame, now: Timestamp) -> bool {
         let at = Duration::from_secs(frame.offset / u64::from(RATE));
-        if at > now.since(self.began_at) + LEAD || self.buffer.len() >= MOST_BUFFERED {
+        let full = self.retry_at.is_some() && self.buffer.len() >= MOST_BUFFERED;
+        if full || at > now.since(self.began_at) + LEAD {
             self.lost += 1;
             return false;
         }
