@@ -71,8 +71,10 @@ impl Agents {
     ///
     /// Ready, busy and wrap-up are as they were if the phone is there, else `busy(device_lost)`
     /// with a new grace; those who were reserved, ringing or on call go through wrap-up. A session
-    /// that cannot go on (agent no longer configured, phone unknown or taken) ends. What comes back
-    /// is what differs from the snapshot; the distribution must be told of the rest as well.
+    /// that cannot go on (agent no longer configured, phone unknown or taken) ends.
+    ///
+    /// Every agent still signed in comes back as a change, where all is as it was with `from` equal
+    /// to `to`: the distribution has forgotten everything and must be told who is signed in.
     #[must_use]
     pub fn restore(
         &mut self,
@@ -96,10 +98,8 @@ impl Agents {
         seat.phone = Some(phone);
         seat.phone_state = phone_state;
         seat.state = snapshot.state.clone();
-        self.step(agent, now, |seat, rules| Some(after_restart(seat, rules, now)))
-            .filter(Change::is_of_state)
-            .into_iter()
-            .collect()
+        let change = self.step(agent, now, |seat, rules| Some(after_restart(seat, rules, now)));
+        change.into_iter().collect()
     }
 
     /// The agent's state; nothing for an agent who is not configured.
@@ -193,63 +193,6 @@ impl Agents {
         }
         seat.cool_down_ends =
             seat.cool_until.map(|at| self.deadlines.arm(at, agent, Ends::CoolDown));
-    }
-
-    /// Says which invariant is broken, if one is. The floor asks now and then; tests always.
-    ///
-    /// # Errors
-    /// One sentence that names the agent.
-    pub fn check(&self) -> Result<(), String> {
-        let mut armed = 0;
-        for (agent, seat) in &self.seats {
-            if let Some(broken) = self.broken(*agent, seat) {
-                return Err(format!("agent {agent}: {broken}: {seat:?}"));
-            }
-            armed += usize::from(seat.state_ends.is_some());
-            armed += usize::from(seat.cool_down_ends.is_some());
-        }
-        if armed != self.deadlines.len() {
-            return Err("a deadline is armed that no agent has".into());
-        }
-        if self.phones.len() != self.seats.values().filter(|seat| seat.phone.is_some()).count() {
-            return Err("a phone has an agent who is not signed in there".into());
-        }
-        Ok(())
-    }
-
-    fn broken(&self, agent: AgentId, seat: &Seat) -> Option<&'static str> {
-        let name = seat.state.name();
-        let held = matches!(name, StateName::Reserved | StateName::Ringing | StateName::OnCall);
-        let free = matches!(name, StateName::Ready | StateName::Busy | StateName::WrapUp);
-        let armed = |armed, ends| self.deadlines.contains(armed, agent, ends);
-        let lost = seat.phone_state == PhoneState::Unbound;
-        let rules = [
-            (
-                seat.state_ends.map(|armed| armed.at) != seat.state.deadline()
-                    || seat.state_ends.is_some_and(|at| !armed(at, Ends::State)),
-                "the state's deadline is not the one armed",
-            ),
-            (
-                seat.cool_down_ends.map(|armed| armed.at) != seat.cool_until
-                    || seat.cool_down_ends.is_some_and(|at| !armed(at, Ends::CoolDown)),
-                "the cool-down's deadline is not the one armed",
-            ),
-            (seat.phone.is_some() == seat.is_signed_out(), "phone and session disagree"),
-            (
-                seat.phone.as_ref().is_some_and(|phone| self.phones.get(phone) != Some(&agent)),
-                "the phone's agent is another",
-            ),
-            (!held && !seat.also.is_empty(), "a call is left over"),
-            (
-                seat.state.call().is_some_and(|call| seat.also.contains_key(&call)),
-                "a call is counted twice",
-            ),
-            (name != StateName::OnCall && seat.owed.is_some(), "wrap-up is owed for no call"),
-            (free && lost != seat.is_device_lost(), "phone lost and state disagree"),
-            (!seat.is_device_lost() && seat.lost_from.is_some(), "a lost state is left over"),
-            (seat.leaving && seat.is_signed_out(), "somebody who left is still known"),
-        ];
-        rules.into_iter().find_map(|(broken, what)| broken.then_some(what))
     }
 }
 

@@ -57,7 +57,6 @@ pub enum PhoneState {
 
 /// What came of a request that was not refused.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-#[must_use]
 pub struct Done {
     /// What changed at once, in order.
     pub changes: Vec<Change>,
@@ -173,4 +172,12 @@ pub enum Availability {
     },
     /// Not to be offered a call.
     Unavailable,
+}
+
+impl Availability {
+    /// Whether a call may be offered.
+    #[must_use]
+    pub const fn is_available(&self) -> bool {
+        matches!(self, Self::Available { .. })
+    }
 }

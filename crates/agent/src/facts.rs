@@ -33,7 +33,6 @@ const MOST_CALLS_BESIDE: usize = 16;
 
 impl Agents {
     /// Takes in what has happened; gives back what changed by it, in order.
-    #[must_use]
     pub fn fact(&mut self, fact: Fact, now: Timestamp) -> Vec<Change> {
         let change = match fact {
             Fact::Reserved { agent, call, until } => {

@@ -5,6 +5,7 @@
 //! into the log and tells the distribution about.
 
 mod agents;
+mod check;
 mod deadlines;
 mod events;
 mod facts;
@@ -15,3 +16,8 @@ mod seat;
 pub use agents::Agents;
 pub use events::{Availability, Change, Done, Fact, PhoneState, Request};
 pub use rules::{BusyRule, CoolDown, Rules, SecondSession};
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,8 @@ pub enum SecondSession {
     TakeOver,
 }
 
-/// Pauses before the same agent is offered a call again, by how the last offer ended.
+/// Pauses before the same agent is offered a call again, by how the last offer ended. After any
+/// but a call let ring or a caller who left, the pause is at least one second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CoolDown {
     /// After letting it ring.

@@ -10,8 +10,8 @@ use model::{
 use crate::deadlines::Armed;
 use crate::{PhoneState, Rules};
 
-/// Declining and being unreachable take no time, so without a pause the same agent could be
-/// offered the same call again within one step, for ever.
+/// Some offers end in the very step in which they begin (no phone, no port, a forced state): without
+/// a pause the same agent could be offered the same call again at once, for ever.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A state to take, and why.
@@ -180,7 +180,8 @@ impl Seat {
             OfferEnd::NoAnswer => rules.cool_down.no_answer,
             OfferEnd::Refused => rules.cool_down.refused.max(SHORTEST_PAUSE),
             OfferEnd::Unreachable => rules.cool_down.unreachable.max(SHORTEST_PAUSE),
-            OfferEnd::CallerLeft | OfferEnd::Withdrawn => return false,
+            OfferEnd::Withdrawn => SHORTEST_PAUSE,
+            OfferEnd::CallerLeft => return false,
         };
         self.cool_until = Some(now + pause).filter(|until| now < *until);
         match end {
@@ -188,7 +189,9 @@ impl Seat {
             OfferEnd::Refused => self.unanswered = 0,
             OfferEnd::Unreachable | OfferEnd::CallerLeft | OfferEnd::Withdrawn => {}
         }
-        let too_often = rules.max_no_answer > 0 && self.unanswered >= rules.max_no_answer;
+        let too_often = end == OfferEnd::NoAnswer
+            && rules.max_no_answer > 0
+            && self.unanswered >= rules.max_no_answer;
         if too_often {
             self.unanswered = 0;
         }
