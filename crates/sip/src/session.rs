@@ -96,6 +96,7 @@ pub(crate) struct Established {
     /// Our 2xx that is not yet acknowledged.
     pub(crate) unacknowledged: Option<Unacknowledged>,
     pub(crate) change: Change,
+    pub(crate) postponed: Option<Postponed>,
     /// A BYE that waits for the ACK (§15).
     pub(crate) ending: Option<Ending>,
     pub(crate) refer: Option<Refer>,
@@ -122,8 +123,6 @@ pub(crate) enum Change {
     None,
     /// Our re-INVITE has no final response yet.
     Ours { transaction: TransactionId, body: Body, tries: u8, until: Timestamp },
-    /// Ours met theirs (491) and will be tried again.
-    Backoff { body: Body, tries: u8, at: Timestamp },
     /// The peer's re-INVITE or UPDATE has no final response yet.
     Theirs {
         transaction: TransactionId,
@@ -132,6 +131,15 @@ pub(crate) enum Change {
         offered: bool,
         until: Timestamp,
     },
+}
+
+/// A change of ours that met theirs (491) and will be tried again (§14.1).
+#[derive(Debug)]
+pub(crate) struct Postponed {
+    pub(crate) body: Body,
+    /// How often it was tried.
+    pub(crate) tries: u8,
+    pub(crate) at: Timestamp,
 }
 
 /// How and why a session is to end.
@@ -195,13 +203,26 @@ impl Session {
 }
 
 impl Established {
+    /// A session that has just been answered.
+    pub(crate) fn new(dialog: Dialog, until: Timestamp) -> Self {
+        Self {
+            dialog,
+            unacknowledged: None,
+            change: Change::None,
+            postponed: None,
+            ending: None,
+            refer: None,
+            until,
+        }
+    }
+
     fn due(&self) -> Timestamp {
         let change = match &self.change {
             Change::None => None,
             Change::Ours { until, .. } | Change::Theirs { until, .. } => Some(*until),
-            Change::Backoff { at, .. } => Some(*at),
         };
         let ack = self.unacknowledged.as_ref().map(|ack| ack.resend.due().min(ack.until));
-        ack.into_iter().chain(change).fold(self.until, Timestamp::min)
+        let again = self.postponed.as_ref().map(|postponed| postponed.at);
+        ack.into_iter().chain(change).chain(again).fold(self.until, Timestamp::min)
     }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use model::Timestamp;
 
-use super::order::Attempt;
+use super::order::{Attempt, Rejection};
 use super::writing::reason_of;
 use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, RequestId, Source};
 use crate::dialog::{Dialog, RemoteTag};
 use crate::message::{Method, Request, Response, StatusCode};
 use crate::session::{
-    Calling, Cancel, Change, Ending, Established, Phase, Releasing, Session, SessionId,
+    Calling, Cancel, Change, Ending, Established, Phase, Postponed, Releasing, Session, SessionId,
 };
 use crate::transaction::{TransactionId, cancellation};
 
@@ -112,11 +112,7 @@ impl Endpoint {
         let Some(state) = self.sessions.get(session) else { return };
         let Phase::Established(established) = &state.phase else { return };
         let mut dialog = established.dialog.clone();
-        if let Change::Theirs { transaction, .. } = established.change {
-            let text = "call is over";
-            let refusal = super::Rejection::new(StatusCode::REQUEST_TERMINATED, text);
-            self.reject(transaction, &refusal, "", now);
-        }
+        self.close_change(session, now);
         let sent = self.send_bye(&mut dialog, Purpose::Bye(session), ending.reason, now);
         if sent.is_none() {
             return self.release(session, ending.cause, None);
@@ -124,6 +120,23 @@ impl Endpoint {
         if let Some(state) = self.sessions.get_mut(session) {
             let cause = ending.cause;
             state.phase = Phase::Releasing(Box::new(Releasing { dialog, cause }));
+        }
+    }
+
+    /// Ends the change of a session that ends itself: theirs gets 487 (§15.1.2), and ours may still
+    /// get its final response for a while.
+    pub(super) fn close_change(&mut self, session: SessionId, now: Timestamp) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let Phase::Established(established) = &mut state.phase else { return };
+        match std::mem::replace(&mut established.change, Change::None) {
+            Change::None => {}
+            Change::Ours { transaction, .. } => {
+                self.orphans.insert((now + self.settings.timing.patience(), transaction));
+            }
+            Change::Theirs { transaction, .. } => {
+                let refusal = Rejection::new(StatusCode::REQUEST_TERMINATED, "call is over");
+                self.reject(transaction, &refusal, "", now);
+            }
         }
     }
 
@@ -209,14 +222,7 @@ impl Endpoint {
             phase,
             Phase::Calling(Calling { cancel: Cancel::Wanted { .. } | Cancel::Sent { .. }, .. })
         );
-        *phase = Phase::Established(Box::new(Established {
-            dialog,
-            unacknowledged: None,
-            change: Change::None,
-            ending: None,
-            refer: None,
-            until: now + longest,
-        }));
+        *phase = Phase::Established(Box::new(Established::new(dialog, now + longest)));
         if cancelled {
             let reason = Some("SIP;cause=487;text=\"cancelled\"".to_owned());
             return self.hang_up(session, Ending { cause: ReleaseCause::OurBye, reason }, now);
@@ -305,23 +311,19 @@ impl Endpoint {
         let at = now + Duration::from_millis(pause);
         let Some(state) = self.sessions.get_mut(session) else { return false };
         let Phase::Established(established) = &mut state.phase else { return false };
-        match std::mem::replace(&mut established.change, Change::None) {
-            Change::Ours { body, tries, .. } if tries < MOST_TRIES => {
-                established.change = Change::Backoff { body, tries, at };
-                true
-            }
-            Change::Ours { .. } => false,
-            other @ (Change::None | Change::Backoff { .. } | Change::Theirs { .. }) => {
-                established.change = other;
-                false
-            }
+        let change = std::mem::replace(&mut established.change, Change::None);
+        if let Change::Ours { body, tries, .. } = change
+            && tries < MOST_TRIES
+        {
+            established.postponed = Some(Postponed { body, tries, at });
+            return true;
         }
+        false
     }
 
     fn change_over(&mut self, session: SessionId, status: StatusCode) {
         let Some(state) = self.sessions.get_mut(session) else { return };
-        let Phase::Established(established) = &mut state.phase else { return };
-        if let Change::Ours { .. } | Change::Backoff { .. } = established.change {
+        if let Phase::Established(established) = &mut state.phase {
             established.change = Change::None;
             self.report(EndpointEvent::OfferRefused { session, status });
         }

@@ -37,7 +37,7 @@ mod writing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use model::Timestamp;
@@ -62,6 +62,8 @@ pub struct Endpoint {
     sessions: Sessions,
     /// The ACKs sent for the 2xx of each INVITE of ours, by fork, while more 2xx may come.
     acknowledgements: BTreeMap<TransactionId, BTreeMap<RemoteTag, Sending>>,
+    /// re-INVITEs whose session is over: how long their final response is still awaited.
+    orphans: BTreeSet<(Timestamp, TransactionId)>,
     arrivals: BTreeMap<ArrivalId, TransactionId>,
     attempts: BTreeMap<RequestId, Attempt>,
     last_incoming: u64,
@@ -124,6 +126,7 @@ impl Endpoint {
             transactions,
             sessions: Sessions::default(),
             acknowledgements: BTreeMap::new(),
+            orphans: BTreeSet::new(),
             arrivals: BTreeMap::new(),
             attempts: BTreeMap::new(),
             last_incoming: SessionId::FIRST_INCOMING.0,
@@ -167,13 +170,20 @@ impl Endpoint {
     /// When [`Self::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let due = [self.transactions.poll_timeout(), self.sessions.poll_timeout()];
+        let orphan = self.orphans.first().map(|(until, _)| *until);
+        let due = [self.transactions.poll_timeout(), self.sessions.poll_timeout(), orphan];
         due.into_iter().flatten().min()
     }
 
     /// Does whatever is due by now.
     pub fn handle_timeout(&mut self, now: Timestamp) {
         self.transactions.handle_timeout(now);
+        while let Some((until, transaction)) = self.orphans.first().copied()
+            && until <= now
+        {
+            self.orphans.remove(&(until, transaction));
+            self.transactions.abandon(transaction);
+        }
         self.settle(now);
         while let Some(session) = self.sessions.due(now) {
             self.expire(session, now);

@@ -22,7 +22,7 @@ impl Endpoint {
             Order::Accept { session, body } => self.accept(session, body, now),
             Order::Reject { session, refusal } => self.turn_away(session, &refusal, now),
             Order::Cancel { session, reason } => self.cancel(session, reason, now),
-            Order::Reinvite { session, body } => self.reinvite(session, body, 0, now),
+            Order::Reinvite { session, body } => self.change(session, body, now),
             Order::AnswerOffer { session, body } => self.answer_offer(session, body, now),
             Order::RefuseOffer { session, refusal } => self.refuse_offer(session, &refusal, now),
             Order::Bye { session, reason } => self.bye(session, reason, now),
@@ -116,24 +116,20 @@ impl Endpoint {
         self.tell_abilities(&mut response.headers);
         let cseq = response.cseq().map(|cseq| cseq.number).map_err(|_| OrderError::WrongState)?;
         self.transactions.respond(transaction, &response, now);
-        let unacknowledged = |carries_offer| Unacknowledged {
-            transaction,
-            response,
-            cseq,
-            carries_offer,
-            resend: Resend::first(&self.settings.timing, now),
-            until: now + self.settings.timing.patience(),
-        };
+        let timing = self.settings.timing;
+        let longest = now + self.settings.bounds.longest_session;
         let Some(state) = self.sessions.get_mut(session) else { return Ok(()) };
         if let Phase::Alerting(alerting) = &state.phase {
-            state.phase = Phase::Established(Box::new(Established {
-                dialog: alerting.dialog.clone(),
-                unacknowledged: Some(unacknowledged(!alerting.offered)),
-                change: Change::None,
-                ending: None,
-                refer: None,
-                until: now + self.settings.bounds.longest_session,
-            }));
+            let mut established = Established::new(alerting.dialog.clone(), longest);
+            established.unacknowledged = Some(Unacknowledged {
+                transaction,
+                response,
+                cseq,
+                carries_offer: !alerting.offered,
+                resend: Resend::first(&timing, now),
+                until: now + timing.patience(),
+            });
+            state.phase = Phase::Established(Box::new(established));
         }
         Ok(())
     }
@@ -171,6 +167,13 @@ impl Endpoint {
         let transaction = calling.transaction;
         self.send_cancel(transaction, reason.as_deref(), now);
         Ok(())
+    }
+
+    fn change(&mut self, session: SessionId, body: Body, now: Timestamp) -> Done {
+        match self.established(session)?.postponed {
+            Some(_) => Err(OrderError::Pending),
+            None => self.reinvite(session, body, 0, now),
+        }
     }
 
     pub(super) fn reinvite(
@@ -430,9 +433,7 @@ impl Endpoint {
             Change::Theirs { transaction, method, cseq, offered, .. } => {
                 Ok((*transaction, method.clone(), *cseq, *offered))
             }
-            Change::None | Change::Ours { .. } | Change::Backoff { .. } => {
-                Err(OrderError::WrongState)
-            }
+            Change::None | Change::Ours { .. } => Err(OrderError::WrongState),
         }
     }
 

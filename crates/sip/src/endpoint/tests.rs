@@ -1,1 +1,6 @@
-//! Tests of the endpoint over a simulated network.
+//! The endpoint over a simulated network: virtual time, and losses drawn from a seed.
+
+mod calls;
+mod chaos;
+mod hostile;
+mod network;

@@ -5,7 +5,8 @@ use model::Timestamp;
 use super::order::Rejection;
 use super::{Endpoint, EndpointEvent, ReleaseCause};
 use crate::message::StatusCode;
-use crate::session::{Cancel, Change, Ending, Established, Phase, SessionId};
+use crate::session::{Cancel, Change, Ending, Established, Phase, Postponed, SessionId};
+use crate::transaction::Timing;
 
 impl Endpoint {
     /// Does the one thing that is due first; whoever calls comes again while something is.
@@ -59,7 +60,7 @@ impl Endpoint {
     }
 
     fn expire_established(&mut self, session: SessionId, due: Due, now: Timestamp) {
-        let t2 = self.settings.timing.t2;
+        let Timing { t1, t2, .. } = self.settings.timing;
         let Some(state) = self.sessions.get_mut(session) else { return };
         let Phase::Established(established) = &mut state.phase else { return };
         match due {
@@ -76,8 +77,15 @@ impl Endpoint {
                 self.hang_up(session, ending, now);
             }
             Due::TryAgain => {
-                let change = std::mem::replace(&mut established.change, Change::None);
-                if let Change::Backoff { body, tries, .. } = change
+                let free = matches!(established.change, Change::None);
+                if let Some(postponed) = &mut established.postponed
+                    && (!free || established.unacknowledged.is_some())
+                {
+                    // Theirs came first and is not over yet.
+                    postponed.at = now + t1;
+                    return;
+                }
+                if let Some(Postponed { body, tries, .. }) = established.postponed.take()
                     && self.reinvite(session, body, tries, now).is_err()
                 {
                     let status = StatusCode::REQUEST_PENDING;
@@ -133,12 +141,13 @@ impl Due {
             }
         }
         match &established.change {
-            Change::Ours { until, .. } if *until <= now => Self::OurChange,
-            Change::Theirs { until, .. } if *until <= now => Self::TheirChange,
-            Change::Backoff { at, .. } if *at <= now => Self::TryAgain,
-            Change::None | Change::Ours { .. } | Change::Theirs { .. } | Change::Backoff { .. } => {
-                Self::TooLong
-            }
+            Change::Ours { until, .. } if *until <= now => return Self::OurChange,
+            Change::Theirs { until, .. } if *until <= now => return Self::TheirChange,
+            Change::None | Change::Ours { .. } | Change::Theirs { .. } => {}
+        }
+        match &established.postponed {
+            Some(postponed) if postponed.at <= now => Self::TryAgain,
+            Some(_) | None => Self::TooLong,
         }
     }
 }

@@ -154,15 +154,12 @@ impl Endpoint {
             // The BYEs cross; ours tells the end.
             Phase::Releasing(_) => return self.confirm(transaction, now),
             Phase::Alerting(alerting) => Some(alerting.transaction),
-            Phase::Established(established) => match established.change {
-                Change::Theirs { transaction, .. } => Some(transaction),
-                Change::None | Change::Ours { .. } | Change::Backoff { .. } => None,
-            },
+            Phase::Established(_) => None,
         };
         let tag = state.local_tag.clone();
         self.confirm(transaction, now);
+        self.close_change(session, now);
         if let Some(unanswered) = unanswered {
-            // Requests still open get 487 (§15.1.2).
             let refusal = Rejection::new(StatusCode::REQUEST_TERMINATED, "call is over");
             self.reject(unanswered, &refusal, &tag, now);
         }
@@ -297,7 +294,7 @@ enum Verdict {
 
 fn verdict(change: &Change) -> Verdict {
     match change {
-        Change::None | Change::Backoff { .. } => Verdict::Fine,
+        Change::None => Verdict::Fine,
         Change::Ours { .. } => Verdict::Glare,
         Change::Theirs { .. } => Verdict::NotNow,
     }
