@@ -1,1 +1,40 @@
 //! SIP over UDP and TCP: drives the sip core and turns dialogs into leg facts.
+//!
+//! [`start`] opens two listeners, one for phones and one for trunks, each UDP and TCP on one port,
+//! and serves the floor's leg port: commands come in by a [`Handle`], facts go out to the
+//! [`Ports::inbox`].
+//!
+//! | file | concern |
+//! |---|---|
+//! | `driver` | the loop: read one thing, hand it over with the time, send what comes back |
+//! | `listener`, `stream` | sockets |
+//! | `exchange` | signalling without sockets, and its concerns beside it: |
+//! | `door` | who somebody is |
+//! | `desk` | registrations, OPTIONS |
+//! | `arriving`, `dialling`, `talking` | calls |
+//! | `meaning` | causes in SIP and statuses to the floor |
+//! | `checks` | whether registered phones are still there |
+
+mod accounts;
+mod arriving;
+mod checks;
+mod counters;
+mod desk;
+mod dialling;
+mod door;
+mod driver;
+mod exchange;
+mod legs;
+mod listener;
+mod meaning;
+mod ports;
+mod settings;
+mod stream;
+mod talking;
+
+pub use accounts::{Account, Accounts, AddressRange, AddressRangeError, Trunk, Trunks};
+pub use counters::{Counted, Counters};
+pub use driver::{Busy, Handle, Setup, start};
+pub use listener::StartError;
+pub use ports::{BindingStore, NoStore, Ports};
+pub use settings::{ConnectionLimits, Listen, Settings};

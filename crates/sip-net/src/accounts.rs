@@ -1,0 +1,207 @@
+//! Who may use the listeners: phones by their secrets, trunks by their addresses.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use model::{PhoneId, TrunkId};
+use sip::digest::{Ha1, Login};
+use sip::endpoint::Transport;
+
+/// A phone's account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// The phone: the user of its address of record and of its digest.
+    pub phone: PhoneId,
+    /// The name shown to those it calls, where it is not the phone's own to say.
+    pub display: Option<String>,
+    /// Its secrets in the realm, one for each algorithm it may use.
+    pub secrets: Vec<Ha1>,
+}
+
+/// The accounts of all phones.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Accounts(BTreeMap<PhoneId, Account>);
+
+impl FromIterator<Account> for Accounts {
+    fn from_iter<I: IntoIterator<Item = Account>>(accounts: I) -> Self {
+        Self(accounts.into_iter().map(|account| (account.phone.clone(), account)).collect())
+    }
+}
+
+impl Accounts {
+    /// The account of the phone of this name.
+    #[must_use]
+    pub fn find(&self, user: &str) -> Option<&Account> {
+        self.0.get(&PhoneId::from(user))
+    }
+
+    /// The phones whose account is gone in `newer` or has other secrets there.
+    pub(crate) fn revoked_by(&self, newer: &Self) -> Vec<PhoneId> {
+        let same = |account: &Account| {
+            newer.0.get(&account.phone).is_some_and(|it| it.secrets == account.secrets)
+        };
+        self.0.values().filter(|it| !same(it)).map(|it| it.phone.clone()).collect()
+    }
+}
+
+/// A carrier's connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Trunk {
+    /// Its name.
+    pub id: TrunkId,
+    /// Where its requests come from. Nothing else makes a request the trunk's.
+    pub sources: Vec<AddressRange>,
+    /// Where calls to it are sent.
+    pub destination: SocketAddr,
+    /// By which transport.
+    pub transport: Transport,
+    /// The host in the addresses of calls to it, where it wants another than its address.
+    pub host: Option<String>,
+    /// What it is answered with when it challenges us.
+    pub login: Option<Login>,
+}
+
+/// All trunks.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Trunks(Vec<Trunk>);
+
+impl FromIterator<Trunk> for Trunks {
+    fn from_iter<I: IntoIterator<Item = Trunk>>(trunks: I) -> Self {
+        Self(trunks.into_iter().collect())
+    }
+}
+
+impl Trunks {
+    /// The trunk that requests from this address belong to: the first whose sources hold it.
+    #[must_use]
+    pub fn from_source(&self, source: IpAddr) -> Option<&Trunk> {
+        self.0.iter().find(|trunk| trunk.sources.iter().any(|range| range.holds(source)))
+    }
+
+    /// The trunk of this name.
+    #[must_use]
+    pub fn find(&self, id: &TrunkId) -> Option<&Trunk> {
+        self.0.iter().find(|trunk| trunk.id == *id)
+    }
+}
+
+/// A range of addresses: `203.0.113.7` or `203.0.113.0/24`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AddressRange {
+    base: IpAddr,
+    /// How many leading bits count.
+    bits: u8,
+}
+
+impl AddressRange {
+    /// Whether the address is in the range. An IPv4 address within IPv6 is the IPv4 address.
+    #[must_use]
+    pub fn holds(&self, address: IpAddr) -> bool {
+        match (self.base, address.to_canonical()) {
+            (IpAddr::V4(base), IpAddr::V4(address)) => {
+                let ignored = 32_u32.saturating_sub(self.bits.into());
+                let differ = base.to_bits() ^ address.to_bits();
+                differ.checked_shr(ignored).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(base), IpAddr::V6(address)) => {
+                let ignored = 128_u32.saturating_sub(self.bits.into());
+                let differ = base.to_bits() ^ address.to_bits();
+                differ.checked_shr(ignored).unwrap_or(0) == 0
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+}
+
+impl From<IpAddr> for AddressRange {
+    fn from(address: IpAddr) -> Self {
+        let base = address.to_canonical();
+        Self { base, bits: if base.is_ipv4() { 32 } else { 128 } }
+    }
+}
+
+impl FromStr for AddressRange {
+    type Err = AddressRangeError;
+
+    fn from_str(text: &str) -> Result<Self, AddressRangeError> {
+        let (base, bits) = match text.split_once('/') {
+            Some((base, bits)) => (base, Some(bits)),
+            None => (text, None),
+        };
+        let whole = Self::from(base.parse::<IpAddr>().map_err(|_| AddressRangeError)?);
+        match bits {
+            None => Ok(whole),
+            Some(bits) => {
+                let bits = bits.parse().map_err(|_| AddressRangeError)?;
+                if bits > whole.bits { Err(AddressRangeError) } else { Ok(Self { bits, ..whole }) }
+            }
+        }
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.base, self.bits)
+    }
+}
+
+/// A text is no range of addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AddressRangeError;
+
+impl fmt::Display for AddressRangeError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("address range is neither like 203.0.113.7 nor like 203.0.113.0/24")
+    }
+}
+
+impl std::error::Error for AddressRangeError {}
+
+#[cfg(test)]
+mod tests {
+    use sip::digest::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn a_range_holds_its_addresses_and_no_others() {
+        let cases = [
+            ("203.0.113.0/24", "203.0.113.255", true),
+            ("203.0.113.0/24", "203.0.114.0", false),
+            ("203.0.113.7", "203.0.113.7", true),
+            ("203.0.113.7", "203.0.113.6", false),
+            ("203.0.113.7", "::ffff:203.0.113.7", true),
+            ("0.0.0.0/0", "198.51.100.1", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("2001:db8::/32", "2001:db8:1::1", true),
+            ("2001:db8::/32", "2001:db9::1", false),
+            ("::/0", "2001:db9::1", true),
+        ];
+        for (range, address, held) in cases {
+            let parsed: AddressRange = range.parse().unwrap();
+            assert_eq!(parsed.holds(address.parse().unwrap()), held, "{range} {address}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_range_is_refused() {
+        for text in ["", "trunk.example", "203.0.113.0/33", "203.0.113.0/", "203.0.113.0/x"] {
+            assert_eq!(text.parse::<AddressRange>(), Err(AddressRangeError), "{text}");
+        }
+    }
+
+    #[test]
+    fn accounts_that_are_gone_or_have_another_secret_are_revoked() {
+        let account = |phone: &str, password: &str| Account {
+            phone: phone.into(),
+            display: None,
+            secrets: vec![Ha1::of(Algorithm::Md5, phone, "realm", password)],
+        };
+        let old: Accounts =
+            [account("1", "a"), account("2", "b"), account("3", "c")].into_iter().collect();
+        let new: Accounts = [account("1", "a"), account("2", "x")].into_iter().collect();
+        assert_eq!(old.revoked_by(&new), [PhoneId::from("2"), PhoneId::from("3")]);
+    }
+}

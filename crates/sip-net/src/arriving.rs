@@ -1,0 +1,179 @@
+//! Calls that come in.
+
+use model::{Number, Timestamp};
+use sip::SessionId;
+use sip::endpoint::{Order, Rejection, Source};
+use sip::sdp;
+use sip::{HeaderName, NameAddr, Request, StatusCode};
+use switchboard::ports::{Full, Input, LegFact, Origin, RingsIn};
+
+use crate::counters::Counted;
+use crate::door::RETRY_AFTER;
+use crate::exchange::{Exchange, TRUNKS};
+use crate::legs::{Leg, Phase, Side, Wanted};
+
+/// The caller who does not say who it is.
+const ANONYMOUS: &str = "anonymous";
+/// Longer display names are cut.
+const LONGEST_NAME: usize = 64;
+
+/// Who calls.
+struct Calling {
+    origin: Origin,
+    from: Number,
+    display: Option<String>,
+}
+
+impl Exchange {
+    /// An INVITE opens a session: the floor is told, or the caller is refused.
+    pub(crate) fn invited(
+        &mut self,
+        session: SessionId,
+        request: &Request,
+        source: &Source,
+        (max_forwards, now): (u8, Timestamp),
+    ) {
+        let refusal = match self.rings_in(request, source, now) {
+            Ok(rings) => {
+                let rings = RingsIn { max_forwards, ..rings };
+                self.take_in(session, rings, &request.body)
+            }
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = refusal {
+            let _ = self.order(Order::Reject { session, refusal: Box::new(refusal) }, now);
+        }
+    }
+
+    fn rings_in(
+        &mut self,
+        request: &Request,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<RingsIn, Rejection> {
+        let calling = if source.listener == TRUNKS {
+            self.trunk_calls(request, source)?
+        } else {
+            self.phone_calls(request, now)?
+        };
+        if self.stopping {
+            return Err(self.stopped());
+        }
+        let to = dialled(request).ok_or_else(|| {
+            self.count(Counted::NoNumber);
+            Rejection::new(StatusCode::NOT_FOUND, "what is called is no number")
+        })?;
+        let offer = match request.body.as_slice() {
+            [] => None,
+            body => Some(sdp::parse_description(body).map_err(|error| {
+                self.count(Counted::UnusableOffer);
+                Rejection::new(error.status(), error.what())
+            })?),
+        };
+        Ok(RingsIn {
+            origin: calling.origin,
+            from: calling.from,
+            display: calling.display,
+            to,
+            offer,
+            sip_call_id: request.call_id().unwrap_or_default().to_owned(),
+            max_forwards: 0,
+        })
+    }
+
+    /// Tells the floor of the call; without room there, the caller is to try again.
+    fn take_in(
+        &mut self,
+        session: SessionId,
+        rings: RingsIn,
+        body: &[u8],
+    ) -> Result<(), Rejection> {
+        let full = || {
+            self.count(Counted::Overload);
+            Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "too many calls")
+                .with(HeaderName::RetryAfter, RETRY_AFTER)
+        };
+        if self.legs.len() >= self.most_legs {
+            return Err(full());
+        }
+        let leg = self.ports.legs.arriving();
+        tracing::info!(
+            %leg, sip_call_id = rings.sip_call_id, origin = ?rings.origin, from = ?rings.from,
+            to = ?rings.to, "rings in"
+        );
+        let fact = LegFact::RingsIn(Box::new(rings));
+        if let Err(Full(_)) = self.ports.inbox.put(Input::Leg { leg, fact }) {
+            return Err(full());
+        }
+        let number = self.next_number();
+        let mut arriving = Leg::new(Phase::Arriving(session), Side::Caller, number);
+        arriving.wanted = Wanted::by(body);
+        self.legs.insert(leg, arriving);
+        Ok(())
+    }
+
+    /// A trunk is believed about who calls: it has asked (RFC 3325).
+    fn trunk_calls(&self, request: &Request, source: &Source) -> Result<Calling, Rejection> {
+        let Some(trunk) = self.trunks.from_source(source.peer.ip()) else {
+            self.count(Counted::UnknownTrunk);
+            return Err(Rejection::new(StatusCode::FORBIDDEN, "address is no trunk's"));
+        };
+        let asserted =
+            request.headers.addresses(&HeaderName::PAssertedIdentity).unwrap_or_default();
+        let asserted = asserted.into_iter().find(|it| number_of(it).is_some());
+        let from = asserted.or_else(|| request.from().ok());
+        Ok(Calling {
+            origin: Origin::Trunk(trunk.id.clone()),
+            from: from.as_ref().and_then(number_of).or_else(anonymous).ok_or_else(broken)?,
+            display: from.as_ref().and_then(name_of),
+        })
+    }
+
+    /// A phone calls under its own name alone.
+    fn phone_calls(&mut self, request: &Request, now: Timestamp) -> Result<Calling, Rejection> {
+        let account = self.identify(request, now)?;
+        let from = request.from().ok();
+        let claimed = from.as_ref().and_then(|from| from.uri.user_name());
+        if claimed.as_deref() != Some(account.phone.as_str()) {
+            self.count(Counted::OtherIdentity);
+            return Err(Rejection::new(StatusCode::FORBIDDEN, "from is not the phone that calls"));
+        }
+        Ok(Calling {
+            from: account.phone.as_str().parse().map_err(|_| broken())?,
+            display: account.display.or_else(|| from.as_ref().and_then(name_of)),
+            origin: Origin::Phone(account.phone),
+        })
+    }
+}
+
+/// The number called: that of the Request-URI; of To, where a trunk names only itself there.
+fn dialled(request: &Request) -> Option<Number> {
+    let named = request.uri.user_name().or_else(|| request.to().ok()?.uri.user_name())?;
+    plain(&named)
+}
+
+fn number_of(address: &NameAddr) -> Option<Number> {
+    plain(&address.uri.user_name()?)
+}
+
+/// The number without what people write between its digits (RFC 3966 §5.1.1) and after it.
+fn plain(named: &str) -> Option<Number> {
+    let number = named.split(';').next().unwrap_or_default();
+    let kept: String = number.chars().filter(|c| !matches!(c, '(' | ')' | ' ')).collect();
+    kept.parse().ok()
+}
+
+fn name_of(address: &NameAddr) -> Option<String> {
+    let name: String =
+        address.display_text().chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
+    (!name.is_empty()).then_some(name)
+}
+
+fn anonymous() -> Option<Number> {
+    ANONYMOUS.parse().ok()
+}
+
+/// A phone's name that is no number cannot be shown to anybody.
+fn broken() -> Rejection {
+    Rejection::new(StatusCode::FORBIDDEN, "caller has no number")
+}

@@ -1,0 +1,116 @@
+//! What was refused, malformed or lost, counted by reason.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counted {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// Something that is counted and answered, and otherwise changes nothing.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Counted {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Counted {
+            /// All reasons, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The reason as the label of a metric.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+counted! {
+    /// A message arrived that could be read.
+    Received = "received",
+    /// A message was sent.
+    Sent = "sent",
+    /// Octets that are no SIP message.
+    Malformed = "malformed",
+    /// A datagram could not be sent: the socket's buffer was full or the address unreachable.
+    SendFailed = "send_failed",
+    /// A request on the trunk listener from an address that is no trunk's: 403.
+    UnknownTrunk = "unknown_trunk",
+    /// A request on the phone listener without credentials: challenged.
+    Challenged = "challenged",
+    /// Credentials that could not be read: challenged again.
+    MalformedCredentials = "malformed_credentials",
+    /// A user who has no account: challenged again.
+    UnknownUser = "unknown_user",
+    /// A wrong secret: challenged again.
+    WrongSecret = "wrong_secret",
+    /// A nonce too old, not ours or already used: challenged again.
+    StaleNonce = "stale_nonce",
+    /// Credentials for another realm or Request-URI, or without protection: challenged again.
+    UnfitCredentials = "unfit_credentials",
+    /// From or To names another than the authenticated phone: 403.
+    OtherIdentity = "other_identity",
+    /// A call to something that is no number: 404.
+    NoNumber = "no_number",
+    /// A description that we cannot use: 400 or 488.
+    UnusableOffer = "unusable_offer",
+    /// A call refused with 503 because the floor has too much to do.
+    Overload = "overload",
+    /// A call refused with 503 because the service is being stopped.
+    Stopping = "stopping",
+    /// A registration that could not be carried out.
+    RegisterRefused = "register_refused",
+    /// A request outside any call of a method that we have no use for: 405.
+    MethodRefused = "method_refused",
+    /// A connection closed because there were too many.
+    TooManyConnections = "too_many_connections",
+    /// A connection closed because it was slow, silent or half a message.
+    SlowConnection = "slow_connection",
+    /// A connection closed because what came over it is no SIP.
+    BadStream = "bad_stream",
+    /// A command for a leg that is already gone: it crossed the end of the leg.
+    LateCommand = "late_command",
+}
+
+/// How often each thing happened since the start.
+#[derive(Debug)]
+pub struct Counters([AtomicU64; Counted::ALL.len()]);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; Counted::ALL.len()])
+    }
+}
+
+impl Counters {
+    /// Counts once.
+    pub fn count(&self, what: Counted) {
+        if let Some(counter) = self.0.get(what as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How often this has happened.
+    #[must_use]
+    pub fn of(&self, what: Counted) -> u64 {
+        self.0.get(what as usize).map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// Every reason with its number, to be exposed.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Counted::ALL.iter().map(|what| (what.as_str(), self.of(*what)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_own_number() {
+        let counters = Counters::default();
+        counters.count(Counted::Malformed);
+        counters.count(Counted::LateCommand);
+        counters.count(Counted::LateCommand);
+        let counted: Vec<_> = counters.all().filter(|(_, number)| *number > 0).collect();
+        assert_eq!(counted, [("malformed", 1), ("late_command", 2)]);
+    }
+}

@@ -1,0 +1,264 @@
+//! Calls that we make: to a phone at all its bindings, or to a trunk.
+
+use std::collections::BTreeMap;
+
+use model::{Cause, LegId, Number, PhoneId, Timestamp, TrunkId};
+use sip::SessionId;
+use sip::digest::{self, Challenge, Protected};
+use sip::endpoint::{Attempt, Body, Destination, Order, Outgoing, Transport};
+use sip::sdp;
+use sip::{HeaderName, Host, NameAddr, Response, StatusCode, Uri};
+use switchboard::ports::{LegCommand, LegFact, Target};
+
+use crate::exchange::{Exchange, TRUNKS};
+use crate::legs::{Dialling, Fork, Leg, Phase, Side};
+use crate::meaning;
+
+/// How often credentials are sent for one call: once, and once more when the nonce was stale.
+const MOST_TRIES: u8 = 2;
+/// Names our call to the phone, for whoever reads a trace and for screens beside the phone.
+const CALL_HEADER: &str = "X-Hotline-Call";
+
+impl Exchange {
+    /// Begins a leg.
+    pub(crate) fn dial(&mut self, id: LegId, command: LegCommand, now: Timestamp) {
+        let LegCommand::Dial { target, from, display, offer, call } = command else { return };
+        if self.legs.holds(id) {
+            tracing::error!(leg = %id, "leg is dialled twice");
+            return;
+        }
+        let mut leg =
+            Leg::new(Phase::Dialling(Dialling::default()), Side::Called, self.next_number());
+        let body = Body::sdp(leg.offer(&offer));
+        let caller = Caller { number: &from, display: display.as_deref() };
+        let invites = match &target {
+            Target::Phone(phone) => {
+                let header = (HeaderName::Other(CALL_HEADER.into()), call.to_string().into_bytes());
+                self.to_phone(phone, &caller, &body)
+                    .into_iter()
+                    .map(|outgoing| {
+                        (Outgoing { headers: vec![header.clone()], ..outgoing }, Fork::Phone)
+                    })
+                    .collect()
+            }
+            Target::Trunk { trunk, number } => self.to_trunk(trunk, number, &caller, &body),
+        };
+        tracing::info!(leg = %id, %call, target = ?target, forks = invites.len(), "dials");
+        let mut forks = BTreeMap::new();
+        for (outgoing, fork) in invites {
+            let session = self.next_session();
+            let order = Order::Invite { session, outgoing: Box::new(outgoing) };
+            if self.order(order, now).is_ok() {
+                forks.insert(session, fork);
+            }
+        }
+        let rings_somewhere = !forks.is_empty();
+        leg.phase = Phase::Dialling(Dialling { forks, ..Dialling::default() });
+        self.legs.insert(id, leg);
+        if !rings_somewhere {
+            self.end(id, Cause::Unreachable, Some(StatusCode::TEMPORARILY_UNAVAILABLE.code()));
+        }
+    }
+
+    /// One INVITE for each place where the phone can be reached.
+    fn to_phone(&self, phone: &PhoneId, caller: &Caller<'_>, body: &Body) -> Vec<Outgoing> {
+        let to = NameAddr::new(Uri::sip(phone.as_str(), self.domain.clone()));
+        let from = caller.at(self.domain.clone(), None);
+        let bindings = self.registrar.bindings(phone).iter();
+        let invite = |target: &Uri, destination: Destination| Outgoing {
+            target: target.clone(),
+            destination,
+            from: from.clone(),
+            to: to.clone(),
+            headers: Vec::new(),
+            body: Some(body.clone()),
+            max_forwards: 70,
+            attempt: None,
+        };
+        bindings.map(|binding| invite(&binding.contact, binding.flow)).collect()
+    }
+
+    fn to_trunk(
+        &self,
+        id: &TrunkId,
+        number: &Number,
+        caller: &Caller<'_>,
+        body: &Body,
+    ) -> Vec<(Outgoing, Fork)> {
+        let Some(trunk) = self.trunks.find(id) else { return Vec::new() };
+        let peer = trunk.destination;
+        let named = trunk.host.as_deref().and_then(|host| Host::parse(host).ok());
+        let at_address = named.is_none().then_some(peer.port());
+        let host = named.unwrap_or(Host::Ip(peer.ip()));
+        let callee = Uri::sip(number.as_str(), host).with_port(at_address);
+        let (target, destination) = match trunk.transport {
+            Transport::Udp => (callee.clone(), Destination::udp(TRUNKS, peer)),
+            Transport::Tcp => (
+                callee.clone().with_param("transport", "tcp"),
+                Destination::tcp(TRUNKS, peer, None),
+            ),
+        };
+        let side = self.trunk_side;
+        let outgoing = Outgoing {
+            target,
+            destination,
+            from: caller.at(Host::Ip(side.ip()), Some(side.port())),
+            to: NameAddr::new(callee),
+            headers: Vec::new(),
+            body: Some(body.clone()),
+            max_forwards: 70,
+            attempt: None,
+        };
+        let fork =
+            Fork::Trunk { outgoing: Box::new(outgoing.clone()), trunk: id.clone(), tried: 0 };
+        vec![(outgoing, fork)]
+    }
+
+    /// It rings, or sends early media.
+    pub(crate) fn progressed(&mut self, session: SessionId, status: StatusCode, body: &[u8]) {
+        let Some((id, leg)) = self.legs.of(session) else { return };
+        let Phase::Dialling(dialling) = &mut leg.phase else { return };
+        // Of several phones that ring none is listened to before one has answered.
+        let early = match (dialling.forks.len(), body) {
+            (1, [_, ..]) => sdp::parse_description(body).ok(),
+            _ => None,
+        };
+        let rings = matches!(status, StatusCode::RINGING | StatusCode::SESSION_PROGRESS);
+        if early.is_some() || (rings && !dialling.rings) {
+            dialling.rings = true;
+            self.fact(id, LegFact::Ringing { early });
+        }
+    }
+
+    /// The first answer wins; the others are told that the call was completed elsewhere.
+    pub(crate) fn answered(&mut self, session: SessionId, body: &[u8], now: Timestamp) {
+        let Some((id, leg)) = self.legs.of(session) else {
+            // The leg has gone on without this fork.
+            let _ = self.order(Order::Bye { session, reason: Some(meaning::elsewhere()) }, now);
+            return;
+        };
+        let Phase::Dialling(dialling) = &mut leg.phase else { return };
+        let others: Vec<_> =
+            std::mem::take(&mut dialling.forks).into_keys().filter(|it| *it != session).collect();
+        leg.phase = Phase::Talking(session);
+        leg.agreed = Some(body.to_vec());
+        self.cancel(others, &meaning::elsewhere(), now);
+        match sdp::parse_description(body) {
+            Ok(answer) => self.fact(id, LegFact::Answered { answer }),
+            Err(error) => {
+                tracing::warn!(leg = %id, %error, "answer cannot be used");
+                self.end(id, Cause::NotAcceptable, Some(error.status().code()));
+                let reason = Some(meaning::reason(Cause::NotAcceptable));
+                let _ = self.order(Order::Bye { session, reason }, now);
+            }
+        }
+    }
+
+    /// One of the places refuses. When none is left, the best of the refusals counts.
+    pub(crate) fn refused(
+        &mut self,
+        session: SessionId,
+        status: StatusCode,
+        (response, attempt): (Option<&Response>, Attempt),
+        now: Timestamp,
+    ) {
+        let Some((id, leg)) = self.legs.of(session) else { return };
+        let Phase::Dialling(dialling) = &mut leg.phase else { return };
+        let fork = dialling.forks.remove(&session);
+        self.legs.part(session);
+        if let (Some(fork), Some(response)) = (fork, response)
+            && self.repeated_with_credentials(id, fork, (response, attempt), now)
+        {
+            return;
+        }
+        let Some(Leg { phase: Phase::Dialling(dialling), .. }) = self.legs.get_mut(id) else {
+            return;
+        };
+        let refusals = [Some(status), dialling.refusal].into_iter().flatten();
+        dialling.refusal = refusals.min_by_key(|status| meaning::vagueness(*status));
+        let best = dialling.refusal.unwrap_or(status);
+        // Who declines does so at all places (RFC 3261 §16.7 item 5).
+        let declined = status.code() >= 600;
+        if dialling.forks.is_empty() || declined {
+            let others = std::mem::take(&mut dialling.forks).into_keys().collect();
+            self.cancel(others, &meaning::reason(Cause::Refused), now);
+            let cause = match response {
+                // Nobody has said anything: not even the network.
+                None if best == StatusCode::REQUEST_TIMEOUT => Cause::SignallingLost,
+                _ => meaning::refusal(best),
+            };
+            self.end(id, cause, Some(best.code()));
+        }
+    }
+
+    fn cancel(&mut self, sessions: Vec<SessionId>, reason: &str, now: Timestamp) {
+        for session in sessions {
+            self.legs.part(session);
+            let _ = self.order(Order::Cancel { session, reason: Some(reason.to_owned()) }, now);
+        }
+    }
+
+    /// Repeats an INVITE that a trunk has challenged; true when it was.
+    fn repeated_with_credentials(
+        &mut self,
+        id: LegId,
+        fork: Fork,
+        (response, attempt): (&Response, Attempt),
+        now: Timestamp,
+    ) -> bool {
+        let Fork::Trunk { mut outgoing, trunk, tried } = fork else { return false };
+        let (asked, answered) = match response.status {
+            StatusCode::UNAUTHORIZED => (HeaderName::WwwAuthenticate, HeaderName::Authorization),
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                (HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization)
+            }
+            _ => return false,
+        };
+        let session = self.next_session();
+        let Some(login) = self.trunks.find(&trunk).and_then(|trunk| trunk.login.as_ref()) else {
+            return false;
+        };
+        let challenges: Vec<_> = response
+            .headers
+            .all(&asked)
+            .filter_map(|value| Challenge::parse(std::str::from_utf8(value).ok()?).ok())
+            .collect();
+        let Some(challenge) = digest::choose(&challenges, login) else { return false };
+        if tried >= MOST_TRIES || (tried > 0 && !challenge.stale) {
+            return false;
+        }
+        // A nonce of the server's and a session of ours are never used together again.
+        let half = Protected { nonce_count: 1, cnonce: format!("{}-{}", id, session.0) };
+        let uri = outgoing.target.to_string();
+        let Some(credentials) = digest::respond(challenge, login, ("INVITE", &uri), half) else {
+            return false;
+        };
+        outgoing.headers.retain(|(name, _)| *name != answered);
+        outgoing.headers.push((answered, credentials.to_string().into_bytes()));
+        outgoing.attempt = Some(attempt);
+        if self.order(Order::Invite { session, outgoing: outgoing.clone() }, now).is_err() {
+            return false;
+        }
+        if let Some(Leg { phase: Phase::Dialling(dialling), .. }) = self.legs.get_mut(id) {
+            dialling.forks.insert(session, Fork::Trunk { outgoing, trunk, tried: tried + 1 });
+            self.legs.join(session, id);
+        }
+        true
+    }
+}
+
+/// Whom the called party sees.
+struct Caller<'a> {
+    number: &'a Number,
+    display: Option<&'a str>,
+}
+
+impl Caller<'_> {
+    fn at(&self, host: Host, port: Option<u16>) -> NameAddr {
+        let address = NameAddr::new(Uri::sip(self.number.as_str(), host).with_port(port));
+        match self.display {
+            Some(name) => address.with_display(name),
+            None => address,
+        }
+    }
+}

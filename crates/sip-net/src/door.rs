@@ -1,0 +1,131 @@
+//! Who somebody is: phones prove it by digest, trunks by their address.
+//!
+//! Who brings no credentials at all is turned away before anything is remembered of the request
+//! (RFC 3261 §8.2.7), so a flood of strangers fills nothing.
+
+use model::Timestamp;
+use sip::digest::{Attempt, Challenge, Credentials, Denial};
+use sip::endpoint::{Rejection, Source};
+use sip::{HeaderName, Method, Request, StatusCode};
+
+use crate::accounts::Account;
+use crate::counters::Counted;
+use crate::exchange::{Exchange, PHONES, TRUNKS};
+
+/// Seconds after which a caller may try again whom we have no time for.
+pub(crate) const RETRY_AFTER: &str = "5";
+
+/// Where credentials may be: phones are not agreed on which is meant for a server like us.
+const CREDENTIALS: [HeaderName; 2] = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
+
+impl Exchange {
+    /// Answers requests that need not be looked at; true when this was one.
+    pub(crate) fn turned_away(
+        &mut self,
+        request: &Request,
+        source: &Source,
+        now: Timestamp,
+    ) -> bool {
+        // An ACK has no answer, a malformed request gets the endpoint's own.
+        if request.method == Method::Ack || sip::validate(request).is_err() {
+            return false;
+        }
+        let opens =
+            request.method == Method::Invite && request.to().is_ok_and(|to| to.tag().is_none());
+        let refusal = if source.listener == TRUNKS {
+            let known = self.trunks.from_source(source.peer.ip()).is_some();
+            if known { None } else { Some(self.stranger(source)) }
+        } else if opens && self.stopping {
+            Some(self.stopped())
+        } else if source.listener == PHONES && (opens || request.method == Method::Register) {
+            let came_with_none = credentials_in(request).next().is_none();
+            came_with_none.then(|| self.challenge(&request.method, None, now))
+        } else {
+            None
+        };
+        let Some(refusal) = refusal else { return false };
+        self.endpoint.refuse(request, &refusal, source);
+        true
+    }
+
+    /// The account whose phone sent this request, proven by its credentials.
+    ///
+    /// # Errors
+    /// The challenge to answer with.
+    pub(crate) fn identify(
+        &mut self,
+        request: &Request,
+        now: Timestamp,
+    ) -> Result<Account, Rejection> {
+        let realm = self.authenticator.realm();
+        let readable: Vec<_> = credentials_in(request).filter_map(Result::ok).collect();
+        let ours = readable.iter().find(|it| it.realm == realm).or_else(|| readable.first());
+        let Some(credentials) = ours else {
+            self.count(Counted::MalformedCredentials);
+            return Err(self.challenge(&request.method, None, now));
+        };
+        let account = self.accounts.find(&credentials.user);
+        let uri = request.uri.to_string();
+        let attempt = Attempt { method: request.method.as_str(), uri: &uri, credentials };
+        let secrets = account.map(|account| account.secrets.as_slice());
+        let denial = match (self.authenticator.check(&attempt, secrets, now), account) {
+            (Ok(()), Some(account)) => return Ok(account.clone()),
+            (Ok(()), None) => Denial::UnknownUser,
+            (Err(denial), _) => denial,
+        };
+        self.count(counted(denial));
+        Err(self.challenge(&request.method, Some(denial), now))
+    }
+
+    /// The trunk listener's answer to an address that is no trunk's.
+    fn stranger(&self, source: &Source) -> Rejection {
+        self.count(Counted::UnknownTrunk);
+        tracing::debug!(peer = %source.peer, "not a trunk's address");
+        Rejection::new(StatusCode::FORBIDDEN, "address is no trunk's")
+    }
+
+    /// The answer to a new call while the service is being stopped.
+    pub(crate) fn stopped(&self) -> Rejection {
+        self.count(Counted::Stopping);
+        Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "service is being stopped")
+            .with(HeaderName::RetryAfter, RETRY_AFTER)
+    }
+
+    /// The challenge to a request of this method: 401 to a REGISTER, 407 to what would be passed
+    /// on. It is the same for a wrong secret and for a user who does not exist.
+    fn challenge(&mut self, method: &Method, denial: Option<Denial>, now: Timestamp) -> Rejection {
+        if denial.is_none() {
+            self.count(Counted::Challenged);
+        }
+        let (status, header) = if *method == Method::Register {
+            (StatusCode::UNAUTHORIZED, HeaderName::WwwAuthenticate)
+        } else {
+            (StatusCode::PROXY_AUTHENTICATION_REQUIRED, HeaderName::ProxyAuthenticate)
+        };
+        let challenges = self.authenticator.challenges(denial, now);
+        let refusal = Rejection::new(status, "credentials are needed");
+        challenges
+            .iter()
+            .map(Challenge::to_string)
+            .fold(refusal, |refusal, challenge| refusal.with(header.clone(), &challenge))
+    }
+}
+
+/// Every set of Digest credentials of a request, read or not.
+fn credentials_in(request: &Request) -> impl Iterator<Item = Result<Credentials, ()>> {
+    let values = CREDENTIALS.iter().flat_map(|name| request.headers.all(name));
+    values.map(|value| {
+        std::str::from_utf8(value)
+            .map_err(|_| ())
+            .and_then(|it| Credentials::parse(it).map_err(|_| ()))
+    })
+}
+
+const fn counted(denial: Denial) -> Counted {
+    match denial {
+        Denial::UnknownUser => Counted::UnknownUser,
+        Denial::WrongSecret => Counted::WrongSecret,
+        Denial::Stale => Counted::StaleNonce,
+        Denial::OtherRealm | Denial::OtherUri | Denial::Unprotected => Counted::UnfitCredentials,
+    }
+}

@@ -1,0 +1,386 @@
+//! The loop: read one thing, hand it over with the time, send what comes back.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clock::Clock;
+use model::{LegId, Timestamp};
+use sip::endpoint::{ConnectionId, Destination, ListenerId, Source, Transport};
+use sip::registrar::BindingRow;
+use sip::{Message, ParseError, ParseErrorKind};
+use switchboard::ports::LegCommand;
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::accounts::{Accounts, Trunks};
+use crate::counters::{Counted, Counters};
+use crate::exchange::{Admitted, Exchange, PHONES, Secrets, TRUNKS};
+use crate::listener::{Listener, StartError};
+use crate::ports::Ports;
+use crate::settings::Settings;
+use crate::stream::{self, Arrival, Connections};
+
+/// Commands that may wait.
+const COMMANDS: usize = 16_384;
+/// What may wait from all streams; the streams wait with it.
+const ARRIVALS: usize = 1_024;
+/// Datagrams taken from one socket before the others get their turn.
+const TURN: usize = 64;
+/// The largest datagram there is.
+const DATAGRAM: usize = 65_535;
+/// How long the far sides have to answer the BYEs of a stop.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// At most one line of log about malformed input in this time.
+const GRUMBLE_EVERY: Duration = Duration::from_secs(1);
+
+/// What signalling starts with.
+#[derive(Debug)]
+pub struct Setup {
+    /// Its settings.
+    pub settings: Settings,
+    /// The phones' accounts.
+    pub accounts: Accounts,
+    /// The trunks.
+    pub trunks: Trunks,
+    /// The bindings kept from the run before.
+    pub bindings: Vec<BindingRow>,
+}
+
+/// By which signalling is told what to do. Cheap to clone; signalling ends with [`Handle::shutdown`]
+/// or when the last one is gone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    turns: mpsc::Sender<Turn>,
+    counters: Arc<Counters>,
+    phones: SocketAddr,
+    trunks: SocketAddr,
+}
+
+/// A command was not taken: signalling has too much to do, or has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Busy;
+
+impl fmt::Display for Busy {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("signalling takes no more commands")
+    }
+}
+
+impl std::error::Error for Busy {}
+
+/// One thing signalling is told.
+#[derive(Debug)]
+enum Turn {
+    Leg(LegId, LegCommand),
+    Accounts(Accounts),
+    Trunks(Trunks),
+    ShutDown(oneshot::Sender<()>),
+}
+
+/// Opens the listeners and begins to serve them, on the runtime this is called in.
+///
+/// # Errors
+/// When a listener cannot be opened.
+pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, StartError> {
+    let Setup { settings, accounts, trunks, bindings } = setup;
+    let listeners =
+        [Listener::open(&settings.phones).await?, Listener::open(&settings.trunks).await?];
+    let (turns, told) = mpsc::channel(COMMANDS);
+    let (arrivals, arriving) = mpsc::channel(ARRIVALS);
+    let handle = Handle {
+        turns,
+        counters: Arc::clone(&ports.counters),
+        phones: listeners[0].bound,
+        trunks: listeners[1].bound,
+    };
+    let mut exchange = Exchange::new(
+        &settings,
+        listeners.each_ref().map(|listener| listener.public),
+        Admitted { accounts, trunks },
+        ports,
+        Secrets { endpoint: random()?, nonces: random()? },
+    );
+    exchange.restore(bindings, clock.now());
+    let locals = listeners.each_ref().map(|listener| listener.bound);
+    let [phones, trunks] = listeners;
+    let mut driver = Driver {
+        exchange,
+        clock,
+        connections: Connections::new(settings.connections, clock, arrivals.clone()),
+        sockets: [phones.udp, trunks.udp],
+        locals,
+        grumble: Grumble::default(),
+    };
+    tracing::info!(phones = %locals[0], trunks = %locals[1], "signalling listens");
+    tokio::spawn(async move {
+        let accepting = [
+            tokio::spawn(stream::accept(PHONES, phones.tcp, arrivals.clone())),
+            tokio::spawn(stream::accept(TRUNKS, trunks.tcp, arrivals)),
+        ];
+        driver.run(told, arriving).await;
+        accepting.iter().for_each(tokio::task::JoinHandle::abort);
+    });
+    Ok(handle)
+}
+
+impl Handle {
+    /// Leaves a command for a leg; never blocks.
+    ///
+    /// # Errors
+    /// When more commands wait than signalling can hold, or it has ended.
+    pub fn command(&self, leg: LegId, command: LegCommand) -> Result<(), Busy> {
+        self.turns.try_send(Turn::Leg(leg, command)).map_err(|_| Busy)
+    }
+
+    /// Puts other accounts in place, live.
+    ///
+    /// # Errors
+    /// When signalling has ended.
+    pub async fn replace_accounts(&self, accounts: Accounts) -> Result<(), Busy> {
+        self.turns.send(Turn::Accounts(accounts)).await.map_err(|_| Busy)
+    }
+
+    /// Puts other trunks in place, live.
+    ///
+    /// # Errors
+    /// When signalling has ended.
+    pub async fn replace_trunks(&self, trunks: Trunks) -> Result<(), Busy> {
+        self.turns.send(Turn::Trunks(trunks)).await.map_err(|_| Busy)
+    }
+
+    /// Refuses new calls, ends those there are, and stops when the far sides have answered, or after
+    /// two seconds.
+    pub async fn shutdown(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.turns.send(Turn::ShutDown(done)).await.is_ok() {
+            let _ = ended.await;
+        }
+    }
+
+    /// Where phones are listened for.
+    #[must_use]
+    pub const fn phones(&self) -> SocketAddr {
+        self.phones
+    }
+
+    /// Where trunks are listened for.
+    #[must_use]
+    pub const fn trunks(&self) -> SocketAddr {
+        self.trunks
+    }
+
+    /// What was refused, malformed or lost.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+struct Driver {
+    exchange: Exchange,
+    clock: Clock,
+    connections: Connections,
+    sockets: [UdpSocket; 2],
+    locals: [SocketAddr; 2],
+    grumble: Grumble,
+}
+
+impl Driver {
+    async fn run(&mut self, mut told: mpsc::Receiver<Turn>, mut arriving: mpsc::Receiver<Arrival>) {
+        let mut stopping: Option<(oneshot::Sender<()>, Timestamp)> = None;
+        self.flush();
+        loop {
+            let end = stopping.as_ref().map(|(_, until)| *until);
+            let due = [self.exchange.poll_timeout(), end].into_iter().flatten().min();
+            tokio::select! {
+                turn = told.recv() => match turn {
+                    None => return,
+                    Some(Turn::ShutDown(done)) => {
+                        self.exchange.shut_down(self.clock.now());
+                        stopping = Some((done, self.clock.now() + FAREWELL));
+                    }
+                    Some(turn) => self.take(turn),
+                },
+                Some(arrival) = arriving.recv() => self.arrived(arrival),
+                _ = self.sockets[0].readable() => self.read(PHONES),
+                _ = self.sockets[1].readable() => self.read(TRUNKS),
+                () = sleep_until(self.clock, due) => {
+                    self.exchange.handle_timeout(self.clock.now());
+                }
+            }
+            self.flush();
+            if end.is_some_and(|end| self.exchange.is_idle() || self.clock.now() >= end) {
+                if let Some((done, _)) = stopping {
+                    let _ = done.send(());
+                }
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, turn: Turn) {
+        let now = self.clock.now();
+        match turn {
+            Turn::Leg(leg, command) => self.exchange.command(leg, command, now),
+            Turn::Accounts(accounts) => self.exchange.replace_accounts(accounts, now),
+            Turn::Trunks(trunks) => self.exchange.replace_trunks(trunks),
+            Turn::ShutDown(_) => {}
+        }
+    }
+
+    /// Takes what waits at a socket, a turn's worth at most.
+    fn read(&mut self, listener: ListenerId) {
+        let mut datagram = vec![0; DATAGRAM];
+        for _ in 0..TURN {
+            let Some((socket, local)) = self.at(listener) else { return };
+            match socket.try_recv_from(&mut datagram) {
+                Ok((length, peer)) => {
+                    let source = Source {
+                        listener,
+                        transport: Transport::Udp,
+                        connection: None,
+                        peer,
+                        local,
+                    };
+                    let octets = datagram.get(..length).unwrap_or_default();
+                    self.receive(Message::parse(octets), source);
+                    self.flush();
+                }
+                // Nothing is left; or an earlier datagram of ours came back, which its
+                // transaction will notice by itself.
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn arrived(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Accepted { listener, stream, peer } => {
+                if let Err(why) = self.connections.accept(listener, stream, peer) {
+                    self.exchange.count(why);
+                }
+            }
+            Arrival::Message { connection, message } => {
+                if let Some(source) = self.source(connection) {
+                    self.receive(Ok(*message), source);
+                }
+            }
+            Arrival::Malformed { connection, error } => {
+                if let Some(source) = self.source(connection) {
+                    self.receive(Err(error), source);
+                }
+            }
+            Arrival::Closed { connection, why } => {
+                if let Some(why) = why {
+                    self.exchange.count(why);
+                }
+                self.close(connection);
+            }
+        }
+    }
+
+    fn receive(&mut self, message: Result<Message, ParseError>, source: Source) {
+        let now = self.clock.now();
+        match message {
+            Ok(message) => self.exchange.receive(message, source, now),
+            Err(ParseError { kind: ParseErrorKind::Keepalive, .. }) => {}
+            Err(error) => {
+                self.grumble.about(&error, &source, now);
+                self.exchange.receive_malformed(error, source, now);
+            }
+        }
+    }
+
+    /// Sends everything that is to be sent.
+    fn flush(&mut self) {
+        while let Some((bytes, destination)) = self.exchange.poll_send() {
+            match destination.transport {
+                Transport::Udp => self.send_datagram(&bytes, &destination),
+                Transport::Tcp => {
+                    if !self.connections.send(bytes, destination) {
+                        if let Some(connection) = destination.connection {
+                            self.exchange.count(Counted::SlowConnection);
+                            self.close(connection);
+                        }
+                        self.exchange.transport_failed(&destination, self.clock.now());
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_datagram(&mut self, bytes: &[u8], destination: &Destination) {
+        let Some((socket, _)) = self.at(destination.listener) else { return };
+        match socket.try_send_to(bytes, destination.peer) {
+            Ok(_) => {}
+            // As good as lost on the way, and repeated like what is.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.exchange.count(Counted::SendFailed);
+            }
+            Err(error) => {
+                tracing::debug!(peer = %destination.peer, %error, "datagram not sent");
+                self.exchange.transport_failed(destination, self.clock.now());
+            }
+        }
+    }
+
+    /// Ends a connection, what is bound to it and what waits for it.
+    fn close(&mut self, connection: ConnectionId) {
+        let now = self.clock.now();
+        for destination in self.connections.close(connection) {
+            self.exchange.transport_failed(&destination, now);
+        }
+        self.exchange.connection_lost(connection, now);
+    }
+
+    fn source(&self, id: ConnectionId) -> Option<Source> {
+        let connection = self.connections.find(id)?;
+        let (_, local) = self.at(connection.listener)?;
+        Some(Source {
+            listener: connection.listener,
+            transport: Transport::Tcp,
+            connection: Some(id),
+            peer: connection.peer,
+            local,
+        })
+    }
+
+    fn at(&self, listener: ListenerId) -> Option<(&UdpSocket, SocketAddr)> {
+        let place = usize::from(listener.0);
+        Some((self.sockets.get(place)?, *self.locals.get(place)?))
+    }
+}
+
+/// Says in the log that input is malformed, now and then.
+#[derive(Default)]
+struct Grumble {
+    last: Timestamp,
+    unsaid: u64,
+}
+
+impl Grumble {
+    fn about(&mut self, error: &ParseError, source: &Source, now: Timestamp) {
+        self.unsaid += 1;
+        if now.since(self.last) >= GRUMBLE_EVERY {
+            tracing::warn!(peer = %source.peer, %error, count = self.unsaid, "malformed input");
+            *self = Self { last: now, unsaid: 0 };
+        }
+    }
+}
+
+async fn sleep_until(clock: Clock, due: Option<Timestamp>) {
+    match due {
+        Some(at) => tokio::time::sleep_until(Instant::from_std(clock.instant(at))).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn random() -> Result<[u8; 32], StartError> {
+    let mut octets = [0; 32];
+    getrandom::fill(&mut octets).map_err(|_| StartError::NoRandomness)?;
+    Ok(octets)
+}

@@ -1,0 +1,333 @@
+//! Signalling without sockets: messages and commands go in with the time, octets to send and facts
+//! for the floor come out.
+//!
+//! One file a concern: `door` says who somebody is, `desk` registers phones and answers what lies
+//! outside calls, `arriving` takes calls in, `dialling` makes them, `talking` sees to what happens
+//! in them.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use model::{Cause, LegId, Timestamp};
+use sip::SessionId;
+use sip::digest::{Authenticator, NonceKey};
+use sip::endpoint::{
+    ConnectionId, Destination, Endpoint, EndpointEvent, EndpointSettings, Listener, ListenerId,
+    Order, OrderError, Output, Reach, RequestId, Source,
+};
+use sip::registrar::{BindingRow, ChangeKind, Registrar};
+use sip::{Host, Message, ParseError};
+use switchboard::ports::{Input, LegCommand, LegFact};
+
+use crate::accounts::{Accounts, Trunks};
+use crate::checks::{Answered, Checks, Verdict};
+use crate::counters::Counted;
+use crate::legs::Legs;
+use crate::ports::Ports;
+use crate::settings::Settings;
+
+/// The listener for phones.
+pub(crate) const PHONES: ListenerId = ListenerId(0);
+/// The listener for trunks.
+pub(crate) const TRUNKS: ListenerId = ListenerId(1);
+
+/// Signalling without sockets.
+pub(crate) struct Exchange {
+    pub(crate) ports: Ports,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) registrar: Registrar,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) accounts: Accounts,
+    pub(crate) trunks: Trunks,
+    pub(crate) legs: Legs,
+    pub(crate) most_legs: usize,
+    pub(crate) checks: Checks,
+    /// The host in addresses shown to phones.
+    pub(crate) domain: Host,
+    /// Our address on the trunk listener, shown to trunks.
+    pub(crate) trunk_side: SocketAddr,
+    pub(crate) stopping: bool,
+    /// In what is being restored, registrations are those of a former run.
+    restoring: bool,
+    last_number: u64,
+    sends: VecDeque<(Arc<[u8]>, Destination)>,
+}
+
+/// What is secret and new at every start.
+#[derive(Clone, Copy)]
+pub(crate) struct Secrets {
+    pub(crate) endpoint: [u8; 32],
+    pub(crate) nonces: [u8; 32],
+}
+
+/// Who may use the listeners.
+pub(crate) struct Admitted {
+    pub(crate) accounts: Accounts,
+    pub(crate) trunks: Trunks,
+}
+
+impl Exchange {
+    /// Signalling whose listeners are reached at these public addresses, phones' first.
+    pub(crate) fn new(
+        settings: &Settings,
+        [phones, trunks]: [SocketAddr; 2],
+        admitted: Admitted,
+        ports: Ports,
+        secrets: Secrets,
+    ) -> Self {
+        let mut endpoint = EndpointSettings::listening([phones]);
+        endpoint.listeners.push(Listener { public: trunks, reach: Reach::Signalled });
+        endpoint.bounds.sessions = settings.legs.saturating_mul(2);
+        let domain = Host::parse(&settings.realm).unwrap_or(Host::Ip(phones.ip()));
+        Self {
+            ports,
+            endpoint: Endpoint::new(endpoint, secrets.endpoint),
+            registrar: Registrar::new(settings.registrar),
+            authenticator: Authenticator::new(
+                &settings.realm,
+                settings.nonces,
+                NonceKey::new(secrets.nonces),
+            ),
+            accounts: admitted.accounts,
+            trunks: admitted.trunks,
+            legs: Legs::default(),
+            most_legs: settings.legs,
+            checks: Checks::new(settings.check_every),
+            domain,
+            trunk_side: trunks,
+            stopping: false,
+            restoring: false,
+            last_number: 0,
+            sends: VecDeque::new(),
+        }
+    }
+
+    /// Takes in a message.
+    pub(crate) fn receive(&mut self, message: Message, source: Source, now: Timestamp) {
+        self.count(Counted::Received);
+        match message {
+            Message::Request(request) if self.turned_away(&request, &source, now) => {}
+            message @ (Message::Request(_) | Message::Response(_)) => {
+                self.endpoint.receive(message, source, now)
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Takes in octets that are no message; answers them where they can be answered.
+    pub(crate) fn receive_malformed(&mut self, error: ParseError, source: Source, now: Timestamp) {
+        self.count(Counted::Malformed);
+        self.endpoint.receive_malformed(error, source);
+        self.settle(now);
+    }
+
+    /// Does with a leg what the floor commands.
+    pub(crate) fn command(&mut self, leg: LegId, command: LegCommand, now: Timestamp) {
+        if let LegCommand::Dial { .. } = command {
+            self.dial(leg, command, now);
+        } else if self.legs.holds(leg) {
+            self.carry_out(leg, command, now);
+        } else {
+            // The end of a leg and a command for it may cross; the end has been reported.
+            self.count(Counted::LateCommand);
+        }
+        self.settle(now);
+    }
+
+    /// Takes back the bindings of a former run.
+    pub(crate) fn restore(&mut self, rows: Vec<BindingRow>, now: Timestamp) {
+        let known = |row: &BindingRow| self.accounts.find(row.phone.as_str()).is_some();
+        let rows = rows.into_iter().filter(known).collect();
+        self.registrar.restore(rows, now);
+        self.restoring = true;
+        self.settle(now);
+        self.restoring = false;
+    }
+
+    /// Puts other accounts in place. Phones whose account is gone or whose secret is another must
+    /// register again; calls go on.
+    pub(crate) fn replace_accounts(&mut self, accounts: Accounts, now: Timestamp) {
+        for phone in self.accounts.revoked_by(&accounts) {
+            self.registrar.forget(&phone);
+        }
+        self.accounts = accounts;
+        self.settle(now);
+    }
+
+    /// Puts other trunks in place; calls go on.
+    pub(crate) fn replace_trunks(&mut self, trunks: Trunks) {
+        self.trunks = trunks;
+    }
+
+    /// A connection is gone, and what was bound to it.
+    pub(crate) fn connection_lost(&mut self, connection: ConnectionId, now: Timestamp) {
+        self.registrar.connection_lost(connection);
+        self.settle(now);
+    }
+
+    /// Nothing can be sent there.
+    pub(crate) fn transport_failed(&mut self, destination: &Destination, now: Timestamp) {
+        self.count(Counted::SendFailed);
+        self.endpoint.transport_failed(destination, now);
+        self.settle(now);
+    }
+
+    /// Ends every leg and takes no new ones.
+    pub(crate) fn shut_down(&mut self, now: Timestamp) {
+        self.stopping = true;
+        for leg in self.legs.ids() {
+            let command = LegCommand::Release { cause: Cause::Shutdown, status: None };
+            self.carry_out(leg, command, now);
+        }
+        self.settle(now);
+    }
+
+    /// Whether nothing is under way any more.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.legs.len() == 0 && self.endpoint.session_count() == 0
+    }
+
+    /// When [`Self::handle_timeout`] is next needed.
+    pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {
+        let due = [
+            self.endpoint.poll_timeout(),
+            self.registrar.poll_timeout(),
+            self.checks.poll_timeout(),
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// Does whatever is due.
+    pub(crate) fn handle_timeout(&mut self, now: Timestamp) {
+        self.endpoint.handle_timeout(now);
+        self.registrar.handle_timeout(now);
+        while let Some((phone, id)) = self.checks.poll(now) {
+            self.ask_whether_there(&phone, id, now);
+        }
+        self.settle(now);
+    }
+
+    /// The next octets to send, in order.
+    pub(crate) fn poll_send(&mut self) -> Option<(Arc<[u8]>, Destination)> {
+        self.sends.pop_front()
+    }
+
+    /// Hands everything on that the endpoint and the registrar have to say.
+    fn settle(&mut self, now: Timestamp) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::Send { bytes, destination } => {
+                    self.count(Counted::Sent);
+                    self.sends.push_back((bytes, destination));
+                }
+                Output::Event(event) => self.hear(event, now),
+            }
+        }
+        self.report_bindings(now);
+    }
+
+    fn hear(&mut self, event: EndpointEvent, now: Timestamp) {
+        use EndpointEvent as E;
+        match event {
+            E::Invited { session, request, source, max_forwards } => {
+                self.invited(session, &request, &source, (max_forwards, now));
+            }
+            E::Requested { arrival, request, source } => {
+                self.requested(arrival, &request, &source, now);
+            }
+            E::Progressed { session, status, body } => self.progressed(session, status, &body),
+            E::Answered { session, body, .. } => self.answered(session, &body, now),
+            E::Refused { session, status, response, attempt, .. } => {
+                self.refused(session, status, (response.as_deref(), attempt), now);
+            }
+            E::Acknowledged { session, body } => self.acknowledged(session, &body, now),
+            E::Offered { session, body } => self.offered(session, &body, now),
+            E::OfferWithdrawn { session } => self.offer_withdrawn(session),
+            E::OfferAnswered { session, body } => self.offer_answered(session, &body, now),
+            E::OfferRefused { session, status } => self.offer_refused(session, status),
+            E::Digit { session, digit } => self.fact_of(session, LegFact::Digit(digit)),
+            E::ReferAsked { session, refer_to, .. } => self.refer_asked(session, &refer_to, now),
+            E::Responded { request, response, .. } => {
+                let answered = if response.is_ok() { Answered::Yes } else { Answered::No };
+                if let Verdict::Gone(phone, id) = self.checks.over(request, answered, now) {
+                    self.registrar.unreachable(&phone, id);
+                }
+            }
+            E::Released { session, cause, .. } => self.released(session, cause),
+            // Nothing of ours subscribes.
+            E::Notified { .. } => {}
+        }
+    }
+
+    fn report_bindings(&mut self, now: Timestamp) {
+        while let Some(change) = self.registrar.poll_change() {
+            let (phone, id) = (&change.phone, change.binding.id);
+            match change.kind {
+                ChangeKind::Registered if self.restoring => self.checks.kept(phone, id, now),
+                ChangeKind::Registered => self.checks.registered(phone, id, now),
+                ChangeKind::Refreshed => {}
+                ChangeKind::Removed(_) => self.checks.removed(id),
+            }
+            tracing::debug!(phone = %phone, kind = ?change.kind, left = change.left, "binding");
+            self.ports.store.changed(&change);
+            if change.kind != ChangeKind::Refreshed {
+                let bindings = u32::try_from(change.left).unwrap_or(u32::MAX);
+                self.tell(Input::Binding { phone: change.phone, bindings });
+            }
+        }
+    }
+
+    /// Leaves a fact for the floor. The inbox has room for facts always.
+    pub(crate) fn tell(&self, input: Input) {
+        if let Err(full) = self.ports.inbox.put(input) {
+            tracing::error!(input = ?full.0, "the inbox refused a fact");
+        }
+    }
+
+    pub(crate) fn fact(&self, leg: LegId, fact: LegFact) {
+        self.tell(Input::Leg { leg, fact });
+    }
+
+    /// Reports a fact about the leg of this session, if it still has one.
+    pub(crate) fn fact_of(&mut self, session: SessionId, fact: LegFact) {
+        if let Some((leg, _)) = self.legs.of(session) {
+            self.fact(leg, fact);
+        }
+    }
+
+    /// Takes the leg out and reports its end: its last fact.
+    pub(crate) fn end(&mut self, leg: LegId, cause: Cause, status: Option<u16>) {
+        if self.legs.remove(leg).is_some() {
+            tracing::debug!(%leg, %cause, status, "leg released");
+            self.fact(leg, LegFact::Released { cause, status });
+        }
+    }
+
+    /// Gives an order; says so in the log when it cannot be carried out.
+    pub(crate) fn order(&mut self, order: Order, now: Timestamp) -> Result<(), OrderError> {
+        let result = self.endpoint.order(order, now);
+        if let Err(error) = result {
+            tracing::debug!(%error, "order not carried out");
+        }
+        result
+    }
+
+    pub(crate) fn count(&self, what: Counted) {
+        self.ports.counters.count(what);
+    }
+
+    /// A number never given before: for sessions, requests and descriptions of ours.
+    pub(crate) const fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    pub(crate) const fn next_session(&mut self) -> SessionId {
+        SessionId(self.next_number())
+    }
+
+    pub(crate) const fn next_request(&mut self) -> RequestId {
+        RequestId(self.next_number())
+    }
+}

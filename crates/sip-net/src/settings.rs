@@ -1,0 +1,96 @@
+//! What signalling is told at its start.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use sip::digest::NonceSettings;
+use sip::registrar::RegistrarSettings;
+
+/// Settings of signalling.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The listener for phones: everything on it must authenticate.
+    pub phones: Listen,
+    /// The listener for trunks: everything on it is known by its address.
+    pub trunks: Listen,
+    /// The realm of the phones' secrets, and the host in addresses shown to them.
+    pub realm: String,
+    /// How long nonces live and how many are remembered.
+    pub nonces: NonceSettings,
+    /// The registrar's limits.
+    pub registrar: RegistrarSettings,
+    /// How often a registered phone is asked whether it is still there (OPTIONS), which also keeps
+    /// the way to it open through NATs; never when none. Default 30 s.
+    pub check_every: Option<Duration>,
+    /// Limits on connections.
+    pub connections: ConnectionLimits,
+    /// Legs at a time; further calls get 503. Default 10 000.
+    pub legs: usize,
+}
+
+/// One listener: UDP and TCP on the same port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listen {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// The address others reach us at, where it is not the one we listen on: needed behind a NAT,
+    /// and when listening on all addresses.
+    pub public: Option<IpAddr>,
+}
+
+/// Limits on stream connections.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionLimits {
+    /// At a time. Default 10 000.
+    pub total: usize,
+    /// At a time from one address. Default 200: a floor of phones behind one NAT.
+    pub per_source: usize,
+    /// How long a message may take from its first octet to its last, and a new connection until its
+    /// first message. Default 10 s.
+    pub slowest_message: Duration,
+    /// How long a connection may be silent. Default 30 minutes.
+    pub longest_silence: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            total: 10_000,
+            per_source: 200,
+            slowest_message: Duration::from_secs(10),
+            longest_silence: Duration::from_mins(30),
+        }
+    }
+}
+
+impl Settings {
+    /// The usual settings with these listeners and this realm.
+    #[must_use]
+    pub fn new(phones: Listen, trunks: Listen, realm: &str) -> Self {
+        Self {
+            phones,
+            trunks,
+            realm: realm.to_owned(),
+            nonces: NonceSettings::default(),
+            registrar: RegistrarSettings::default(),
+            check_every: Some(Duration::from_secs(30)),
+            connections: ConnectionLimits::default(),
+            legs: 10_000,
+        }
+    }
+}
+
+impl Listen {
+    /// A listener at this address.
+    #[must_use]
+    pub const fn at(address: SocketAddr) -> Self {
+        Self { address, public: None }
+    }
+
+    /// The address others reach us at, given the one that was bound; none when it is all addresses
+    /// and nobody said which.
+    pub(crate) fn public(&self, bound: SocketAddr) -> Option<SocketAddr> {
+        let ip = self.public.unwrap_or(bound.ip());
+        (!ip.is_unspecified()).then(|| SocketAddr::new(ip, bound.port()))
+    }
+}
