@@ -69,7 +69,7 @@ pub enum EndpointEvent {
     Answered {
         /// The session.
         session: SessionId,
-        /// The answer, or the offer when our INVITE had none.
+        /// The answer.
         body: Vec<u8>,
         /// The response.
         response: Box<Response>,

@@ -78,7 +78,7 @@ pub struct Within {
 /// What to do.
 #[derive(Clone, Debug)]
 pub enum Order {
-    /// Open a session (INVITE).
+    /// Open a session (INVITE). The body is the offer and must be there.
     Invite {
         /// A number below `SessionId::FIRST_INCOMING` that is not in use.
         session: SessionId,
@@ -115,7 +115,7 @@ pub enum Order {
         /// The value of the Reason header field, if any.
         reason: Option<String>,
     },
-    /// Offer a change of the session (re-INVITE); without a body, ask the peer for an offer.
+    /// Offer a change of the session (re-INVITE).
     Reinvite {
         /// The session.
         session: SessionId,
@@ -243,7 +243,7 @@ pub enum OrderError {
     Pending,
     /// Too many sessions or transactions.
     Full,
-    /// No such listener, or a status or method that this order does not take.
+    /// No such listener, no offer, or a status or method that this order does not take.
     BadOrder,
 }
 
@@ -257,7 +257,7 @@ impl fmt::Display for OrderError {
             Self::Pending => "another change of the session is under way",
             Self::Full => "too many sessions or transactions",
             Self::BadOrder => {
-                "order names an unknown listener, or a status or method it cannot take"
+                "order lacks an offer, or names a listener, status or method it cannot take"
             }
         })
     }

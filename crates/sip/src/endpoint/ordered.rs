@@ -46,6 +46,8 @@ impl Endpoint {
         if self.sessions.len() >= self.settings.bounds.sessions {
             return Err(OrderError::Full);
         }
+        // The ACK is sent at once and could not carry an answer: who calls, offers.
+        outgoing.body.as_ref().ok_or(OrderError::BadOrder)?;
         let destination = outgoing.destination;
         self.public(destination.listener).ok_or(OrderError::BadOrder)?;
         let user = outgoing.from.uri.user.clone();

@@ -1,1 +1,398 @@
+//! What strangers may send, and what they get for it.
 
+use std::time::Duration;
+
+use super::network::{CALL, Network, STRANGER, Side, sdp};
+use crate::endpoint::{EndpointEvent, Order};
+use crate::header::HeaderName;
+use crate::message::{Message, Response};
+use crate::parse::ParseErrorKind;
+
+/// A request as a stranger writes it; `more` is header lines.
+fn request(method: &str, more: &str) -> String {
+    written(method, "a", more, "")
+}
+
+fn written(method: &str, branch: &str, more: &str, body: &str) -> String {
+    let has = |name: &str| more.lines().any(|line| line.starts_with(name));
+    let mut text = format!("{method} sip:4008001234@192.0.2.2 SIP/2.0\n");
+    let usual = [
+        ("Via:", format!("Via: SIP/2.0/UDP {STRANGER};branch=z9hG4bK{branch}")),
+        ("From:", "From: <sip:x@192.0.2.66>;tag=theirs".to_owned()),
+        ("To:", "To: <sip:4008001234@192.0.2.2>".to_owned()),
+        ("Call-ID:", "Call-ID: foreign".to_owned()),
+        ("CSeq:", format!("CSeq: 1 {method}")),
+        ("Contact:", format!("Contact: <sip:x@{STRANGER}>")),
+        ("Max-Forwards:", "Max-Forwards: 70".to_owned()),
+    ];
+    for (name, line) in usual.iter().filter(|(name, _)| !has(name)) {
+        let _ = name;
+        text.push_str(line);
+        text.push('\n');
+    }
+    text.push_str(more);
+    text.push_str(&format!("Content-Length: {}\n\n{body}", body.len()));
+    text
+}
+
+fn refused(net: &mut Network, text: &str) -> Response {
+    match net.stranger(text) {
+        Some(Message::Response(response)) => response,
+        other => panic!("no response but {other:?}"),
+    }
+}
+
+fn header(response: &Response, name: HeaderName) -> String {
+    response.headers.text(&name).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn what_the_endpoint_refuses_by_itself_and_why() {
+    let foreign = "To: <sip:a@b>;tag=unknown\n";
+    let cases = [
+        (request("BYE", foreign), 481, "no such dialog"),
+        (request("BYE", ""), 481, "no such dialog"),
+        (request("INFO", foreign), 481, "no such dialog"),
+        (request("INVITE", foreign), 481, "no such dialog"),
+        (request("CANCEL", ""), 481, "nothing to cancel"),
+        (request("REFER", "Refer-To: <sip:a@b>\n"), 403, "refer only within a call"),
+        (request("MESSAGE", ""), 405, "method is not supported"),
+        (request("DANCE", ""), 501, "method is not supported"),
+        (request("INVITE", "Require: 100rel, dance\n"), 420, "Require"),
+        (request("INVITE", "Accept: text/plain\n"), 406, "Accept"),
+        (written("INVITE", "a", "Content-Type: text/plain\n", "hello"), 415, "Content-Type"),
+        (request("INVITE", "CSeq: 1 BYE\n"), 400, "CSeq"),
+        (request("INVITE", "Max-Forwards: many\n"), 400, "Max-Forwards"),
+    ];
+    for (text, status, why) in cases {
+        let mut net = Network::perfect();
+        let response = refused(&mut net, &text);
+        assert_eq!(response.status.code(), status, "{text}");
+        let reason = header(&response, HeaderName::Reason);
+        assert!(reason.starts_with(&format!("SIP;cause={status};text=\"")), "{reason}");
+        assert!(reason.contains(why), "{reason}");
+        assert!(response.to().unwrap().tag().is_some());
+        assert_eq!(header(&response, HeaderName::Server), "hotline");
+        assert!(net.is_clear(), "nothing is remembered of {text}");
+        assert!(net.events.is_empty());
+        assert_eq!(net.callee.tally().refused.get(&status), Some(&1));
+    }
+}
+
+#[test]
+fn a_refusal_names_what_would_have_been_taken() {
+    let mut net = Network::perfect();
+    let response = refused(&mut net, &request("INVITE", "Require: 100rel, dance\n"));
+    assert_eq!(header(&response, HeaderName::Unsupported), "100rel, dance");
+    let response = refused(&mut net, &request("MESSAGE", ""));
+    let allow = header(&response, HeaderName::Allow);
+    assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER");
+    let response =
+        refused(&mut net, &written("INVITE", "a", "Content-Type: text/plain\n", "hello"));
+    assert_eq!(header(&response, HeaderName::Accept), "application/sdp");
+}
+
+#[test]
+fn the_same_request_is_refused_with_the_same_tag() {
+    let mut net = Network::perfect();
+    let once = refused(&mut net, &request("BYE", ""));
+    let again = refused(&mut net, &request("BYE", ""));
+    assert_eq!(once, again);
+    let other = refused(&mut net, &written("BYE", "b", "", ""));
+    assert_ne!(once.to().unwrap().tag(), other.to().unwrap().tag());
+}
+
+#[test]
+fn a_response_goes_to_where_the_via_and_the_sender_say() {
+    let cases = [
+        // sent-by, the sender's address, and where the response goes
+        ("192.0.2.66:5060;rport", "203.0.113.9:40000", "203.0.113.9:40000"),
+        ("10.0.0.5:5070", "203.0.113.9:40000", "203.0.113.9:5070"),
+        ("phone.example.cn", "203.0.113.9:40000", "203.0.113.9:5060"),
+        ("203.0.113.9:5062", "203.0.113.9:40000", "203.0.113.9:5062"),
+        ("10.0.0.5;received=192.0.2.99", "203.0.113.9:40000", "203.0.113.9:5060"),
+    ];
+    for (sent_by, from, to) in cases {
+        let mut net = Network::perfect();
+        let (host, params) = sent_by.split_once(';').unwrap_or((sent_by, ""));
+        let via =
+            format!("Via: SIP/2.0/UDP {host};branch=z9hG4bKv;{params}\n").replace(";\n", "\n");
+        net.stranger_from(&request("BYE", &via), from).unwrap();
+        assert_eq!(net.astray[0].0.peer, to.parse().unwrap(), "{sent_by}");
+    }
+}
+
+#[test]
+fn octets_that_are_no_message_are_answered_when_enough_can_be_read() {
+    let mut net = Network::perfect();
+    let text = request("OPTIONS", "").replace("SIP/2.0\n", "SIP/9.1\n").replace('\n', "\r\n");
+    let error = Message::parse(text.as_bytes()).unwrap_err();
+    assert_eq!(error.kind, ParseErrorKind::Version);
+    let now = net.now;
+    let source = source();
+    net.callee.receive_malformed(error, source);
+    net.collect(Side::Callee);
+    let (_, message) = net.astray.pop().unwrap();
+    let Message::Response(response) = message else { panic!("{message:?}") };
+    assert_eq!(response.status.code(), 505);
+    assert!(header(&response, HeaderName::Reason).contains("unknown SIP version"));
+    assert!(response.to().unwrap().tag().is_some());
+    net.callee.handle_timeout(now);
+    assert_eq!(net.callee.tally().unanswerable, 0);
+}
+
+fn source() -> crate::endpoint::Source {
+    crate::endpoint::Source {
+        listener: crate::endpoint::ListenerId(0),
+        transport: crate::endpoint::Transport::Udp,
+        connection: None,
+        peer: STRANGER.parse().unwrap(),
+        local: "192.0.2.2:5080".parse().unwrap(),
+    }
+}
+
+#[test]
+fn a_stranger_who_guesses_a_call_id_cannot_end_the_call() {
+    let mut net = Network::perfect();
+    let session = net.connect();
+    let state = net.callee.sessions.get(session).unwrap();
+    let (call_id, tag) = (state.call_id.clone(), state.local_tag.clone());
+    let wrong_tags = [
+        format!("Call-ID: {call_id}\n"),
+        format!("Call-ID: {call_id}\nTo: <sip:a@b>;tag=guess\n"),
+        format!("Call-ID: {call_id}\nTo: <sip:a@b>;tag={tag}\n"),
+    ];
+    for headers in wrong_tags {
+        let response = refused(&mut net, &request("BYE", &headers));
+        assert_eq!(response.status.code(), 481, "{headers}");
+    }
+    let response = refused(&mut net, &request("CANCEL", &format!("Call-ID: {call_id}\n")));
+    assert_eq!(response.status.code(), 481);
+    net.run(Duration::from_secs(1));
+    assert_eq!(net.callee.session_count(), 1);
+    assert!(net.events.is_empty());
+}
+
+#[test]
+fn a_cancel_with_the_right_branch_but_another_call_id_cancels_nothing() {
+    let mut net = Network::perfect();
+    net.stranger(&written("INVITE", "inv", "Content-Type: application/sdp\n", "v=0"));
+    let cancel = written("CANCEL", "inv", "Call-ID: other\n", "");
+    assert_eq!(refused(&mut net, &cancel).status.code(), 481);
+    assert_eq!(net.callee.session_count(), 1);
+    let cancel = written("CANCEL", "inv", "", "");
+    assert_eq!(refused(&mut net, &cancel).status.code(), 200);
+    assert_eq!(net.callee.session_count(), 0);
+}
+
+#[test]
+fn a_second_copy_of_a_request_by_another_way_is_refused_482() {
+    let mut net = Network::perfect();
+    let offer = "Content-Type: application/sdp\n";
+    net.stranger(&written("INVITE", "one", offer, "v=0"));
+    let copy = refused(&mut net, &written("INVITE", "two", offer, "v=0"));
+    assert_eq!(copy.status.code(), 482);
+    assert_eq!(net.callee.session_count(), 1);
+    let same = net.stranger(&written("INVITE", "one", offer, "v=0"));
+    let Some(Message::Response(trying)) = same else { panic!("{same:?}") };
+    assert_eq!(trying.status.code(), 100, "a repetition is answered as before");
+}
+
+#[test]
+fn a_cseq_that_runs_backwards_is_refused_500_with_a_time_to_come_again() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    let first = refused(&mut net, &written("INFO", "i1", &format!("CSeq: 9 INFO\n{to}"), ""));
+    assert_eq!(first.status.code(), 200);
+    let second = refused(&mut net, &written("INFO", "i2", &format!("CSeq: 8 INFO\n{to}"), ""));
+    assert_eq!(second.status.code(), 500);
+    assert!(second.headers.has(&HeaderName::RetryAfter));
+    assert!(header(&second, HeaderName::Reason).contains("cseq runs backwards"));
+}
+
+/// A call from the stranger that has been answered, and acknowledged with this body.
+fn answered_stranger(net: &mut Network, body: &str) -> crate::SessionId {
+    let offer = "Content-Type: application/sdp\n";
+    net.stranger(&written("INVITE", "inv", offer, body));
+    let session = net.callee.session_ids()[0];
+    net.order(Side::Callee, Order::Accept { session, body: sdp("answer") });
+    let ack = format!("CSeq: 1 ACK\n{offer}{}", to_of(net, session));
+    net.stranger(&written("ACK", "ack", &ack, "v=late"));
+    session
+}
+
+fn to_of(net: &Network, session: crate::SessionId) -> String {
+    format!("To: <sip:a@b>;tag={}\n", net.callee.sessions.get(session).unwrap().local_tag)
+}
+
+#[test]
+fn the_answer_to_an_invite_without_offer_comes_with_the_ack() {
+    let mut net = Network::perfect();
+    answered_stranger(&mut net, "");
+    assert_eq!(net.take(Side::Callee), ["invited ", "acknowledged v=late"]);
+}
+
+#[test]
+fn an_ack_of_nothing_is_counted_and_never_answered() {
+    let mut net = Network::perfect();
+    assert_eq!(net.stranger(&request("ACK", "")), None);
+    assert_eq!(net.stranger(&request("ACK", "To: <sip:a@b>;tag=x\n")), None);
+    assert_eq!(net.stranger(&request("ACK", "CSeq: 1 INVITE\n")), None);
+    assert_eq!(net.callee.tally().stray_acks, 3);
+}
+
+#[test]
+fn a_response_to_nothing_is_counted_and_never_answered() {
+    let mut net = Network::perfect();
+    let text = request("OPTIONS", "")
+        .replace("OPTIONS sip:4008001234@192.0.2.2 SIP/2.0", "SIP/2.0 200 OK");
+    assert_eq!(net.stranger(&text), None);
+    assert_eq!(net.callee.tally().stray_responses, 1);
+    assert!(net.is_clear());
+}
+
+#[test]
+fn above_the_bound_of_sessions_a_call_is_refused_503_with_a_time_to_come_again() {
+    let mut net = Network::perfect();
+    net.callee.settings.bounds.sessions = 3;
+    let invite = |number: usize| {
+        let headers = format!("Call-ID: call{number}\nContent-Type: application/sdp\n");
+        written("INVITE", &format!("b{number}"), &headers, "v=0")
+    };
+    for number in 0..3 {
+        assert_eq!(refused(&mut net, &invite(number)).status.code(), 100);
+    }
+    for number in 3..1_000 {
+        let response = refused(&mut net, &invite(number));
+        assert_eq!(response.status.code(), 503);
+        assert_eq!(header(&response, HeaderName::RetryAfter), "5");
+    }
+    assert_eq!(net.callee.session_count(), 3);
+    assert_eq!(net.callee.transaction_count(), 3);
+}
+
+#[test]
+fn above_the_bound_of_transactions_a_request_is_refused_503() {
+    let mut net = Network::perfect();
+    net.callee.transactions = crate::transaction::TransactionLayer::new(Default::default(), 2);
+    for (number, status) in [(0, None), (1, None), (2, Some(503))] {
+        let headers = format!("Call-ID: o{number}\n");
+        let answer = net.stranger(&written("OPTIONS", &format!("o{number}"), &headers, ""));
+        let answer = answer.map(|message| match message {
+            Message::Response(response) => response.status.code(),
+            Message::Request(request) => panic!("{request:?}"),
+        });
+        assert_eq!(answer, status);
+    }
+    net.run(Duration::from_secs(33));
+    assert!(net.is_clear(), "what nobody answers is forgotten when its sender has given up");
+}
+
+#[test]
+fn a_method_within_a_call_that_we_do_not_take_leaves_the_call_as_it_is() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    for (method, status) in [("MESSAGE", 405), ("DANCE", 501), ("PRACK", 405), ("OPTIONS", 200)] {
+        let text = written(method, method, &format!("CSeq: 5 {method}\n{to}"), "");
+        assert_eq!(refused(&mut net, &text).status.code(), status, "{method}");
+    }
+    assert_eq!(net.callee.session_count(), 1);
+}
+
+#[test]
+fn a_peer_of_rfc_2543_without_branch_and_tag_is_served() {
+    let mut net = Network::perfect();
+    let via = format!("Via: SIP/2.0/UDP {STRANGER}\nFrom: <sip:x@192.0.2.66>\n");
+    let invite = request("INVITE", &via);
+    assert_eq!(refused(&mut net, &invite).status.code(), 100);
+    assert_eq!(refused(&mut net, &invite).status.code(), 100, "a repetition is known as one");
+    let session = net.callee.session_ids()[0];
+    net.order(Side::Callee, Order::Accept { session, body: sdp("offer") });
+    let ack = request("ACK", &format!("{via}CSeq: 1 ACK\n{}", to_of(&net, session)));
+    assert_eq!(net.stranger(&ack), None);
+    assert_eq!(net.take(Side::Callee), ["invited ", "acknowledged"]);
+    let bye = request("BYE", &format!("{via}CSeq: 2 BYE\n{}", to_of(&net, session)));
+    assert_eq!(refused(&mut net, &bye).status.code(), 200);
+}
+
+#[test]
+fn an_invite_that_may_go_no_further_says_so() {
+    let mut net = Network::perfect();
+    net.stranger(&request("INVITE", "Max-Forwards: 0\n"));
+    let (_, event) = net.events.pop().unwrap();
+    assert!(matches!(event, EndpointEvent::Invited { max_forwards: 0, .. }));
+}
+
+/// The caller's INVITE is on its way; a response to it that a fork writes.
+fn fork(net: &Network, status: &str, tag: &str) -> String {
+    let state = net.caller.sessions.get(CALL).unwrap();
+    let crate::session::Phase::Calling(calling) = &state.phase else { panic!("{state:?}") };
+    let invite = net.caller.transactions.request(calling.transaction).unwrap();
+    let line = |name: HeaderName| {
+        let value = String::from_utf8_lossy(invite.headers.first(&name).unwrap()).into_owned();
+        format!("{name}: {value}\n")
+    };
+    format!(
+        "SIP/2.0 {status}\n{}{}{}{}To: <sip:y@192.0.2.2>;tag={tag}\nContact: <sip:{tag}@{STRANGER}>\n\
+         Content-Type: application/sdp\nContent-Length: 3\n\nv=0",
+        line(HeaderName::Via),
+        line(HeaderName::From),
+        line(HeaderName::CallId),
+        line(HeaderName::CSeq),
+    )
+}
+
+#[test]
+fn of_several_forks_the_first_answer_wins_and_the_others_are_hung_up() {
+    let mut net = Network::perfect();
+    net.swallowed = vec!["INVITE"];
+    net.dial();
+    let responses = [
+        ("180 Ringing", "one"),
+        ("183 Session Progress", "two"),
+        ("200 OK", "two"),
+        ("200 OK", "one"),
+        ("200 OK", "two"),
+    ]
+    .map(|(status, tag)| fork(&net, status, tag));
+    let mut sent = Vec::new();
+    for text in responses {
+        let message = Message::parse(text.replace('\n', "\r\n").as_bytes()).unwrap();
+        net.deliver(Side::Caller, message, source());
+        for (_, message) in net.astray.drain(..) {
+            let Message::Request(request) = message else { panic!("{message:?}") };
+            let user = request.uri.user.as_deref().unwrap_or_default();
+            sent.push(format!("{} {user}", request.method));
+        }
+    }
+    assert_eq!(sent, ["ACK two", "ACK one", "BYE one", "ACK two"]);
+    assert_eq!(
+        net.take(Side::Caller),
+        ["progressed 180 v=0", "progressed 183 v=0", "answered v=0"]
+    );
+    net.order(Side::Caller, Order::Bye { session: CALL, reason: None });
+    net.run(Duration::from_mins(2));
+    assert!(net.is_clear());
+}
+
+#[test]
+fn a_flood_of_answers_from_forks_is_bounded() {
+    let mut net = Network::perfect();
+    net.swallowed = vec!["INVITE"];
+    net.dial();
+    let responses: Vec<_> =
+        (0..100).map(|fork_| fork(&net, "200 OK", &format!("f{fork_}"))).collect();
+    for text in responses {
+        let message = Message::parse(text.replace('\n', "\r\n").as_bytes()).unwrap();
+        net.deliver(Side::Caller, message, source());
+    }
+    assert_eq!(net.take(Side::Caller), ["answered v=0"]);
+    assert_eq!(net.caller.tally().stray_responses, 84);
+    assert_eq!(
+        net.caller.transaction_count(),
+        1 + 15,
+        "the INVITE and a BYE for each fork but one"
+    );
+}
