@@ -21,18 +21,18 @@ pub(crate) enum Route {
     Refused { cause: Cause, status: u16 },
 }
 
+impl Route {
+    const fn hotline(&self) -> Option<&HotlineId> {
+        if let Self::Hotline(hotline) = self { Some(hotline) } else { None }
+    }
+}
+
 impl Switchboard {
     pub(crate) fn arrive(&mut self, leg: LegId, rings: RingsIn) {
         let route = self.admit(&rings).unwrap_or_else(|| self.route(&rings.origin, &rings.to));
         let call = self.next_call_id();
         let from = self.calling_number(&rings);
-        let hotline = match &route {
-            Route::Hotline(hotline) => Some(hotline.clone()),
-            Route::Extension(_) | Route::Feature | Route::Outside { .. } | Route::Refused { .. } => {
-                None
-            }
-        };
-        self.tell_arrival(call, leg, &rings, &from, hotline.clone());
+        self.tell_arrival(call, leg, &rings, &route);
         let Some(local) = self.ports.take() else {
             return self.turn_away(call, leg, Cause::LimitReached, 503);
         };
@@ -50,7 +50,6 @@ impl Switchboard {
                 call,
                 far_end,
                 agent,
-                inbound: true,
                 state: LegState::Early,
                 local,
                 remote: rings.offer.clone(),
@@ -63,7 +62,6 @@ impl Switchboard {
                 since: self.ledger.now,
                 from,
                 to: rings.to.clone(),
-                hotline,
                 caller: leg,
                 legs: BTreeSet::from([leg]),
                 stage: Stage::Ending,
@@ -148,14 +146,9 @@ impl Switchboard {
         }
     }
 
-    fn tell_arrival(
-        &mut self,
-        call: CallId,
-        leg: LegId,
-        rings: &RingsIn,
-        from: &Number,
-        hotline: Option<HotlineId>,
-    ) {
+    fn tell_arrival(&mut self, call: CallId, leg: LegId, rings: &RingsIn, route: &Route) {
+        let from = self.calling_number(rings);
+        let hotline = route.hotline().cloned();
         let (phone, trunk) = match &rings.origin {
             Origin::Phone(phone) => (Some(phone.clone()), None),
             Origin::Trunk(trunk) => (None, Some(trunk.clone())),
@@ -164,7 +157,7 @@ impl Switchboard {
         self.ledger.event(
             about.clone().by(model::Actor::caller()),
             EventKind::CallArrived {
-                from: from.clone(),
+                from,
                 to: rings.to.clone(),
                 hotline,
                 trunk: trunk.clone(),

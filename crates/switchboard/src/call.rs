@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use flow::Walk;
 use model::{
-    AgentId, CallId, CallKind, HotlineId, LegId, MediaDescription, Number, PhoneId, QueueId,
-    RecordingId, SegmentId, Timestamp, TrunkId,
+    AgentId, CallId, CallKind, LegId, MediaDescription, Number, PhoneId, QueueId, RecordingId,
+    SegmentId, Timestamp, TrunkId,
 };
 
 /// A live call: from arrival until its last leg is released.
@@ -17,7 +17,6 @@ pub(crate) struct Call {
     pub(crate) since: Timestamp,
     pub(crate) from: Number,
     pub(crate) to: Number,
-    pub(crate) hotline: Option<HotlineId>,
     /// The leg that began the call.
     pub(crate) caller: LegId,
     /// Legs not yet released.
@@ -44,6 +43,28 @@ impl Call {
     pub(crate) fn next_play(&mut self) -> u32 {
         self.plays = self.plays.wrapping_add(1);
         self.plays
+    }
+}
+
+impl Stage {
+    pub(crate) const fn wait(&self) -> Option<&Wait> {
+        if let Self::Queued(wait) = self { Some(wait) } else { None }
+    }
+
+    pub(crate) const fn wait_mut(&mut self) -> Option<&mut Wait> {
+        if let Self::Queued(wait) = self { Some(wait) } else { None }
+    }
+
+    pub(crate) const fn talk(&self) -> Option<&Talk> {
+        if let Self::Talking(talk) = self { Some(talk) } else { None }
+    }
+
+    pub(crate) const fn talk_mut(&mut self) -> Option<&mut Talk> {
+        if let Self::Talking(talk) = self { Some(talk) } else { None }
+    }
+
+    pub(crate) const fn transfer(&self) -> Option<&Transfer> {
+        if let Self::Transferring(transfer) = self { Some(transfer) } else { None }
     }
 }
 
@@ -133,7 +154,6 @@ pub(crate) struct Transfer {
     /// The leg to the new party.
     pub(crate) target: LegId,
     pub(crate) kind: CallKind,
-    pub(crate) to: Number,
 }
 
 /// What is at the far end of a leg.
@@ -151,8 +171,6 @@ pub(crate) struct Leg {
     pub(crate) far_end: FarEnd,
     /// Who is signed in at the phone.
     pub(crate) agent: Option<AgentId>,
-    /// Whether the far end began it.
-    pub(crate) inbound: bool,
     pub(crate) state: LegState,
     pub(crate) local: SocketAddr,
     /// The far end's latest description.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use agent::Availability;
 use model::{AgentId, AgentState, LegId};
 
 use crate::Switchboard;
@@ -34,12 +35,12 @@ impl Switchboard {
         if let Some(call) = self.calls.values().find(|call| call.legs.is_empty()) {
             return Err(format!("call {} has no leg", call.id));
         }
-        let alive = |leg: &LegId| {
-            self.legs.get(leg).is_some_and(|leg| leg.state != LegState::Releasing)
-        };
-        let stuck = self.calls.values().find(|call| {
-            matches!(call.stage, Stage::Ending) && call.legs.iter().any(alive)
-        });
+        let alive =
+            |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.state != LegState::Releasing);
+        let stuck = self
+            .calls
+            .values()
+            .find(|call| matches!(call.stage, Stage::Ending) && call.legs.iter().any(alive));
         match stuck {
             Some(call) => Err(format!("call {} is ending but a leg was not told", call.id)),
             None => Ok(()),
@@ -55,12 +56,9 @@ impl Switchboard {
                 | AgentState::Busy { .. }
                 | AgentState::WrapUp { .. } => true,
                 AgentState::Reserved { call, .. } | AgentState::Ringing { call, .. } => {
-                    self.calls.get(call).is_some_and(|call| match &call.stage {
-                        Stage::Queued(wait) => {
-                            wait.offer.as_ref().is_some_and(|offer| offer.agent == agent)
-                        }
-                        _ => false,
-                    })
+                    let wait = self.calls.get(call).and_then(|call| call.stage.wait());
+                    let offer = wait.and_then(|wait| wait.offer.as_ref());
+                    offer.is_some_and(|offer| offer.agent == agent)
                 }
                 AgentState::OnCall { call, .. } => {
                     let on_leg = |leg: &LegId| {
@@ -82,7 +80,7 @@ impl Switchboard {
             .agents
             .iter()
             .map(|(agent, _)| agent)
-            .filter(|agent| self.agents.availability(*agent).is_some())
+            .filter(|agent| self.agents.availability(*agent) != Availability::Unavailable)
             .collect();
         let indexed: BTreeSet<AgentId> = self.acd.available().collect();
         if free != indexed {

@@ -15,7 +15,6 @@ use crate::ports::{LegCommand, MediaCommand, Target};
 #[derive(Debug)]
 pub(crate) struct Dial {
     pub(crate) call: CallId,
-    pub(crate) far_end: FarEnd,
     pub(crate) target: Target,
     pub(crate) agent: Option<AgentId>,
     pub(crate) from: Number,
@@ -44,25 +43,18 @@ pub(crate) fn outside(rules: &[OutboundRule], role: Option<&str>, to: &Number) -
 impl Switchboard {
     /// Begins a leg; `None` when no port is free.
     pub(crate) fn dial(&mut self, dial: Dial) -> Option<LegId> {
-        let Dial { call: id, far_end, target, agent, from, display } = dial;
+        let Dial { call: id, target, agent, from, display } = dial;
         let local = self.ports.take()?;
         let leg = self.next_leg_id();
-        let (phone, trunk) = match &far_end {
-            FarEnd::Phone(phone) => (Some(phone.clone()), None),
-            FarEnd::Trunk(trunk) => (None, Some(trunk.clone())),
+        let (far_end, phone, trunk) = match &target {
+            Target::Phone(phone) => (FarEnd::Phone(phone.clone()), Some(phone.clone()), None),
+            Target::Trunk { trunk, .. } => {
+                (FarEnd::Trunk(trunk.clone()), None, Some(trunk.clone()))
+            }
         };
         self.legs.insert(
             leg,
-            Leg {
-                id: leg,
-                call: id,
-                far_end,
-                agent,
-                inbound: false,
-                state: LegState::Early,
-                local,
-                remote: None,
-            },
+            Leg { id: leg, call: id, far_end, agent, state: LegState::Early, local, remote: None },
         );
         if let Some(call) = self.calls.get_mut(&id) {
             call.legs.insert(leg);
@@ -86,9 +78,7 @@ impl Switchboard {
         if let Some((cause, status)) = refusal {
             return self.refuse_caller(id, cause, status);
         }
-        let agent = self.agents.agent_at(&phone);
-        let far_end = FarEnd::Phone(phone.clone());
-        self.dial_out(id, far_end, Target::Phone(phone), agent, None);
+        self.dial_out(id, Target::Phone(phone), None);
     }
 
     pub(crate) fn dial_outside(
@@ -102,26 +92,18 @@ impl Switchboard {
         if self.legs_on(&trunk) >= usize::try_from(most).unwrap_or(usize::MAX) {
             return self.refuse_caller(id, Cause::LimitReached, 503);
         }
-        let target = Target::Trunk { trunk: trunk.clone(), number };
-        self.dial_out(id, FarEnd::Trunk(trunk), target, None, show);
+        self.dial_out(id, Target::Trunk { trunk, number }, show);
     }
 
-    fn dial_out(
-        &mut self,
-        id: CallId,
-        far_end: FarEnd,
-        target: Target,
-        agent: Option<AgentId>,
-        show: Option<Number>,
-    ) {
-        let kind = match far_end {
-            FarEnd::Phone(_) => CallKind::Internal,
-            FarEnd::Trunk(_) => CallKind::Outbound,
+    fn dial_out(&mut self, id: CallId, target: Target, show: Option<Number>) {
+        let (kind, agent) = match &target {
+            Target::Phone(phone) => (CallKind::Internal, self.agents.agent_at(phone)),
+            Target::Trunk { .. } => (CallKind::Outbound, None),
         };
         let Some(call) = self.calls.get(&id) else { return };
         let (caller, from) = (call.caller, show.unwrap_or_else(|| call.from.clone()));
         let calling_agent = self.legs.get(&caller).and_then(|leg| leg.agent);
-        let dial = Dial { call: id, far_end, target, agent, from, display: None };
+        let dial = Dial { call: id, target, agent, from, display: None };
         let Some(callee) = self.dial(dial) else {
             return self.refuse_caller(id, Cause::LimitReached, 503);
         };
@@ -142,10 +124,13 @@ impl Switchboard {
     pub(crate) fn far_end_rings(&mut self, leg: LegId, early: Option<MediaDescription>) {
         let Some(id) = self.call_of(leg) else { return };
         let Some(call) = self.calls.get(&id) else { return };
-        let about = About::call(id).with_leg(leg).with_agent(self.legs.get(&leg).and_then(|leg| leg.agent));
+        let about =
+            About::call(id).with_leg(leg).with_agent(self.legs.get(&leg).and_then(|leg| leg.agent));
         match &call.stage {
             Stage::Queued(wait) => {
-                let Some(offer) = wait.offer.clone().filter(|offer| offer.leg == leg) else { return };
+                let Some(offer) = wait.offer.clone().filter(|offer| offer.leg == leg) else {
+                    return;
+                };
                 self.ledger.event(about, EventKind::LegRinging {});
                 self.agent_fact(agent::Fact::Ringing { agent: offer.agent, call: id });
             }
@@ -242,7 +227,11 @@ mod tests {
 
     #[test]
     fn a_role_may_dial_only_the_numbers_its_rules_allow() {
-        let rules = [rule(&["lead"], "900", Some("world")), rule(&[], "900", None), rule(&[], "9", Some("city"))];
+        let rules = [
+            rule(&["lead"], "900", Some("world")),
+            rule(&[], "900", None),
+            rule(&[], "9", Some("city")),
+        ];
         let to = |text: &str| text.parse::<Number>().unwrap();
         let by = |trunk: &str, number: &str| Route::Outside {
             trunk: trunk.into(),

@@ -4,24 +4,25 @@ use std::time::Duration;
 
 use acd::{AcdEvent, Decision, Explanation};
 use agent::Fact;
-use model::{AgentId, CallId, CallKind, Cause, EventKind, OfferEnd, Outcome, PromptId, QueueId, Timestamp};
+use model::{
+    AgentId, CallId, CallKind, Cause, EventKind, OfferEnd, Outcome, PromptId, QueueId, Timestamp,
+};
 
-use crate::call::{FarEnd, FromQueue, Offer, Stage, Wait};
+use crate::call::{FromQueue, Offer, Stage, Wait};
 use crate::ledger::About;
 use crate::ports::{MediaCommand, Target};
 use crate::{Switchboard, dial::Dial};
-
-/// How much later than the ring time the lease on an agent runs out. The floor ends the offer
-/// first; the lease is for the case that it does not.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 impl Switchboard {
     pub(crate) fn carry_out(&mut self, decision: Decision) {
         match decision {
             Decision::Entered { call, queue, priority, waiting } => {
-                self.entered(call, queue, priority, waiting);
+                self.entered(call, &queue, priority, waiting);
             }
-            Decision::Offer(offer) => self.offer(offer),
+            Decision::Offer { call, queue, agent, until, ring: _, wrap_up, explanation } => {
+                self.tell_offer(call, &queue, agent, explanation);
+                self.offer(call, &queue, &Offering { agent, until, wrap_up });
+            }
             Decision::OfferOver { call, agent } => self.end_offer(call, agent, OfferEnd::NoAnswer),
             Decision::Left { call, queue, outcome, waited, to, cause } => {
                 self.left(&Left { call, queue, outcome, waited, to, cause });
@@ -29,14 +30,14 @@ impl Switchboard {
         }
     }
 
-    fn entered(&mut self, id: CallId, queue: QueueId, priority: u8, waiting: u32) {
+    fn entered(&mut self, id: CallId, queue: &QueueId, priority: u8, waiting: u32) {
         let welcome = self.config.sounds.queue_welcome.clone();
         let Some(call) = self.calls.get_mut(&id) else { return };
         let moved = matches!(call.stage, Stage::Queued(_));
         let segment = call.next_segment();
         let wait = Wait { queue: queue.clone(), priority, segment, offer: None, welcome: None };
         call.stage = Stage::Queued(wait);
-        let about = About::call(id).with_segment(segment).with_queue(&queue);
+        let about = About::call(id).with_segment(segment).with_queue(queue);
         self.ledger.event(about, EventKind::QueueEntered { priority, waiting });
         match welcome {
             Some(prompt) if !moved => self.welcome(id, prompt),
@@ -47,7 +48,7 @@ impl Switchboard {
     fn welcome(&mut self, id: CallId, prompt: PromptId) {
         let play = self.play_to_caller(id, vec![prompt]);
         if let Some(call) = self.calls.get_mut(&id)
-            && let Stage::Queued(wait) = &mut call.stage
+            && let Some(wait) = call.stage.wait_mut()
         {
             wait.welcome = Some(play);
         }
@@ -61,48 +62,42 @@ impl Switchboard {
         self.ledger.media(call.caller, command);
     }
 
-    fn offer(&mut self, offer: acd::Offer) {
-        let acd::Offer { call: id, queue, agent, ring, wrap_up, explanation } = offer;
+    fn offer(&mut self, id: CallId, queue: &QueueId, offering: &Offering) {
+        let Offering { agent, until, wrap_up } = *offering;
         let now = self.ledger.now;
-        let Some(segment) = self.waiting(id).filter(|wait| wait.queue == queue).map(|wait| wait.segment)
-        else {
-            return self.withdraw(id, agent);
+        let waits = self.waiting(id).is_some_and(|wait| wait.queue == *queue);
+        let Some(phone) = self.agents.phone(agent).cloned().filter(|_| waits) else {
+            return self.offer_ended(id, agent, OfferEnd::Withdrawn);
         };
-        let Some(phone) = self.agents.phone(agent).cloned() else {
-            return self.withdraw(id, agent);
-        };
-        let reserved = Fact::Reserved { agent, call: id, until: now + ring + LEASE_MARGIN };
-        let about = About::call(id).with_segment(segment).with_queue(&queue).with_agent(Some(agent));
-        self.tell_offer(about.clone(), explanation);
-        let changes = self.agents.fact(reserved, now);
+        let changes = self.agents.fact(Fact::Reserved { agent, call: id, until }, now);
         if changes.is_empty() {
-            return self.withdraw(id, agent);
+            // The agent is no longer free: the floor moved on in the same step.
+            return self.offer_ended(id, agent, OfferEnd::Withdrawn);
         }
         self.agents_changed(changes, None);
         let Some(call) = self.calls.get(&id) else { return };
-        let display = self.config.acd.queues.get(&queue).map(|queue| queue.label.clone());
+        let display = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
         let dial = Dial {
             call: id,
-            far_end: FarEnd::Phone(phone.clone()),
             target: Target::Phone(phone),
             agent: Some(agent),
             from: call.from.clone(),
             display,
         };
-        match self.dial(dial) {
-            Some(leg) => {
-                if let Some(call) = self.calls.get_mut(&id)
-                    && let Stage::Queued(wait) = &mut call.stage
-                {
-                    wait.offer = Some(Offer { agent, leg, since: now, wrap_up });
-                }
-            }
-            None => self.offer_ended(id, agent, OfferEnd::Withdrawn),
+        let Some(leg) = self.dial(dial) else {
+            return self.offer_ended(id, agent, OfferEnd::Withdrawn);
+        };
+        if let Some(call) = self.calls.get_mut(&id)
+            && let Some(wait) = call.stage.wait_mut()
+        {
+            wait.offer = Some(Offer { agent, leg, since: now, wrap_up });
         }
     }
 
-    fn tell_offer(&mut self, about: About, explanation: Explanation) {
-        let Explanation { routing, candidates, passed_over, waited } = explanation;
+    fn tell_offer(&mut self, id: CallId, queue: &QueueId, agent: AgentId, why: Explanation) {
+        let segment = self.waiting(id).map(|wait| wait.segment);
+        let about = About { segment, ..About::call(id).with_queue(queue).with_agent(Some(agent)) };
+        let Explanation { routing, candidates, passed_over, waited } = why;
         let passed_over = passed_over.into_iter().map(|(agent, why)| (agent, why.to_owned()));
         self.ledger.event(
             about.because(Cause::Distributed),
@@ -113,11 +108,6 @@ impl Switchboard {
                 passed_over: passed_over.collect(),
             },
         );
-    }
-
-    /// The offer cannot be carried out: the floor moved on in the same step.
-    fn withdraw(&mut self, call: CallId, agent: AgentId) {
-        self.offer_ended(call, agent, OfferEnd::Withdrawn);
     }
 
     /// Ends an offer from our side: the agent's phone stops ringing.
@@ -137,11 +127,7 @@ impl Switchboard {
 
     /// The agent's leg is gone of itself: declined, unreachable, timed out.
     pub(crate) fn offer_leg_released(&mut self, id: CallId, offer: &Offer, cause: Cause) {
-        let end = match cause {
-            Cause::Refused | Cause::AgentHungUp => OfferEnd::Refused,
-            Cause::NoAnswer => OfferEnd::NoAnswer,
-            _ => OfferEnd::Unreachable,
-        };
+        let end = if cause == Cause::Refused { OfferEnd::Refused } else { OfferEnd::Unreachable };
         self.tell_offer_ended(id, offer, end);
         self.offer_ended(id, offer.agent, end);
     }
@@ -167,28 +153,18 @@ impl Switchboard {
     }
 
     pub(crate) fn take_offer(&mut self, id: CallId, agent: AgentId) -> Option<Offer> {
-        let Stage::Queued(wait) = &mut self.calls.get_mut(&id)?.stage else { return None };
+        let wait = self.calls.get_mut(&id)?.stage.wait_mut()?;
         wait.offer.take_if(|offer| offer.agent == agent)
     }
 
     fn waiting(&self, id: CallId) -> Option<&Wait> {
-        match &self.calls.get(&id)?.stage {
-            Stage::Queued(wait) => Some(wait),
-            Stage::Flow { .. }
-            | Stage::Announcing { .. }
-            | Stage::Dialling(_)
-            | Stage::Talking(_)
-            | Stage::Transferring(_)
-            | Stage::Ending => None,
-        }
+        self.calls.get(&id)?.stage.wait()
     }
 
     fn left(&mut self, left: &Left) {
         let segment = self.waiting(left.call).map(|wait| wait.segment);
-        let about = About {
-            segment,
-            ..About::call(left.call).with_queue(&left.queue).because(left.cause)
-        };
+        let about =
+            About { segment, ..About::call(left.call).with_queue(&left.queue).because(left.cause) };
         let waited_ms = millis(left.waited);
         let to = left.to.clone();
         self.ledger.event(about, EventKind::QueueLeft { outcome: left.outcome, waited_ms, to });
@@ -205,8 +181,11 @@ impl Switchboard {
     pub(crate) fn offer_answered(&mut self, id: CallId, offer: &Offer) {
         let now = self.ledger.now;
         let Some(wait) = self.waiting(id) else { return };
-        let from_queue =
-            FromQueue { queue: wait.queue.clone(), priority: wait.priority, wrap_up: offer.wrap_up };
+        let from_queue = FromQueue {
+            queue: wait.queue.clone(),
+            priority: wait.priority,
+            wrap_up: offer.wrap_up,
+        };
         let agent = offer.agent;
         let decisions = self.acd.handle(AcdEvent::OfferAnswered { call: id, agent }, now);
         for decision in decisions {
@@ -218,11 +197,13 @@ impl Switchboard {
         let Some(caller) = self.calls.get(&id).map(|call| call.caller) else { return };
         self.join(id, (caller, offer.leg), CallKind::Queue, Some(from_queue));
     }
+}
 
-    /// When the caller began to wait, for those who look.
-    pub(crate) fn waits_since(&self, call: CallId) -> Option<Timestamp> {
-        self.acd.waiting_since(call)
-    }
+/// An agent chosen for a call.
+struct Offering {
+    agent: AgentId,
+    until: Timestamp,
+    wrap_up: Duration,
 }
 
 struct Left {

@@ -42,7 +42,7 @@ impl Switchboard {
             let request = Request::SignIn {
                 agent,
                 phone: phone.clone(),
-                reachable: self.reachable(phone),
+                phone_state: self.phone_state(phone),
             };
             return Ok((agent, request));
         }

@@ -75,7 +75,8 @@ impl Switchboard {
             return self.announce_and_end(id, Cause::NoRoute);
         }
         let now = self.ledger.now;
-        let decisions = self.acd.handle(acd::AcdEvent::CallQueued { call: id, queue, priority }, now);
+        let decisions =
+            self.acd.handle(acd::AcdEvent::CallQueued { call: id, queue, priority }, now);
         self.decisions.extend(decisions);
     }
 

@@ -2,7 +2,7 @@
 
 use acd::AcdEvent;
 use agent::Fact;
-use model::{CallId, Cause, EventKind, LegId, OfferEnd, Outcome};
+use model::{CallId, Cause, EventKind, LegId, OfferEnd};
 
 use crate::Switchboard;
 use crate::call::{Leg, LegState, Stage, Talk};
@@ -22,9 +22,8 @@ impl Switchboard {
     /// Ends a call from our side, whatever its stage.
     pub(crate) fn end_call(&mut self, id: CallId, cause: Cause) {
         self.leave_stage(id, cause);
-        let legs: Vec<LegId> = self.calls.get(&id).map_or(vec![], |call| {
-            call.legs.iter().copied().collect()
-        });
+        let legs: Vec<LegId> =
+            self.calls.get(&id).map_or(vec![], |call| call.legs.iter().copied().collect());
         for leg in legs {
             self.release_leg(leg, cause, None);
         }
@@ -62,25 +61,24 @@ impl Switchboard {
     }
 
     fn leave_queue(&mut self, id: CallId, cause: Cause) {
-        let offer = match self.calls.get_mut(&id).map(|call| &mut call.stage) {
-            Some(Stage::Queued(wait)) => wait.offer.take(),
-            _ => None,
+        let wait = self.calls.get_mut(&id).and_then(|call| call.stage.wait_mut());
+        let offer = wait.and_then(|wait| wait.offer.take());
+        // A caller whose line went dead left, however unwillingly; `failed` is our own fault.
+        let by_caller = matches!(
+            cause,
+            Cause::CallerLeft | Cause::CallerHungUp | Cause::SignallingLost | Cause::MediaLost
+        );
+        let (gone, end) = if by_caller {
+            (AcdEvent::CallGone { call: id }, OfferEnd::CallerLeft)
+        } else {
+            (AcdEvent::CallFailed { call: id, cause }, OfferEnd::Withdrawn)
         };
-        let outcome = match cause {
-            Cause::CallerLeft | Cause::CallerHungUp => Outcome::Abandoned,
-            _ => Outcome::Failed,
-        };
-        let gone = AcdEvent::CallGone { call: id, outcome, cause };
         let decisions = self.acd.handle(gone, self.ledger.now);
         for decision in decisions {
             // The wait must end in the log while its segment is known.
             self.carry_out(decision);
         }
         let Some(offer) = offer else { return };
-        let end = match outcome {
-            Outcome::Abandoned => OfferEnd::CallerLeft,
-            _ => OfferEnd::Withdrawn,
-        };
         self.release_leg(offer.leg, Cause::CallerLeft, None);
         let rang_ms = crate::distribute::millis(self.ledger.now.since(offer.since));
         let about = About::call(id).with_leg(offer.leg).with_agent(Some(offer.agent));
@@ -98,9 +96,6 @@ impl Switchboard {
 
     pub(crate) fn agent_left(&mut self, id: CallId, leg: LegId, talk: Option<&Talk>) {
         let Some(agent) = self.legs.get_mut(&leg).and_then(|leg| leg.agent.take()) else { return };
-        if self.agents.state(agent).and_then(model::AgentState::call) != Some(id) {
-            return;
-        }
         let from_queue = talk.and_then(|talk| talk.from_queue.as_ref());
         let wrap_up = from_queue.map_or(std::time::Duration::ZERO, |from| from.wrap_up);
         self.agent_fact(Fact::CallEnded { agent, call: id, wrap_up });

@@ -66,8 +66,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     pub(crate) const fn new(tenant: TenantId, epoch: Epoch, config_version: u64) -> Self {
-        let (seq, now, commands) = (0, Timestamp::EPOCH, Vec::new());
-        Self { tenant, epoch, seq, config_version, now, commands }
+        Self { tenant, epoch, seq: 0, config_version, now: Timestamp::EPOCH, commands: Vec::new() }
     }
 
     pub(crate) const fn epoch(&self) -> Epoch {

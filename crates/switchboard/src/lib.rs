@@ -43,15 +43,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use acd::{Acd, Decision};
 use agent::Agents;
-use model::{
-    AgentId, CallId, EventKind, LegId, Number, PhoneId, RecordingId, SegmentId, Timestamp,
-};
+use model::{CallId, EventKind, LegId, PhoneId, RecordingId, Timestamp};
 
-use call::{Call, FarEnd, Leg, LegState};
+use call::{Call, Leg};
 use config::FloorConfig;
 use lease::Ports;
 use ledger::{About, Ledger};
-use ports::{Command, Input, LegCommand, LegFact, MediaCommand, MediaFact, RecordingFact};
+use ports::{Command, Input, LegFact, MediaCommand, MediaFact, RecordingFact};
 pub use restart::Opening;
 
 /// One tenant's live floor.
@@ -70,7 +68,6 @@ pub struct Switchboard {
     deadlines: BTreeSet<(Timestamp, CallId)>,
     /// What the distribution decided in this step and nobody has carried out yet.
     decisions: VecDeque<Decision>,
-    /// The agent of the segment of a recording, for its index.
     next_call: u32,
     next_leg: u32,
     stopping: bool,
@@ -96,10 +93,10 @@ impl Switchboard {
     fn step(&mut self, input: Input) {
         match input {
             Input::Leg { leg, fact } => self.leg_fact(leg, fact),
-            Input::Media { leg, fact } => self.media_fact(leg, fact),
+            Input::Media { leg, fact } => self.media_fact(leg, &fact),
             Input::Recording { recording, fact } => self.recording_fact(recording, fact),
             Input::Binding { phone, bindings } => self.binding_changed(phone, bindings),
-            Input::Request { reply, actor, request } => self.request(reply, actor, request),
+            Input::Request { reply, actor, request } => self.request(reply, &actor, request),
             Input::Note { actor, call, kind } => {
                 self.ledger.event(About { call, ..About::default() }.by(actor), kind);
             }
@@ -126,38 +123,33 @@ impl Switchboard {
             LegFact::Reoffered { offer } => self.reoffered(leg, offer),
             LegFact::Reanswered { answer } => self.remote_described(leg, answer),
             LegFact::Digit(digit) => self.digit(leg, digit),
-            LegFact::TransferAsked { to } => self.transfer_asked(leg, to),
+            LegFact::TransferAsked { to } => self.transfer_asked(leg, &to),
             LegFact::Released { cause, status } => self.released(leg, cause, status),
         }
     }
 
-    fn media_fact(&mut self, leg: LegId, fact: MediaFact) {
+    fn media_fact(&mut self, leg: LegId, fact: &MediaFact) {
         match fact {
             MediaFact::OpenFailed { .. } => self.media_failed(leg, model::Cause::MediaFailed),
             MediaFact::Lost => self.media_failed(leg, model::Cause::MediaLost),
-            MediaFact::PlayEnded { play } => self.play_ended(leg, play),
-            MediaFact::Digit(digit) => self.digit(leg, digit),
+            MediaFact::PlayEnded { play } => self.play_ended(leg, *play),
+            MediaFact::Digit(digit) => self.digit(leg, *digit),
         }
     }
 
     fn recording_fact(&mut self, recording: RecordingId, fact: RecordingFact) {
         let kind = match fact {
-            RecordingFact::Sealed {
-                file,
-                octets,
-                duration,
-                sha256,
-                lost_frames,
-                recovered,
-            } => EventKind::RecordingSealed {
-                recording,
-                file,
-                octets,
-                duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-                sha256,
-                lost_frames,
-                recovered,
-            },
+            RecordingFact::Sealed { file, octets, duration, sha256, lost_frames, recovered } => {
+                EventKind::RecordingSealed {
+                    recording,
+                    file,
+                    octets,
+                    duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+                    sha256,
+                    lost_frames,
+                    recovered,
+                }
+            }
             RecordingFact::Failed { error } => EventKind::RecordingFailed { recording, error },
         };
         self.ledger.event(About::call(recording.call), kind);
@@ -185,7 +177,8 @@ impl Switchboard {
             Some(call::Stage::Transferring(_)) => self.transfer_rang_out(call),
             Some(call::Stage::Announcing { .. }) => self.end_call(call, model::Cause::FlowEnded),
             // These stages set no deadline of their own.
-            Some(call::Stage::Queued(_) | call::Stage::Talking(_) | call::Stage::Ending) | None => {}
+            Some(call::Stage::Queued(_) | call::Stage::Talking(_) | call::Stage::Ending) | None => {
+            }
         }
     }
 

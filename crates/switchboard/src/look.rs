@@ -26,9 +26,11 @@ impl Switchboard {
                 name: config.name.clone(),
                 bindings: own.and_then(|phone| self.bindings.get(phone)).copied().unwrap_or(0),
                 phone,
-                state: self.agents.state(*agent).cloned().unwrap_or(
-                    model::AgentState::SignedOut { since: model::Timestamp::EPOCH },
-                ),
+                state: self
+                    .agents
+                    .state(*agent)
+                    .cloned()
+                    .unwrap_or(model::AgentState::SignedOut { since: model::Timestamp::EPOCH }),
             }
         });
         seen.collect()

@@ -1,6 +1,6 @@
 //! What people ask of the floor.
 
-use agent::{Done, Reachable};
+use agent::{Done, PhoneState};
 use model::{Actor, AgentId, Cause, EventKind, OfferEnd, PhoneId, Refusal};
 
 use crate::Switchboard;
@@ -9,8 +9,8 @@ use crate::ledger::About;
 use crate::ports::{Reply, ReplyId, Request};
 
 impl Switchboard {
-    pub(crate) fn request(&mut self, reply: ReplyId, actor: Actor, request: Request) {
-        let result = self.obey(&actor, request);
+    pub(crate) fn request(&mut self, reply: ReplyId, actor: &Actor, request: Request) {
+        let result = self.obey(actor, request);
         self.ledger.reply(reply, result);
     }
 
@@ -22,8 +22,9 @@ impl Switchboard {
                 if !self.config.phones.contains_key(&phone) {
                     return Err(Refusal::PhoneUnknown);
                 }
-                let reachable = self.reachable(&phone);
-                self.ask_agent(agent, agent::Request::SignIn { agent, phone, reachable }, actor)
+                let phone_state = self.phone_state(&phone);
+                let request = agent::Request::SignIn { agent, phone, phone_state };
+                self.ask_agent(agent, request, actor)
             }
             Request::Become { agent, next } => {
                 self.ask_agent(agent, agent::Request::Become { agent, next }, actor)
@@ -77,8 +78,8 @@ impl Switchboard {
         }
     }
 
-    pub(crate) fn reachable(&self, phone: &PhoneId) -> Reachable {
-        if self.is_bound(phone) { Reachable::Yes } else { Reachable::No }
+    pub(crate) fn phone_state(&self, phone: &PhoneId) -> PhoneState {
+        if self.is_bound(phone) { PhoneState::Bound } else { PhoneState::Unbound }
     }
 
     /// A new configuration comes into force as one step; nobody who waits loses a place.

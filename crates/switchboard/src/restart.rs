@@ -90,11 +90,11 @@ impl Switchboard {
             if !self.config.agents.contains_key(&agent) {
                 continue;
             }
-            let reachable = match &snapshot.phone {
-                Some(phone) => self.reachable(phone),
-                None => agent::Reachable::No,
+            let phone_state = match &snapshot.phone {
+                Some(phone) => self.phone_state(phone),
+                None => agent::PhoneState::Unbound,
             };
-            let changes = self.agents.restore(agent, snapshot, reachable, now);
+            let changes = self.agents.restore(agent, snapshot, phone_state, now);
             self.agents_changed(changes, None);
         }
     }

@@ -1,6 +1,6 @@
 //! What happens to agents, told to the log and to the distribution in the same step.
 
-use agent::{Change, Fact};
+use agent::{Availability, Change, Fact};
 use model::{Actor, AgentId, AgentState, EventKind, PhoneId, StateName};
 
 use crate::Switchboard;
@@ -37,7 +37,7 @@ impl Switchboard {
             let kind = EventKind::AgentSignedIn { phone: phone.clone() };
             self.ledger.event(about.clone(), kind);
         }
-        if change.from != change.to {
+        if change.is_of_state() {
             let (from, to) = (change.from.clone(), change.to.clone());
             self.ledger.event(about, EventKind::AgentStateChanged { from, to });
         }
@@ -46,12 +46,10 @@ impl Switchboard {
     /// `agent` is the truth, `acd` keeps an index of it.
     pub(crate) fn sync_availability(&mut self, agent: AgentId) {
         let event = match self.agents.availability(agent) {
-            Some(available) => acd::AcdEvent::AgentAvailable {
-                agent,
-                idle_since: available.idle_since,
-                calls_taken: available.calls_taken,
-            },
-            None => acd::AcdEvent::AgentUnavailable { agent },
+            Availability::Available { idle_since, calls_taken } => {
+                acd::AcdEvent::AgentAvailable { agent, idle_since, calls_taken }
+            }
+            Availability::Unavailable => acd::AcdEvent::AgentUnavailable { agent },
         };
         let decisions = self.acd.handle(event, self.ledger.now);
         self.decisions.extend(decisions);
@@ -98,7 +96,9 @@ impl Switchboard {
         matches!(
             state,
             Some(
-                AgentState::Reserved { .. } | AgentState::Ringing { .. } | AgentState::OnCall { .. }
+                AgentState::Reserved { .. }
+                    | AgentState::Ringing { .. }
+                    | AgentState::OnCall { .. }
             )
         )
     }

@@ -49,7 +49,7 @@ impl Switchboard {
         };
         let Some(call) = self.calls.get_mut(&id).filter(|_| wanted) else { return };
         let recording = call.next_recording();
-        if let Stage::Talking(talk) = &mut call.stage {
+        if let Some(talk) = call.stage.talk_mut() {
             talk.recording = Some(recording);
         }
         let agent = [talk.right, talk.left]
@@ -84,13 +84,9 @@ impl Switchboard {
     pub(crate) fn part(&mut self, id: CallId, cause: model::Cause) -> Option<Talk> {
         let about = self.about_talk(id);
         let call = self.calls.get_mut(&id)?;
-        let talk = match std::mem::replace(&mut call.stage, Stage::Ending) {
-            Stage::Talking(talk) => talk,
-            other => {
-                call.stage = other;
-                return None;
-            }
-        };
+        call.stage.talk()?;
+        let stage = std::mem::replace(&mut call.stage, Stage::Ending);
+        let Stage::Talking(talk) = stage else { return None };
         if let Some(recording) = talk.recording {
             self.stop_recording(talk.left, recording);
         }
@@ -124,9 +120,8 @@ impl Switchboard {
     fn hold(&mut self, id: CallId, leg: LegId, holds: bool) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let play = call.next_play();
-        let Stage::Talking(talk) = &mut call.stage else { return };
-        let changed =
-            if holds { talk.holding.insert(leg) } else { talk.holding.remove(&leg) };
+        let Some(talk) = call.stage.talk_mut() else { return };
+        let changed = if holds { talk.holding.insert(leg) } else { talk.holding.remove(&leg) };
         if !changed {
             return;
         }
@@ -154,15 +149,7 @@ impl Switchboard {
     }
 
     pub(crate) fn talk(&self, id: CallId) -> Option<&Talk> {
-        match &self.calls.get(&id)?.stage {
-            Stage::Talking(talk) => Some(talk),
-            Stage::Flow { .. }
-            | Stage::Queued(_)
-            | Stage::Announcing { .. }
-            | Stage::Dialling(_)
-            | Stage::Transferring(_)
-            | Stage::Ending => None,
-        }
+        self.calls.get(&id)?.stage.talk()
     }
 
     fn about_talk(&self, id: CallId) -> About {

@@ -16,7 +16,7 @@ use crate::ledger::About;
 use crate::ports::{LegCommand, MediaCommand, Origin, Target};
 
 impl Switchboard {
-    pub(crate) fn transfer_asked(&mut self, leg: LegId, to: Number) {
+    pub(crate) fn transfer_asked(&mut self, leg: LegId, to: &Number) {
         let Some(id) = self.call_of(leg) else { return };
         let phone = match self.legs.get(&leg).map(|leg| &leg.far_end) {
             Some(FarEnd::Phone(phone)) => phone.clone(),
@@ -26,27 +26,21 @@ impl Switchboard {
         if self.talk(id).is_none() {
             return self.transfer_progress(leg, 481);
         }
-        match self.route(&Origin::Phone(phone), &to) {
+        match self.route(&Origin::Phone(phone), to) {
             Route::Hotline(hotline) => {
                 self.transfer_progress(leg, 100);
-                self.tell_transfer(id, leg, &to);
+                self.tell_transfer(id, leg, to);
                 self.transfer_to_flow(id, leg, &hotline);
             }
             Route::Extension(phone) if !self.is_bound(&phone) => self.transfer_progress(leg, 480),
             Route::Extension(phone) if self.is_engaged(&phone) => self.transfer_progress(leg, 486),
             Route::Extension(phone) => {
                 let agent = self.agents.agent_at(&phone);
-                let dial = self.transfer_dial(
-                    id,
-                    FarEnd::Phone(phone.clone()),
-                    Target::Phone(phone),
-                    agent,
-                );
+                let dial = self.transfer_dial(id, Target::Phone(phone), agent);
                 self.begin_transfer(leg, to, CallKind::Internal, dial);
             }
             Route::Outside { trunk, number, .. } => {
-                let target = Target::Trunk { trunk: trunk.clone(), number };
-                let dial = self.transfer_dial(id, FarEnd::Trunk(trunk), target, None);
+                let dial = self.transfer_dial(id, Target::Trunk { trunk, number }, None);
                 self.begin_transfer(leg, to, CallKind::Outbound, dial);
             }
             Route::Feature => self.transfer_progress(leg, 403),
@@ -57,15 +51,14 @@ impl Switchboard {
     fn transfer_dial(
         &self,
         call: CallId,
-        far_end: FarEnd,
         target: Target,
         agent: Option<model::AgentId>,
     ) -> Option<Dial> {
         let from = self.calls.get(&call)?.from.clone();
-        Some(Dial { call, far_end, target, agent, from, display: None })
+        Some(Dial { call, target, agent, from, display: None })
     }
 
-    fn begin_transfer(&mut self, leg: LegId, to: Number, kind: CallKind, dial: Option<Dial>) {
+    fn begin_transfer(&mut self, leg: LegId, to: &Number, kind: CallKind, dial: Option<Dial>) {
         let Some(dial) = dial else { return };
         let (id, agent) = (dial.call, dial.agent);
         let Some(target) = self.dial(dial) else { return self.transfer_progress(leg, 503) };
@@ -73,7 +66,7 @@ impl Switchboard {
         self.agent_on_other_call(agent, id, kind);
         let Some(talk) = self.part(id, Cause::Transferred) else { return };
         let kept = talk.peer(leg);
-        self.tell_transfer(id, leg, &to);
+        self.tell_transfer(id, leg, to);
         self.ledger.media(leg, MediaCommand::Silence);
         self.ledger.media(kept, MediaCommand::Ringback);
         if let Some(call) = self.calls.get_mut(&id) {
@@ -83,7 +76,6 @@ impl Switchboard {
                 transferor_here: true,
                 target,
                 kind,
-                to,
             });
         }
         self.set_deadline(id, Some(self.ledger.now + self.config.ring));
@@ -142,10 +134,7 @@ impl Switchboard {
     }
 
     fn transfer_target(&self, id: CallId) -> Option<LegId> {
-        match &self.calls.get(&id)?.stage {
-            Stage::Transferring(transfer) => Some(transfer.target),
-            _ => None,
-        }
+        self.calls.get(&id)?.stage.transfer().map(|transfer| transfer.target)
     }
 
     /// The target did not take the call: nobody is left in the air.
@@ -188,13 +177,8 @@ impl Switchboard {
     fn take_transfer(&mut self, id: CallId) -> Option<Transfer> {
         self.set_deadline(id, None);
         let call = self.calls.get_mut(&id)?;
-        match std::mem::replace(&mut call.stage, Stage::Ending) {
-            Stage::Transferring(transfer) => Some(transfer),
-            other => {
-                call.stage = other;
-                None
-            }
-        }
+        call.stage.transfer()?;
+        let stage = std::mem::replace(&mut call.stage, Stage::Ending);
+        if let Stage::Transferring(transfer) = stage { Some(transfer) } else { None }
     }
-
 }

@@ -1,0 +1,60 @@
+//! Agents, their phones and what is enforced.
+
+use model::{AgentState, Next, Refusal, StateName};
+use switchboard::ports::{Reply, Request};
+
+use crate::centre::{Centre, agent};
+
+#[test]
+fn sign_in_needs_a_registered_phone() {
+    let mut centre = Centre::open();
+    let sign_in = Request::SignIn { agent: agent(1001), phone: None };
+    assert_eq!(centre.ask(sign_in.clone()), Err(Refusal::PhoneNotRegistered));
+    centre.bind("1001");
+    assert!(centre.ask(sign_in).is_ok());
+}
+
+#[test]
+fn a_request_made_during_a_call_takes_effect_after_it() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001);
+    let caller = centre.queues();
+    centre.answers("1001");
+    let reply = centre.becomes(1001, Next::Busy("lunch".into()));
+    assert_eq!(reply, Ok(Reply::Remembered(Next::Busy("lunch".into()))));
+    centre.hangs_up(caller);
+    centre.wait(10);
+    assert_eq!(centre.state(1001).name(), StateName::Busy);
+}
+
+#[test]
+fn an_agent_whose_phone_is_lost_gets_nothing_and_is_signed_out_after_the_grace() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001);
+    centre.unbind("1001");
+    centre.queues();
+    assert!(centre.rings("1001").is_none());
+    centre.wait(60);
+    assert_eq!(centre.state(1001).name(), StateName::SignedOut);
+}
+
+#[test]
+fn an_agent_whose_phone_returns_in_time_is_what_they_were() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001);
+    centre.unbind("1001");
+    centre.wait(30).bind("1001");
+    assert_eq!(centre.state(1001).name(), StateName::Ready);
+}
+
+#[test]
+fn a_forced_state_ends_the_offer_first_and_the_caller_keeps_the_place() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001);
+    centre.queues();
+    assert!(centre.rings("1001").is_some());
+    centre.ask(Request::Force { agent: agent(1001), next: Next::SignedOut }).unwrap();
+    assert!(centre.rings("1001").is_none());
+    assert!(matches!(centre.state(1001), AgentState::SignedOut { .. }));
+    assert_eq!(centre.look().queues[0].waiting, 1);
+}
