@@ -47,7 +47,12 @@ impl Framer {
     /// Takes in octets as they come. Call [`Framer::next_frame`] until it gives nothing before
     /// pushing more.
     pub fn push(&mut self, octets: &[u8]) {
-        self.buffer.drain(..self.taken);
+        if self.pending() == 0 {
+            // Thousands of idle connections must not each keep the room of their longest message.
+            self.buffer = Vec::new();
+        } else {
+            self.buffer.drain(..self.taken);
+        }
         self.taken = 0;
         self.buffer.extend_from_slice(octets);
     }

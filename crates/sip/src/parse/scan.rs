@@ -40,25 +40,32 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
 }
 
 /// The position of the quote that closes the quoted string these octets open with.
-///
-/// In octets that are no UTF-8 a backslash after a GBK lead octet is the second half of a
-/// character (`0x5C` is a legal trail octet), not an escape.
 pub(crate) fn closing_quote(bytes: &[u8]) -> Option<usize> {
-    let plain = bytes.iter().skip(1).position(|byte| b"\"\\".contains(byte))? + 1;
-    if bytes.get(plain) == Some(&b'"') {
-        return Some(plain);
+    let mut from = 1;
+    loop {
+        let rest = bytes.get(from..)?;
+        let length = rest.iter().position(|byte| b"\"\\".contains(byte))?;
+        let (run, at) = (rest.get(..length)?, from + length);
+        if bytes.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        from = if lacks_its_second_half(run) { at + 1 } else { at + 2 };
     }
-    let gbk = std::str::from_utf8(bytes).is_err();
-    let mut at = 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return Some(at),
-            b'\\' => at += 2,
-            0x81..=0xFE if gbk && bytes.get(at + 1) == Some(&b'\\') => at += 2,
-            _ => at += 1,
+}
+
+/// Whether the octets end with the first half of a GBK character: a backslash after them is then
+/// its second half (`0x5C` is a legal one) and no escape. UTF-8 never ends so.
+fn lacks_its_second_half(run: &[u8]) -> bool {
+    if std::str::from_utf8(run).is_ok() {
+        return false;
+    }
+    let mut octets = run.iter();
+    while let Some(octet) = octets.next() {
+        if matches!(octet, 0x81..=0xFE) && octets.next().is_none() {
+            return true;
         }
     }
-    None
+    false
 }
 
 /// The position of the first `wanted` outside quoted strings and angle brackets.
@@ -105,19 +112,20 @@ impl<'a> Iterator for Elements<'a> {
 
 /// Takes the backslashes out of the inside of a quoted string.
 pub(crate) fn unescape_quoted(inside: &[u8]) -> Vec<u8> {
-    let gbk = std::str::from_utf8(inside).is_err();
     let mut plain = Vec::with_capacity(inside.len());
-    let mut octets = inside.iter().copied();
-    while let Some(octet) = octets.next() {
-        match octet {
-            b'\\' => plain.extend(octets.next()),
-            0x81..=0xFE if gbk => {
-                plain.push(octet);
-                plain.extend(octets.next());
-            }
-            _ => plain.push(octet),
+    let mut rest = inside;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (run, after) = split_at_byte(rest, at);
+        plain.extend_from_slice(run);
+        if lacks_its_second_half(run) {
+            plain.push(b'\\');
+            rest = after;
+        } else {
+            plain.extend(after.first());
+            rest = after.get(1..).unwrap_or_default();
         }
     }
+    plain.extend_from_slice(rest);
     plain
 }
 
@@ -143,6 +151,15 @@ mod tests {
     fn a_backslash_as_second_half_of_a_gbk_character_is_no_escape() {
         assert_eq!(closing_quote(b"\"\x83\\\""), Some(3));
         assert_eq!(unescape_quoted(b"\x83\\"), b"\x83\\");
+        let mixed = b"\"\xcd\xf5\\\"\x83\\\xb7\xbc\"";
+        assert_eq!(closing_quote(mixed), Some(mixed.len() - 1));
+        assert_eq!(unescape_quoted(&mixed[1..9]), b"\xcd\xf5\"\x83\\\xb7\xbc");
+    }
+
+    #[test]
+    fn a_backslash_after_utf_8_is_an_escape() {
+        assert_eq!(closing_quote("\"王\\\"芳\"".as_bytes()), Some(9));
+        assert_eq!(unescape_quoted("王\\\"芳".as_bytes()), "王\"芳".as_bytes());
     }
 
     #[test]

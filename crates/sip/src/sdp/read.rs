@@ -1,5 +1,6 @@
 //! Reading a description.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use model::{Codec, CodecChoice, Direction, MediaDescription, Security};
@@ -88,18 +89,16 @@ type Format = (u8, String, u32);
 
 /// The formats of the stream in their order. Payload types 0 and 8 need no rtpmap (RFC 3551 §6).
 fn formats(media: &Media) -> Vec<Format> {
-    let types = media.fmt.split_ascii_whitespace().filter_map(|text| text.parse().ok());
-    types.filter(|payload_type| *payload_type < 128).filter_map(|it| format(media, it)).collect()
-}
-
-fn format(media: &Media, payload_type: u8) -> Option<Format> {
-    let mapped = media.attributes.iter().filter(|it| it.attribute.eq_ignore_ascii_case("rtpmap"));
-    let mut mapped = mapped.filter_map(|attribute| rtpmap(attribute.value.as_deref()?));
-    mapped.find(|format| format.0 == payload_type).or_else(|| match payload_type {
-        0 => Some((0, "PCMU".to_owned(), 8000)),
-        8 => Some((8, "PCMA".to_owned(), 8000)),
-        _ => None,
-    })
+    let mut known = BTreeMap::new();
+    let maps = media.attributes.iter().filter(|it| it.attribute.eq_ignore_ascii_case("rtpmap"));
+    for format in maps.filter_map(|attribute| rtpmap(attribute.value.as_deref()?)) {
+        known.entry(format.0).or_insert(format);
+    }
+    known.entry(0).or_insert((0, "PCMU".to_owned(), 8000));
+    known.entry(8).or_insert((8, "PCMA".to_owned(), 8000));
+    let types = media.fmt.split_ascii_whitespace().filter_map(|text| text.parse::<u8>().ok());
+    // Each payload type counts once, so the list is no longer than there are types.
+    types.filter_map(|payload_type| known.remove(&payload_type)).collect()
 }
 
 /// `8 PCMA/8000` or `8 PCMA/8000/1`; more channels than one are nothing to us.
@@ -108,7 +107,8 @@ fn rtpmap(value: &str) -> Option<Format> {
     let mut parts = encoding.trim().split('/');
     let (name, clock) = (parts.next()?, parts.next()?.trim().parse().ok()?);
     let mono = parts.next().is_none_or(|channels| channels.trim() == "1");
-    mono.then_some((payload_type.parse().ok()?, name.to_ascii_uppercase(), clock))
+    let payload_type = payload_type.parse().ok().filter(|payload_type| *payload_type < 128)?;
+    mono.then_some((payload_type, name.to_ascii_uppercase(), clock))
 }
 
 /// Each codec once, under the first payload type it has.
