@@ -113,6 +113,8 @@ impl Switchboard {
         if !awaited {
             self.lost(id, leg, cause, status);
         }
+        // Whoever heard an announcement to the end is still on the call until here.
+        self.agent_left(id, leg, None);
         self.forget_leg(id, leg);
         self.forget_call(id, cause);
     }

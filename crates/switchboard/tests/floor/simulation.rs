@@ -9,7 +9,7 @@ use switchboard::ports::{Input, LegFact, MediaFact, Request};
 use crate::centre::{Centre, agent};
 
 /// How many random days are lived through.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 300;
 
 /// Small, seeded, good enough to shuffle with.
 struct Chance(u64);
