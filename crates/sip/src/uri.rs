@@ -1,7 +1,7 @@
 //! SIP, SIPS and TEL URIs (RFC 3261 §19.1, RFC 3966); other schemes are kept as they are.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use crate::header::Params;
@@ -206,12 +206,6 @@ impl fmt::Display for Uri {
             Some(headers) => write!(out, "?{headers}"),
             None => Ok(()),
         }
-    }
-}
-
-impl From<IpAddr> for Host {
-    fn from(ip: IpAddr) -> Self {
-        Self::Ip(ip)
     }
 }
 

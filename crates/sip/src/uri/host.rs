@@ -47,6 +47,12 @@ impl Host {
     }
 }
 
+impl From<IpAddr> for Host {
+    fn from(ip: IpAddr) -> Self {
+        Self::Ip(ip)
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
