@@ -40,6 +40,9 @@ impl Header {
     /// The header as it stands at the beginning of the file.
     pub(crate) fn encode(&self) -> io::Result<Vec<u8>> {
         let json = serde_json::to_vec(self)?;
+        if json.len() > LONGEST_HEADER {
+            return Err(invalid("header is too long"));
+        }
         let length = u32::try_from(json.len()).map_err(io::Error::other)?;
         let mut out = Vec::with_capacity(PREFIX + json.len() + CHECKSUM);
         out.extend_from_slice(MAGIC);

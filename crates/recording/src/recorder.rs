@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use clock::Clock;
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 use model::RecordingId;
 use switchboard::ports::{Inbox, Input, RecordingCommand, RecordingFact};
 
@@ -22,6 +22,8 @@ use crate::writer::{Order, Writer};
 /// the way through the ring.
 const LONGEST_FLUSH: Duration = Duration::from_millis(100);
 const SHORTEST_FLUSH: Duration = Duration::from_millis(10);
+
+const STOPPED: &str = "the recording thread has stopped: restart the service";
 
 /// How recording is set up.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -98,13 +100,17 @@ impl Recorder {
             self.shared.report_failure(recording, self.shared.overload());
             return;
         }
-        let order = Order { recording, command };
-        let taken = self.orders.as_ref().is_some_and(|orders| orders.try_send(order).is_ok());
-        if !taken && starts {
+        let Some(orders) = &self.orders else { return };
+        let refusal = match orders.try_send(Order { recording, command }) {
+            Ok(()) => return,
+            Err(TrySendError::Full(_)) => self.shared.overload(),
+            Err(TrySendError::Disconnected(_)) => STOPPED.into(),
+        };
+        if starts {
             self.shared.release_part();
-            self.shared.report_failure(recording, self.shared.overload());
-        } else if !taken {
-            tracing::warn!(%recording, "recorder is overloaded; the part ends with the service");
+            self.shared.report_failure(recording, refusal);
+        } else {
+            tracing::warn!(%recording, refusal, "part was not ended; the next start seals it");
         }
     }
 

@@ -7,15 +7,16 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use model::{Channel, RecordingId};
+use rtp::{ALAW_SILENCE, SAMPLE_RATE};
 
 use crate::folder::{Place, emptied};
 use crate::part::{Entries, Entry};
-use crate::wav::{self, Gap, HEADER, Index, LONGEST, RATE, SILENCE};
+use crate::wav::{self, Gap, HEADER, Index, LONGEST};
 
 /// Samples a channel kept in memory: frames at most half as late as this cost nothing extra.
-const WINDOW: u64 = 30 * RATE as u64;
+const WINDOW: u64 = 30 * SAMPLE_RATE as u64;
 /// Shorter gaps, in samples, are rounding and not worth a line.
-const SHORTEST_GAP: u64 = RATE as u64 / 1_000;
+const SHORTEST_GAP: u64 = SAMPLE_RATE as u64 / 1_000;
 /// Most gaps listed for a channel.
 const MOST_GAPS: usize = 1_000;
 
@@ -169,7 +170,7 @@ impl<'a> Mix<'a> {
         let first = usize::try_from(offset - self.base).unwrap_or(usize::MAX) * 2;
         let end = first + samples.len() * 2;
         if self.window.len() < end {
-            self.window.resize(end, SILENCE);
+            self.window.resize(end, ALAW_SILENCE);
         }
         overlay(self.window.get_mut(first..end).unwrap_or_default(), lane, samples);
     }
@@ -188,7 +189,7 @@ impl<'a> Mix<'a> {
         let rest = self.window.split_off(leaving.min(self.window.len()));
         self.file.write_all_at(&self.window, place_of(self.base))?;
         let mut written = self.window.len();
-        let silence = [SILENCE; 8 * 1024];
+        let silence = [ALAW_SILENCE; 8 * 1024];
         while written < leaving {
             let some = silence.get(..leaving - written).unwrap_or(&silence);
             self.file.write_all_at(some, place_of(self.base) + written as u64)?;
@@ -256,7 +257,7 @@ impl Coverage {
 
     fn gaps(&mut self, samples: u64) -> Vec<Gap> {
         self.leave(self.end, samples);
-        let per_ms = u64::from(RATE / 1_000);
+        let per_ms = u64::from(SAMPLE_RATE / 1_000);
         let listed = self.gaps.iter();
         listed.map(|(from, to)| Gap { from_ms: from / per_ms, to_ms: to / per_ms }).collect()
     }

@@ -9,20 +9,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use model::RecordingId;
+use rtp::{SAMPLE_RATE, alaw_decode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use switchboard::ports::PartDetails;
 
 use crate::ReadError;
 
-/// Samples in a second of one channel.
-pub(crate) const RATE: u32 = 8_000;
 /// Octets from the beginning of the file to the audio.
 pub(crate) const HEADER: usize = 58;
-/// A-law's zero.
-pub(crate) const SILENCE: u8 = 0xD5;
 /// Longest part kept, in samples: a day. Well below what a WAV file can say of its length.
-pub(crate) const LONGEST: u64 = 24 * 3_600 * RATE as u64;
+pub(crate) const LONGEST: u64 = 24 * 3_600 * SAMPLE_RATE as u64;
 const ALAW: u16 = 6;
 const CHANNELS: u16 = 2;
 const INDEX: &[u8; 4] = b"hlix";
@@ -76,7 +73,7 @@ impl Wav {
 
 /// How long so many samples of a channel play.
 pub(crate) const fn duration(samples: u64) -> Duration {
-    Duration::from_micros(samples.saturating_mul(1_000_000 / RATE as u64))
+    Duration::from_micros(samples.saturating_mul(1_000_000 / SAMPLE_RATE as u64))
 }
 
 /// Reads a sealed recording whole and decodes it.
@@ -105,8 +102,8 @@ pub fn open_wav(path: &Path) -> Result<Wav, ReadError> {
     }
     let audio = audio.ok_or_else(|| not_ours("it has no audio"))?;
     let (pairs, _) = audio.as_chunks::<2>();
-    let left = pairs.iter().map(|[left, _]| linear(*left)).collect();
-    let right = pairs.iter().map(|[_, right]| linear(*right)).collect();
+    let left = pairs.iter().map(|[left, _]| alaw_decode(*left)).collect();
+    let right = pairs.iter().map(|[_, right]| alaw_decode(*right)).collect();
     Ok(Wav { left, right, index })
 }
 
@@ -176,8 +173,8 @@ fn format() -> [u8; 16] {
         .to_le_bytes()
         .into_iter()
         .chain(CHANNELS.to_le_bytes())
-        .chain(RATE.to_le_bytes())
-        .chain((RATE * u32::from(CHANNELS)).to_le_bytes())
+        .chain(SAMPLE_RATE.to_le_bytes())
+        .chain((SAMPLE_RATE * u32::from(CHANNELS)).to_le_bytes())
         .chain(CHANNELS.to_le_bytes())
         .chain(8_u16.to_le_bytes());
     out.iter_mut().zip(fields).for_each(|(place, octet)| *place = octet);
@@ -214,29 +211,11 @@ impl<'a> Iterator for Chunks<'a> {
     }
 }
 
-/// One A-law octet as a linear sample (ITU-T G.711).
-fn linear(alaw: u8) -> i16 {
-    let octet = alaw ^ 0x55;
-    let mantissa = i16::from(octet & 0x0F) << 4;
-    let magnitude = match (octet >> 4) & 0x07 {
-        0 => mantissa + 8,
-        segment => (mantissa + 0x108) << (segment - 1),
-    };
-    if octet & 0x80 == 0 { -magnitude } else { magnitude }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn a_law_covers_the_whole_range_and_silence_is_next_to_zero() {
-        assert_eq!(linear(SILENCE), 8);
-        assert_eq!((linear(0xAA), linear(0x2A)), (32_256, -32_256));
-        assert_eq!((linear(0x80), linear(0x00)), (5_504, -5_504));
-    }
 
     #[test]
     fn a_changed_file_does_not_pass_verification() {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use clock::Clock;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use model::{AudioFrame, RecordingId, Timestamp};
+use rtp::SAMPLE_RATE;
 use switchboard::ports::{PartDetails, RecordingCommand};
 
 use crate::error::failure;
@@ -22,7 +23,6 @@ use crate::part::{Header, append_frame, append_lost};
 use crate::recorder::Shared;
 use crate::ring::Ring;
 use crate::sealer::Job;
-use crate::wav::RATE;
 
 /// How long after its end a part still takes frames: longer than a media thread's tick, so that
 /// what it has captured arrives.
@@ -203,7 +203,7 @@ impl Part {
 
     /// Takes a frame; `false` when it cannot be kept.
     fn take(&mut self, frame: &AudioFrame, now: Timestamp) -> bool {
-        let at = Duration::from_secs(frame.offset / u64::from(RATE));
+        let at = Duration::from_secs(frame.offset / u64::from(SAMPLE_RATE));
         let full = self.retry_at.is_some() && self.buffer.len() >= MOST_BUFFERED;
         if full || at > now.since(self.began_at) + LEAD {
             self.lost += 1;

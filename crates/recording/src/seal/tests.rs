@@ -118,7 +118,7 @@ proptest! {
             append_frame(&mut entries, &frame);
             let first = usize::try_from(offset).unwrap();
             let length = expected[0].len().max(first + length);
-            expected.iter_mut().for_each(|lane| lane.resize(length, SILENCE));
+            expected.iter_mut().for_each(|lane| lane.resize(length, ALAW_SILENCE));
             expected[lane][first..first + usize::from(count)].fill(octet);
         }
         let place = written(&folder, &entries);
