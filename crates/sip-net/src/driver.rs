@@ -136,6 +136,15 @@ impl Handle {
         self.turns.try_send(Turn::Leg(leg, command)).map_err(|_| Busy)
     }
 
+    /// Leaves a command for a leg, and waits while signalling has too much to do: for threads of
+    /// their own that must not lose one. Not to be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When signalling has ended.
+    pub fn command_waiting(&self, leg: LegId, command: LegCommand) -> Result<(), Busy> {
+        self.turns.blocking_send(Turn::Leg(leg, command)).map_err(|_| Busy)
+    }
+
     /// Puts other accounts in place, live.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use model::{
 use crate::call::{Call, FarEnd, Leg, LegState, Stage};
 use crate::ledger::About;
 use crate::ports::{LegCommand, MediaCommand, Origin, RingsIn};
-use crate::{Switchboard, dial};
+use crate::{Stopping, Switchboard, dial};
 
 /// Where a number leads.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -91,7 +91,7 @@ impl Switchboard {
     fn admit(&self, rings: &RingsIn) -> Option<Route> {
         let refused = |cause, status| Some(Route::Refused { cause, status });
         let limit = usize::try_from(self.config.max_calls).unwrap_or(usize::MAX);
-        if self.stopping {
+        if self.stopping != Stopping::No {
             return refused(Cause::Shutdown, 503);
         }
         if self.calls.len() >= limit || self.trunk_full(&rings.origin) {

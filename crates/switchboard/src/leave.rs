@@ -4,10 +4,10 @@ use acd::AcdEvent;
 use agent::Fact;
 use model::{CallId, Cause, EventKind, LegId, OfferEnd};
 
-use crate::Switchboard;
 use crate::call::{Leg, LegState, Stage, Talk};
 use crate::ledger::About;
 use crate::ports::{LegCommand, MediaCommand};
+use crate::{Stopping, Switchboard};
 
 impl Switchboard {
     /// Tells a leg to end. The floor is done with it; [`crate::ports::LegFact::Released`] frees it.
@@ -203,19 +203,28 @@ impl Switchboard {
     }
 
     pub(crate) fn shut_down(&mut self) {
-        if std::mem::replace(&mut self.stopping, true) {
+        if self.stopping != Stopping::No {
             return;
         }
+        self.stopping = Stopping::Asked;
         let calls: Vec<CallId> = self.calls.keys().copied().collect();
         for call in calls {
             self.end_call(call, Cause::Shutdown);
         }
-        self.ledger.event(About::default().because(Cause::Shutdown), EventKind::SystemStopped {});
     }
 
-    /// Whether every call is over: a stop need not wait any longer.
+    /// The last event of a run that was stopped in order.
+    pub(crate) fn stop_when_idle(&mut self) {
+        if self.stopping == Stopping::Asked && self.is_idle() {
+            self.stopping = Stopping::Done;
+            let about = About::default().because(Cause::Shutdown);
+            self.ledger.event(about, EventKind::SystemStopped {});
+        }
+    }
+
+    /// Whether every call is over and every recording sealed: a stop need not wait any longer.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.unsealed.is_empty()
     }
 }

@@ -68,10 +68,23 @@ pub struct Switchboard {
     deadlines: BTreeSet<(Timestamp, CallId)>,
     /// What the distribution decided in this step and nobody has carried out yet.
     decisions: VecDeque<Decision>,
+    /// Parts begun and neither sealed nor failed.
+    unsealed: BTreeSet<RecordingId>,
     next_call: u32,
     next_leg: u32,
-    stopping: bool,
+    stopping: Stopping,
     repairs: u64,
+}
+
+/// How far a stop has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stopping {
+    /// Not asked for.
+    No,
+    /// No new calls; the last ones end and their recordings are sealed.
+    Asked,
+    /// Everything is over, and the log says so.
+    Done,
 }
 
 impl Switchboard {
@@ -80,6 +93,7 @@ impl Switchboard {
         self.ledger.now = self.ledger.now.max(now);
         self.step(input);
         self.settle();
+        self.stop_when_idle();
         self.ledger.take_commands()
     }
 
@@ -138,6 +152,7 @@ impl Switchboard {
     }
 
     fn recording_fact(&mut self, recording: RecordingId, fact: RecordingFact) {
+        self.unsealed.remove(&recording);
         let kind = match fact {
             RecordingFact::Sealed { file, octets, duration, sha256, lost_frames, recovered } => {
                 EventKind::RecordingSealed {

@@ -48,7 +48,8 @@ impl Switchboard {
             decisions: std::collections::VecDeque::new(),
             next_call: 0,
             next_leg: 0,
-            stopping: false,
+            unsealed: std::collections::BTreeSet::new(),
+            stopping: crate::Stopping::No,
             repairs: 0,
             config,
         };

@@ -69,6 +69,7 @@ impl Switchboard {
             left: details.left.clone(),
             right: details.right.clone(),
         };
+        self.unsealed.insert(recording);
         let about = self.about_talk(id);
         self.ledger.event(about.with_agent(agent), kind);
         self.ledger.recording(recording, RecordingCommand::Start(Box::new(details)));

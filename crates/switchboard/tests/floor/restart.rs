@@ -2,6 +2,7 @@
 
 use insight::Floor;
 use model::StateName;
+use switchboard::ports::{Input, LegCommand, RecordingFact};
 
 use crate::centre::{Centre, agent, config};
 
@@ -34,4 +35,25 @@ fn after_a_crash_calls_are_accounted_for_as_failed_and_agents_are_what_they_were
     let ended = after.events.iter().filter(|event| event.kind.name() == "call.ended").count();
     assert_eq!(ended, 3);
     after.queues();
+}
+
+#[test]
+fn a_stop_ends_every_call_and_waits_for_the_last_recording() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001);
+    centre.queues();
+    centre.answers("1001");
+    centre.input(Input::Shutdown);
+    assert!(centre.look().calls.is_empty());
+    assert!(!centre.floor.is_idle(), "the recording is not sealed yet");
+    let recording = "1-1.1".parse().unwrap();
+    let fact = RecordingFact::Failed { error: "disk full".into() };
+    centre.input(Input::Recording { recording, fact });
+    assert!(centre.floor.is_idle());
+    assert_eq!(centre.events.last().unwrap().kind.name(), "system.stopped");
+    let late = centre.calls();
+    let refused = |(leg, command): &(_, LegCommand)| {
+        *leg == late && matches!(command, LegCommand::Release { status: Some(503), .. })
+    };
+    assert!(centre.seen.iter().any(refused));
 }
