@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use sip::sdp::parse_description;
 use sip::{
-    Abilities, Contacts, Framer, Header, HeaderName, Limits, Message, Method, Request, Response,
-    StatusCode, admit, validate, validate_response,
+    Abilities, Contacts, Frame, Framer, Header, HeaderName, Limits, Message, Method, Request,
+    Response, StatusCode, admit, validate, validate_response,
 };
 
 const OURS: Abilities<'_> = Abilities {
@@ -236,6 +236,34 @@ fn ipv6_addresses_are_read_where_they_stand() {
     assert_eq!(media("ipv6-in-sdp"), "[2001:db8::20]:30000".parse().unwrap());
     assert_eq!(media("ipv6-and-ipv4-streams"), "198.51.100.7:30000".parse().unwrap());
     assert_eq!(media("ipv6-mapped-ipv4"), "[::ffff:192.0.2.2]:30000".parse().unwrap());
+}
+
+#[test]
+fn on_a_stream_a_length_nobody_can_trust_closes_the_connection_with_an_answer() {
+    for name in ["content-length-negative", "two-content-lengths", "rfc-2543-invite"] {
+        let mut framer = Framer::new(Limits::DEFAULT);
+        framer.push(&message(name));
+        let answer = framer.next_frame().unwrap_err().answer.unwrap();
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{name}");
+    }
+    let mut framer = Framer::new(Limits::DEFAULT);
+    framer.push(&message("content-length-too-large"));
+    assert_eq!(framer.next_frame(), Ok(None));
+}
+
+#[test]
+fn on_a_stream_two_requests_in_one_piece_are_two_requests() {
+    let mut framer = Framer::new(Limits::DEFAULT);
+    framer.push(&message("two-requests-in-one-datagram"));
+    let mut methods = Vec::new();
+    while let Some(frame) = framer.next_frame().unwrap() {
+        if let Frame::Message(message) = frame
+            && let Message::Request(request) = *message
+        {
+            methods.push(request.method);
+        }
+    }
+    assert_eq!(methods, [Method::Register, Method::Invite]);
 }
 
 /// The folder with the messages of this RFC, where it is at hand.
