@@ -49,13 +49,14 @@ impl Acd {
     #[must_use]
     pub fn configure(&mut self, config: AcdConfig, now: Timestamp) -> Vec<Decision> {
         self.take_config(config);
+        // Those already waiting come before those who have to move.
+        self.match_all(now);
         let retired = self.retired.iter().filter_map(|queue| self.queues.get(queue));
         let homeless: Vec<CallId> =
             retired.flat_map(|queue| queue.waiting.iter().map(|place| place.call)).collect();
         for call in homeless {
             self.overflow(call, Cause::Reconfigured, now);
         }
-        self.match_all(now);
         self.decided()
     }
 

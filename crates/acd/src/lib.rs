@@ -26,3 +26,8 @@ pub use acd::Acd;
 pub use config::{AcdConfig, QueueConfig, Routing, Skills, WhenNobody};
 pub use events::{AcdEvent, Decision, Explanation, MOST_EXPLAINED};
 pub use queue::Tally;
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
