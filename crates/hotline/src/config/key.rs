@@ -1,0 +1,484 @@
+//! Every key of the configuration file: its kind, its default and what it is for. The reader takes
+//! defaults and bounds from here, and `docs/configuration.md` is made from it, so that neither
+//! knows a key the other does not.
+
+/// What a key takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// A whole number between the two.
+    Number(i64, i64),
+    /// A span of time between the two.
+    Span(&'static str, &'static str),
+    /// One of the words.
+    Word(&'static [&'static str]),
+    /// The name of something else in the file.
+    Name,
+    /// Names of other things in the file.
+    Names,
+    /// Skills, each with a level from 1 to 10.
+    Levels,
+    /// A telephone number.
+    Telephone,
+    /// An address and a port.
+    Socket,
+    /// An address.
+    Address,
+    /// Addresses and blocks of addresses.
+    Networks,
+    /// A range of ports.
+    Ports,
+    /// A folder, from the file's own.
+    Folder,
+    /// One digit.
+    Digit,
+    /// What a phone dials: `*` and digits.
+    Dial,
+    /// The fewest and the most characters.
+    Length,
+    /// Work numbers.
+    Agents,
+    /// Digits, each with the step it leads to.
+    Choices,
+}
+
+/// One key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    /// As written in the file.
+    pub(crate) name: &'static str,
+    /// What it takes.
+    pub(crate) kind: Kind,
+    /// What holds when it is not there.
+    pub(crate) when_absent: Absent,
+    /// What it is for, as a sentence.
+    pub(crate) text: &'static str,
+}
+
+/// What holds when a key is not there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Absent {
+    /// It must be there.
+    Fault,
+    /// Nothing of the kind.
+    Nothing,
+    /// This, as it would be written.
+    Value(&'static str),
+}
+
+/// One table of the file; `<name>` stands for a name of the writer's choice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table {
+    /// Its path in the file.
+    pub(crate) path: &'static str,
+    /// What it describes, as a sentence.
+    pub(crate) text: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [Key],
+}
+
+const fn must(name: &'static str, kind: Kind, text: &'static str) -> Key {
+    Key { name, kind, when_absent: Absent::Fault, text }
+}
+
+const fn may(name: &'static str, kind: Kind, text: &'static str) -> Key {
+    Key { name, kind, when_absent: Absent::Nothing, text }
+}
+
+const fn else_(name: &'static str, kind: Kind, value: &'static str, text: &'static str) -> Key {
+    Key { name, kind, when_absent: Absent::Value(value), text }
+}
+
+pub(crate) const SERVICE: Table = Table {
+    path: "service",
+    text: "The service as a whole.",
+    keys: &[
+        else_("tenant", Kind::Name, "default", "Whose centre it is."),
+        else_(
+            "state",
+            Kind::Folder,
+            ".hotline",
+            "The folder for journal, database, recordings and secrets. `HOTLINE_STATE` in the environment comes first.",
+        ),
+        else_(
+            "max_calls",
+            Kind::Number(1, 20_000),
+            "500",
+            "The most calls at once; further ones are answered 503.",
+        ),
+        else_(
+            "ring",
+            Kind::Span("5s", "3m"),
+            "60s",
+            "How long an extension or a number outside rings before the caller is told.",
+        ),
+    ],
+};
+
+pub(crate) const SIP: Table = Table {
+    path: "sip",
+    text: "Signalling. Phones and trunks have listeners of their own, so that an address alone never makes a phone a trunk.",
+    keys: &[
+        must(
+            "realm",
+            Kind::Text,
+            "The realm phones authenticate in. Secrets are made for it: it cannot be changed without making them again.",
+        ),
+        else_("listen", Kind::Socket, "0.0.0.0:5060", "Where phones reach us, UDP and TCP."),
+        else_("trunk_listen", Kind::Socket, "0.0.0.0:5080", "Where trunks reach us, UDP and TCP."),
+        may(
+            "advertise",
+            Kind::Address,
+            "The address phones and trunks are told, where it is not the one listened on.",
+        ),
+    ],
+};
+
+pub(crate) const MEDIA: Table = Table {
+    path: "media",
+    text: "Audio.",
+    keys: &[
+        must("address", Kind::Address, "The address peers send audio to."),
+        may(
+            "bind",
+            Kind::Address,
+            "The address audio is received at, where it is not `address` (behind NAT).",
+        ),
+        else_(
+            "ports",
+            Kind::Ports,
+            "20000-39999",
+            "The ports audio uses: the first even, the last odd. A call needs four.",
+        ),
+        may(
+            "threads",
+            Kind::Number(1, 64),
+            "Media threads; one for every two processors when not said.",
+        ),
+        else_(
+            "lost_after",
+            Kind::Span("5s", "10m"),
+            "30s",
+            "A party from whom no audio has come for so long is taken for lost.",
+        ),
+    ],
+};
+
+pub(crate) const RECORDING: Table = Table {
+    path: "recording",
+    text: "Recording. Calls from a queue are always recorded.",
+    keys: &[
+        may(
+            "folder",
+            Kind::Folder,
+            "Where recordings are kept; `recordings` in the state folder when not said.",
+        ),
+        else_("internal", Kind::Flag, "true", "Whether calls between extensions are recorded."),
+        else_("outbound", Kind::Flag, "true", "Whether calls to numbers outside are recorded."),
+    ],
+};
+
+pub(crate) const STORE: Table = Table {
+    path: "store",
+    text: "The database for what is looked up. The journal beside it is the truth.",
+    keys: &[else_(
+        "database",
+        Kind::Word(&["sqlite", "postgres"]),
+        "sqlite",
+        "`sqlite` is a file in the state folder; `postgres` takes its address from `HOTLINE_DATABASE_URL`.",
+    )],
+};
+
+pub(crate) const API: Table = Table {
+    path: "api",
+    text: "HTTP and WebSocket. Tokens are in `secrets.toml`.",
+    keys: &[else_(
+        "listen",
+        Kind::Socket,
+        "127.0.0.1:8080",
+        "Where the API, the status page and the metrics are served.",
+    )],
+};
+
+pub(crate) const SOUNDS: Table = Table {
+    path: "sounds",
+    text: "What callers and agents hear. A prompt is named by its file, without `.wav`: 8 kHz A-law mono.",
+    keys: &[
+        else_("folder", Kind::Folder, "prompts", "Where the prompts are."),
+        else_("queue_music", Kind::Name, "queue-music", "While waiting in a queue."),
+        else_("hold_music", Kind::Name, "hold-music", "While on hold."),
+        may("queue_welcome", Kind::Name, "The first time in a queue, before the music."),
+        may("nobody", Kind::Name, "Before a call ends because nobody can take it."),
+        else_("done", Kind::Name, "done", "A feature code was obeyed."),
+        else_("refused", Kind::Name, "refused", "A feature code was refused."),
+    ],
+};
+
+pub(crate) const RULES: Table = Table {
+    path: "rules",
+    text: "What is enforced about agents' states.",
+    keys: &[
+        else_(
+            "after_sign_in",
+            Kind::Word(&["ready", "busy"]),
+            "ready",
+            "The state sign-in leads to; `busy` takes the reason `after_sign_in_reason`.",
+        ),
+        may("after_sign_in_reason", Kind::Name, "The reason of `after_sign_in = \"busy\"`."),
+        else_(
+            "second_session",
+            Kind::Word(&["refuse", "take_over"]),
+            "refuse",
+            "What a second sign-in of the same agent does.",
+        ),
+        else_(
+            "max_no_answer",
+            Kind::Number(0, 100),
+            "2",
+            "Calls left ringing in a row before the agent is set busy; 0 never does it.",
+        ),
+        else_(
+            "device_lost_grace",
+            Kind::Span("0s", "1h"),
+            "60s",
+            "How long an agent whose phone is lost stays signed in, waiting for it.",
+        ),
+        else_(
+            "wrap_up_at_most",
+            Kind::Span("0s", "8h"),
+            "10m",
+            "How far wrap-up may be extended in all.",
+        ),
+        else_(
+            "pause_after_no_answer",
+            Kind::Span("0s", "1h"),
+            "5s",
+            "How long an agent who let it ring is not offered the next call.",
+        ),
+        else_(
+            "pause_after_refused",
+            Kind::Span("0s", "1h"),
+            "10s",
+            "How long an agent who declined is not offered the next call.",
+        ),
+        else_(
+            "pause_after_unreachable",
+            Kind::Span("0s", "1h"),
+            "5s",
+            "How long an agent whose phone could not be reached is not offered the next call.",
+        ),
+    ],
+};
+
+pub(crate) const REASONS: Table = Table {
+    path: "busy_reasons.<reason>",
+    text: "Why an agent may be busy.",
+    keys: &[
+        must("label", Kind::Text, "What people read."),
+        may("digit", Kind::Digit, "The digit dialled after the feature code for busy."),
+        may(
+            "longest",
+            Kind::Span("1s", "24h"),
+            "The longest stay; after it the agent is signed out.",
+        ),
+    ],
+};
+
+pub(crate) const FEATURE_CODES: Table = Table {
+    path: "feature_codes",
+    text: "What agents dial at their phones.",
+    keys: &[
+        else_("sign_in", Kind::Dial, "*11", "Sign in (签入)."),
+        else_("sign_out", Kind::Dial, "*12", "Sign out (签出)."),
+        else_("ready", Kind::Dial, "*13", "Ready (示闲)."),
+        else_("busy", Kind::Dial, "*14", "Busy (示忙), followed by a reason's digit."),
+        else_("end_wrap_up", Kind::Dial, "*15", "End wrap-up (结束话后处理)."),
+    ],
+};
+
+pub(crate) const TRUNKS: Table = Table {
+    path: "trunks.<trunk>",
+    text: "A carrier's SIP connection, trusted by its addresses on the trunk listener.",
+    keys: &[
+        must("addresses", Kind::Networks, "Where its calls come from."),
+        may(
+            "proxy",
+            Kind::Socket,
+            "Where calls go out to; without it the trunk only brings calls.",
+        ),
+        else_("transport", Kind::Word(&["udp", "tcp"]), "udp", "How calls go out."),
+        else_(
+            "max_calls",
+            Kind::Number(1, 20_000),
+            "30",
+            "The most calls at once, as the carrier sold them.",
+        ),
+    ],
+};
+
+pub(crate) const HOTLINES: Table = Table {
+    path: "hotlines.<hotline>",
+    text: "A public number and what is behind it.",
+    keys: &[
+        must("number", Kind::Telephone, "The number as the trunk signals it."),
+        must("flow", Kind::Name, "What a caller meets."),
+    ],
+};
+
+pub(crate) const FLOWS: Table = Table {
+    path: "flows.<flow>",
+    text: "What a caller meets before the queue: a graph of steps.",
+    keys: &[must("start", Kind::Name, "The step callers begin at.")],
+};
+
+pub(crate) const STEPS: Table = Table {
+    path: "flows.<flow>.steps.<step>",
+    text: "One step. `play` takes `prompts` and `next`; `menu` takes `prompts`, `wait`, `tries`, `choices` and `otherwise`; `queue` takes `queue` and `priority`; `release` takes `prompts`.",
+    keys: &[
+        must("kind", Kind::Word(&["play", "menu", "queue", "release"]), "What happens."),
+        may("prompts", Kind::Names, "What is played, in order."),
+        may("next", Kind::Name, "The step after `play`."),
+        else_(
+            "wait",
+            Kind::Span("1s", "1m"),
+            "5s",
+            "How long a `menu` waits for a digit after its prompts.",
+        ),
+        else_("tries", Kind::Number(1, 9), "3", "How often a `menu` plays its prompts in all."),
+        may("choices", Kind::Choices, "The step each digit leads to."),
+        may(
+            "otherwise",
+            Kind::Name,
+            "The step for a caller who pressed nothing that leads anywhere.",
+        ),
+        may("queue", Kind::Name, "The queue to wait in."),
+        else_(
+            "priority",
+            Kind::Number(0, 255),
+            "0",
+            "The caller's priority in the queue; higher is served first.",
+        ),
+    ],
+};
+
+pub(crate) const QUEUES: Table = Table {
+    path: "queues.<queue>",
+    text: "Where callers wait.",
+    keys: &[
+        must("label", Kind::Text, "What people read."),
+        must("needs", Kind::Levels, "The skills an agent must have, each with its lowest level."),
+        else_(
+            "routing",
+            Kind::Word(&["longest_idle", "highest_skill", "fewest_calls"]),
+            "longest_idle",
+            "How ready agents are ranked; ties go to the longest idle, then to the lowest work number.",
+        ),
+        else_(
+            "ring",
+            Kind::Span("3s", "3m"),
+            "15s",
+            "How long one agent's phone rings before the call is offered to the next.",
+        ),
+        else_("wrap_up", Kind::Span("0s", "1h"), "10s", "After-call work; 0s gives none."),
+        may("max_wait", Kind::Span("5s", "24h"), "The longest wait; for ever when not said."),
+        may("max_length", Kind::Number(1, 100_000), "The most callers who may wait."),
+        may(
+            "overflow",
+            Kind::Name,
+            "The queue a caller goes to whose wait ran out or who was not let in; the call ends when not said.",
+        ),
+        else_(
+            "when_nobody",
+            Kind::Word(&["wait", "turn_away"]),
+            "wait",
+            "What becomes of a caller while nobody who could serve the queue is signed in: waits, or goes to `overflow`.",
+        ),
+        else_(
+            "weight",
+            Kind::Number(0, 255),
+            "0",
+            "Among queues that share an agent, the higher weight is served first.",
+        ),
+    ],
+};
+
+pub(crate) const GROUPS: Table = Table {
+    path: "skill_groups.<skill_group>",
+    text: "People and what they can do.",
+    keys: &[
+        must("label", Kind::Text, "What people read."),
+        must(
+            "skills",
+            Kind::Levels,
+            "What every member offers, at which level; an agent's own level comes first.",
+        ),
+        must("members", Kind::Agents, "The work numbers of its members."),
+    ],
+};
+
+pub(crate) const AGENTS: Table = Table {
+    path: "agents.<work number>",
+    text: "A person who takes calls, by work number.",
+    keys: &[
+        must("name", Kind::Text, "What people read."),
+        may(
+            "phone",
+            Kind::Name,
+            "The phone used when sign-in names none; the one with the work number when not said.",
+        ),
+        may("skills", Kind::Levels, "What the agent offers beside the skill groups."),
+    ],
+};
+
+pub(crate) const PHONES: Table = Table {
+    path: "phones.<extension>",
+    text: "A SIP account, and the extension that rings it. Its secret is in `secrets.toml`.",
+    keys: &[
+        else_("name", Kind::Text, "", "The name shown to phones it calls."),
+        may("role", Kind::Name, "Decides which numbers outside it may dial."),
+    ],
+};
+
+pub(crate) const OUTBOUND: Table = Table {
+    path: "outbound",
+    text: "What may be dialled out, as `[[outbound]]`; the first rule that fits decides, and what fits none is refused.",
+    keys: &[
+        must("prefix", Kind::Text, "What the number dialled begins with; empty fits all."),
+        may("roles", Kind::Names, "Roles of phones it holds for; all when not said."),
+        else_("strip", Kind::Number(0, 16), "0", "How many leading characters are not sent on."),
+        else_("length", Kind::Length, "1-32", "Fewest and most characters of the number dialled."),
+        may("trunk", Kind::Name, "The trunk the call leaves by."),
+        else_("forbid", Kind::Flag, "false", "Refuses the number instead."),
+        may(
+            "show",
+            Kind::Telephone,
+            "The number shown to the called party. 400 and 800 numbers may not be.",
+        ),
+    ],
+};
+
+/// Every table, in the order of the document.
+pub(crate) const TABLES: &[Table] = &[
+    SERVICE,
+    SIP,
+    MEDIA,
+    RECORDING,
+    STORE,
+    API,
+    SOUNDS,
+    RULES,
+    REASONS,
+    FEATURE_CODES,
+    TRUNKS,
+    HOTLINES,
+    FLOWS,
+    STEPS,
+    QUEUES,
+    GROUPS,
+    AGENTS,
+    PHONES,
+    OUTBOUND,
+];

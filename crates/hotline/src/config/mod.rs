@@ -1,0 +1,232 @@
+//! The configuration: one TOML file, read with the place of every value, so that everything wrong
+//! is told at once, each with its line and its remedy. If anything is wrong nothing is applied.
+//!
+//! | module | reads |
+//! |---|---|
+//! | `key` | nothing: it is the table of every key, with defaults and bounds |
+//! | `section` | one table of the file, key by key |
+//! | `service` | listeners, audio, folders |
+//! | `people` | agents, skill groups, phones, reasons, feature codes |
+//! | `queues` | queues, and whether anybody can serve them |
+//! | `flows` | public numbers, and the flows behind them |
+//! | `outside` | trunks, and what may be dialled out |
+//! | `numbers` | nothing: it checks that no number means two things |
+//! | `prompts` | the prompts named, and their files |
+//! | `secrets` | `secrets.toml` and the environment |
+
+#[cfg(test)]
+mod document;
+mod finding;
+mod flows;
+mod key;
+mod numbers;
+mod outside;
+mod people;
+mod prompts;
+mod queues;
+pub(crate) mod secrets;
+mod section;
+mod service;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use model::{PhoneId, TrunkId};
+use sha2::{Digest as _, Sha256};
+use switchboard::config::FloorConfig;
+use toml_edit::{Document, TableLike};
+
+pub(crate) use finding::{Finding, Findings, Severity};
+pub(crate) use secrets::{Account, Token, TokenRole};
+pub(crate) use service::{
+    ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings, Transport,
+};
+pub(crate) use value::Network;
+
+use finding::{Code, Source};
+use section::Reader;
+
+/// Everything the service is started with.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// For the switchboard.
+    pub(crate) floor: FloorConfig,
+    /// For signalling.
+    pub(crate) sip: SipSettings,
+    /// The connections to carriers.
+    pub(crate) trunks: BTreeMap<TrunkId, TrunkPeer>,
+    /// Who may register.
+    pub(crate) accounts: BTreeMap<PhoneId, Account>,
+    /// For audio.
+    pub(crate) media: MediaSettings,
+    /// For recording.
+    pub(crate) recording: RecordingSettings,
+    /// For journal and database.
+    pub(crate) store: StoreSettings,
+    /// For HTTP.
+    pub(crate) api: ApiSettings,
+    /// Who may use the API, by name.
+    pub(crate) tokens: BTreeMap<String, Token>,
+}
+
+/// A carrier's end of a trunk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct TrunkPeer {
+    /// Where its calls come from.
+    pub(crate) addresses: Vec<Network>,
+    /// Where calls go out to; `None` when the trunk only brings calls.
+    pub(crate) proxy: Option<std::net::SocketAddr>,
+    /// How calls go out.
+    pub(crate) transport: Transport,
+}
+
+/// What the environment adds: secrets and paths, nothing else.
+#[derive(Clone, Default)]
+pub(crate) struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// What the process was started with: the variables that begin with `HOTLINE_`.
+    pub(crate) fn of_process() -> Self {
+        let known = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let ours = |(name, _): &(String, String)| name.starts_with("HOTLINE_");
+        Self(std::env::vars_os().filter_map(known).filter(ours).collect())
+    }
+
+    /// These variables alone.
+    #[cfg(test)]
+    pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
+        Self(variables.iter().map(|&(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// A variable that says something.
+    fn value(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Reads the file, its secrets and its prompts, and checks them. With the configuration come the
+/// warnings.
+///
+/// # Errors
+/// Everything that is wrong, warnings included.
+pub(crate) fn load(
+    path: &Path,
+    environment: &Environment,
+) -> Result<(Box<Config>, Findings), Findings> {
+    let name = path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|error| {
+        let message = format!("the configuration cannot be read: {error}");
+        let help = Some("name the file with `--config`".to_owned());
+        let code = Code::FileUnreadable;
+        Findings::new(vec![Finding { file: name.clone(), place: None, code, message, help }])
+    })?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let paths = Paths { folder: folder.unwrap_or(Path::new(".")).to_owned(), environment };
+    let findings = parse(Source { name, text }, &paths);
+    match findings {
+        (Some(config), findings) if !findings.has_errors() => Ok((Box::new(config), findings)),
+        (_, findings) => Err(findings),
+    }
+}
+
+/// Where relative paths begin, and what the environment says of them.
+#[derive(Clone, Debug)]
+struct Paths<'a> {
+    folder: PathBuf,
+    environment: &'a Environment,
+}
+
+impl Paths<'_> {
+    /// A path as the file writes it, from the file's own folder.
+    fn resolved(&self, written: &str) -> PathBuf {
+        self.folder.join(written)
+    }
+}
+
+/// Reads a file's text. There is a configuration wherever the text is TOML; whether it may be
+/// applied is for the findings to say.
+fn parse(source: Source, paths: &Paths<'_>) -> (Option<Config>, Findings) {
+    let sha256 = hex::encode(Sha256::digest(source.text.as_bytes()));
+    let document = match Document::parse(source.text.clone()) {
+        Ok(document) => document,
+        Err(error) => {
+            let place = Some(source.place(&error.span().unwrap_or(0..0)));
+            let message = format!("this is not TOML: {}", error.message());
+            let help = Some("what follows has not been read".to_owned());
+            let finding = Finding { file: source.name, place, code: Code::Syntax, message, help };
+            return (None, Findings::new(vec![finding]));
+        }
+    };
+    let reader = Reader::new(source);
+    let (mut config, mut findings) = read(&reader, document.as_table(), paths);
+    config.floor.sha256 = sha256;
+    findings.append(&mut reader.into_findings());
+    (Some(config), Findings::new(findings))
+}
+
+/// Reads every table; the second value is what was found in other files.
+fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Vec<Finding>) {
+    find_unknown_tables(reader, root);
+    let mut needed = prompts::Needed::default();
+    let service = service::read(reader, root, paths);
+    let people = people::read(reader, root);
+    let queues = queues::read(reader, root, &people.skills);
+    let hotlines = flows::read(reader, root, &queues, &mut needed);
+    let outside = outside::read(reader, root, &people, &service);
+    numbers::check(reader, &people, &hotlines, &outside.rules);
+    let (folder, sounds) = prompts::read_sounds(reader, root, &mut needed);
+    let mut elsewhere = needed.check(reader, &paths.resolved(&folder));
+    let (secrets, mut found) = secrets::read(&service, &people, paths.environment);
+    elsewhere.append(&mut found);
+
+    let floor = FloorConfig {
+        tenant: service.tenant,
+        sha256: String::new(),
+        acd: acd::AcdConfig { queues, agents: people.skills },
+        rules: people.rules,
+        agents: people.agents,
+        phones: people.phones.into_iter().map(|(id, phone)| (id, phone.config)).collect(),
+        hotlines: hotlines.into_iter().map(|hotline| (hotline.id, hotline.config)).collect(),
+        trunks: outside.trunks,
+        outbound: outside.rules.into_iter().map(|rule| rule.rule).collect(),
+        feature_codes: people.feature_codes,
+        sounds,
+        recording: service.recording_rules,
+        ring: service.ring,
+        max_calls: service.max_calls,
+    };
+    let config = Config {
+        floor,
+        sip: service.sip,
+        trunks: outside.peers,
+        accounts: secrets.accounts,
+        media: MediaSettings { prompts: paths.resolved(&folder), ..service.media },
+        recording: service.recording,
+        store: service.store,
+        api: service.api,
+        tokens: secrets.tokens,
+    };
+    (config, elsewhere)
+}
+
+fn find_unknown_tables(reader: &Reader, root: &dyn TableLike) {
+    let known: Vec<_> =
+        key::TABLES.iter().filter_map(|table| table.path.split('.').next()).collect();
+    for (name, item) in root.iter().filter(|(name, _)| !known.contains(name)) {
+        let at = root.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
+        let name = section::Spanned { value: name.to_owned(), at: at.unwrap_or(0..0) };
+        reader.unknown(Code::UnknownKey, "table", &name, known.iter().copied());
+    }
+}

@@ -1,0 +1,200 @@
+//! Trunks, and what may be dialled out through them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use model::{Number, TrunkId};
+use switchboard::config::{OutboundRule, TrunkConfig};
+use toml_edit::TableLike;
+
+use super::TrunkPeer;
+use super::finding::Code;
+use super::key;
+use super::people::{self, People};
+use super::section::{Reader, Section, Spanned};
+use super::service::{Settings, Transport};
+use super::value::Network;
+
+/// The world outside.
+#[derive(Clone, Debug)]
+pub(super) struct Outside {
+    pub(super) trunks: BTreeMap<TrunkId, TrunkConfig>,
+    pub(super) peers: BTreeMap<TrunkId, TrunkPeer>,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// One rule with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub(super) at: Range<usize>,
+    pub(super) rule: OutboundRule,
+}
+
+/// Reads trunks and rules.
+pub(super) fn read(
+    reader: &Reader,
+    root: &dyn TableLike,
+    people: &People,
+    settings: &Settings,
+) -> Outside {
+    let mut trunks = BTreeMap::new();
+    let mut peers = BTreeMap::new();
+    let mut blocks: Vec<(String, Network)> = Vec::new();
+    for (name, section) in Section::named(reader, root, &key::TRUNKS) {
+        let peer = read_peer(reader, &section, settings, (&name.value, &mut blocks));
+        let max_calls = section.small("max_calls").unwrap_or(1);
+        let id = TrunkId::from(name.value.as_str());
+        trunks.insert(id.clone(), TrunkConfig { max_calls });
+        peers.insert(id, peer);
+    }
+    let mut rules = Vec::new();
+    for section in Section::listed(reader, root, &key::OUTBOUND) {
+        let rule = read_rule(reader, &section, people, &peers);
+        check_reached(reader, &section.at(), &rule, &rules);
+        rules.push(Rule { at: section.at(), rule });
+    }
+    Outside { trunks, peers, rules }
+}
+
+fn read_peer(
+    reader: &Reader,
+    section: &Section<'_>,
+    settings: &Settings,
+    (name, blocks): (&str, &mut Vec<(String, Network)>),
+) -> TrunkPeer {
+    let addresses = section.networks("addresses");
+    if section.is_empty_list("addresses") {
+        let message = format!("nobody can be known as trunk `{name}`: it has no address");
+        let help = "write the addresses the carrier's calls come from".to_owned();
+        reader.report(Code::TrunkWithoutAddress, &section.key_at("addresses"), message, help);
+    }
+    for block in &addresses {
+        let clash =
+            blocks.iter().find(|(other, known)| other != name && known.overlaps(&block.value));
+        if let Some((other, known)) = clash {
+            let message = format!("{} also belongs to trunk `{other}` ({known})", block.value);
+            let help = "a call is told to its trunk by its address: keep them apart".to_owned();
+            reader.report(Code::TrunkAddressClash, &block.at, message, help);
+        }
+        blocks.push((name.to_owned(), block.value));
+    }
+    let proxy = section.socket("proxy");
+    if let Some(proxy) = &proxy {
+        check_proxy(reader, proxy, settings);
+    }
+    let is_tcp = section.word("transport").is_some_and(|word| word.value == "tcp");
+    TrunkPeer {
+        addresses: addresses.into_iter().map(|block| block.value).collect(),
+        proxy: proxy.map(|proxy| proxy.value),
+        transport: if is_tcp { Transport::Tcp } else { Transport::Udp },
+    }
+}
+
+fn check_proxy(reader: &Reader, proxy: &Spanned<std::net::SocketAddr>, settings: &Settings) {
+    let own = settings.sip.trunk_listen;
+    if proxy.value.is_ipv4() != own.is_ipv4() {
+        let message =
+            format!("{} cannot be reached from {own}: one is IPv4, one IPv6", proxy.value);
+        let help = "write both as IPv4 or both as IPv6".to_owned();
+        reader.report(Code::AddressFamily, &proxy.at, message, help);
+    }
+    if proxy.value.ip().is_unspecified() || proxy.value.port() == 0 {
+        let message = format!("no call can be sent to {}", proxy.value);
+        let help = "write the address and the port the carrier gave you".to_owned();
+        reader.report(Code::AddressUnusable, &proxy.at, message, help);
+    }
+}
+
+fn read_rule(
+    reader: &Reader,
+    section: &Section<'_>,
+    people: &People,
+    peers: &BTreeMap<TrunkId, TrunkPeer>,
+) -> OutboundRule {
+    let roles = section.names("roles").unwrap_or_default();
+    let known = people::roles(&people.phones);
+    for role in roles.iter().filter(|role| !known.contains(role.value.as_str())) {
+        reader.unknown(Code::RoleUnknown, "role of a phone", role, known.iter().copied());
+    }
+    let show = section.telephone("show");
+    if let Some(show) = &show {
+        check_shown(reader, show);
+    }
+    let prefix = section.text("prefix").map(|prefix| prefix.value).unwrap_or_default();
+    let length = section.length("length").unwrap_or((1, 32));
+    let strip: u8 = section.small("strip").unwrap_or_default();
+    if strip >= length.1 {
+        let message = format!("stripping {strip} characters leaves nothing to dial");
+        let help = format!("numbers of this rule have at most {} characters", length.1);
+        reader.report(Code::BadValue, &section.key_at("strip"), message, help);
+    }
+    OutboundRule {
+        roles: roles.into_iter().map(|role| role.value).collect(),
+        prefix,
+        strip,
+        length,
+        trunk: read_trunk(reader, section, peers),
+        show: show.map(|show| show.value),
+    }
+}
+
+fn read_trunk(
+    reader: &Reader,
+    section: &Section<'_>,
+    peers: &BTreeMap<TrunkId, TrunkPeer>,
+) -> Option<TrunkId> {
+    let written = section.name("trunk");
+    if section.flag("forbid") == section.has("trunk") {
+        let message = "a rule either has a `trunk` or says `forbid = true`".to_owned();
+        let help = "write one of the two".to_owned();
+        reader.report(Code::RuleUnclear, &section.at(), message, help);
+    }
+    let written = written?;
+    let trunk = TrunkId::from(written.value.as_str());
+    match peers.get(&trunk) {
+        None => {
+            let known = peers.keys().map(TrunkId::as_str);
+            reader.unknown(Code::TrunkUnknown, "trunk", &written, known);
+        }
+        Some(TrunkPeer { proxy: None, .. }) => {
+            let message = format!("trunk `{trunk}` only brings calls");
+            let help = format!("add `proxy` to [trunks.{trunk}]: where calls go out to");
+            reader.report(Code::TrunkWithoutAddress, &written.at, message, help);
+        }
+        Some(_) => {}
+    }
+    Some(trunk)
+}
+
+/// 400 and 800 numbers receive calls and may not be shown as the caller's own.
+fn check_shown(reader: &Reader, show: &Spanned<Number>) {
+    let number = show.value.as_str();
+    let national = number.strip_prefix("+86").unwrap_or(number);
+    if national.len() == 10 && (national.starts_with("400") || national.starts_with("800")) {
+        let message = format!("{number} may not be shown to called parties");
+        let help = "400 and 800 numbers only take calls: show a fixed-line number of yours";
+        reader.report(Code::CallerIdForbidden, &show.at, message, help.into());
+    }
+}
+
+/// A rule that an earlier one always forestalls.
+fn check_reached(reader: &Reader, at: &Range<usize>, rule: &OutboundRule, earlier: &[Rule]) {
+    let takes_all = |earlier: &&Rule| {
+        let earlier = &earlier.rule;
+        let holds = earlier.roles.is_empty()
+            || (!rule.roles.is_empty() && rule.roles.is_subset(&earlier.roles));
+        holds
+            && rule.prefix.starts_with(&earlier.prefix)
+            && earlier.length.0 <= rule.length.0
+            && earlier.length.1 >= rule.length.1
+    };
+    if let Some(earlier) = earlier.iter().find(takes_all) {
+        let prefix = &earlier.rule.prefix;
+        let message = format!(
+            "the rule for `{}` is never asked: the one for `{prefix}` comes first",
+            rule.prefix
+        );
+        let help = "put the narrower rule before the wider one".to_owned();
+        reader.report(Code::RuleUnreachable, at, message, help);
+    }
+}

@@ -1,0 +1,304 @@
+//! The service as a whole: listeners, audio, folders, database.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use model::TenantId;
+use switchboard::config::{PortLease, RecordingRules};
+use toml_edit::TableLike;
+
+use super::Paths;
+use super::finding::Code;
+use super::key;
+use super::section::{Reader, Section, Spanned};
+
+/// For signalling.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SipSettings {
+    /// The realm phones authenticate in.
+    pub(crate) realm: String,
+    /// Where phones reach us, UDP and TCP.
+    pub(crate) listen: SocketAddr,
+    /// Where trunks reach us, UDP and TCP.
+    pub(crate) trunk_listen: SocketAddr,
+    /// The address phones and trunks are told.
+    pub(crate) advertise: IpAddr,
+}
+
+/// How SIP leaves for a trunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Transport {
+    /// Datagrams.
+    Udp,
+    /// A connection.
+    Tcp,
+}
+
+/// For audio.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct MediaSettings {
+    /// The ports the floor is lent, at the address peers send audio to.
+    pub(crate) lease: PortLease,
+    /// The address audio is received at.
+    pub(crate) bind: IpAddr,
+    /// Media threads; `None` leaves it to the number of processors.
+    pub(crate) threads: Option<u16>,
+    /// A party from whom no audio has come for so long is taken for lost.
+    pub(crate) lost_after: Duration,
+    /// Where the prompts are.
+    pub(crate) prompts: PathBuf,
+}
+
+/// For recording.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct RecordingSettings {
+    /// Where recordings are kept.
+    pub(crate) folder: PathBuf,
+}
+
+/// For journal and database.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct StoreSettings {
+    /// The folder for journal, database and secrets.
+    pub(crate) state: PathBuf,
+    /// Where projections are kept.
+    pub(crate) database: Database,
+}
+
+/// Where projections are kept.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A server, by its address with user and password.
+    Postgres(String),
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(file) => write!(out, "Sqlite({})", file.display()),
+            Self::Postgres(_) => out.write_str("Postgres(hidden)"),
+        }
+    }
+}
+
+/// For HTTP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct ApiSettings {
+    /// Where the API, the status page and the metrics are served.
+    pub(crate) listen: SocketAddr,
+}
+
+/// What the service's tables say.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) tenant: TenantId,
+    pub(super) max_calls: u32,
+    pub(super) ring: Duration,
+    pub(super) sip: SipSettings,
+    pub(super) media: MediaSettings,
+    pub(super) recording: RecordingSettings,
+    pub(super) recording_rules: RecordingRules,
+    pub(super) store: StoreSettings,
+    pub(super) api: ApiSettings,
+}
+
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// Reads the tables `service`, `sip`, `media`, `recording`, `store` and `api`.
+pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> Settings {
+    let service = Section::of_root(reader, root, &key::SERVICE);
+    let sip = Section::of_root(reader, root, &key::SIP);
+    let media = Section::of_root(reader, root, &key::MEDIA);
+    let recording = Section::of_root(reader, root, &key::RECORDING);
+    let store = Section::of_root(reader, root, &key::STORE);
+    let api = Section::of_root(reader, root, &key::API);
+
+    let max_calls: u32 = service.small("max_calls").unwrap_or(1);
+    let (audio, bind) = read_addresses(reader, &media);
+    let lease = read_lease(reader, &media, audio, max_calls);
+    let sip_settings = read_sip(reader, &sip, audio);
+    let listen = api.socket("listen");
+    check_ports(reader, &[sip.socket("listen"), sip.socket("trunk_listen"), listen.clone()], lease);
+
+    let state = state_folder(reader, &service, paths);
+    let recordings = recordings_folder(reader, &recording, &state.value, paths);
+    let database = read_database(reader, &store, &state.value, paths);
+    let tenant = service.name("tenant").map_or_else(|| "default".to_owned(), |name| name.value);
+    Settings {
+        tenant: TenantId::from(tenant.as_str()),
+        max_calls,
+        ring: service.duration("ring").map_or(Duration::ZERO, |ring| ring.value),
+        sip: sip_settings,
+        media: MediaSettings {
+            lease,
+            bind,
+            threads: media.small("threads"),
+            lost_after: media.duration("lost_after").map_or(Duration::ZERO, |span| span.value),
+            prompts: PathBuf::new(),
+        },
+        recording: RecordingSettings { folder: recordings },
+        recording_rules: RecordingRules {
+            internal: recording.flag("internal"),
+            outbound: recording.flag("outbound"),
+        },
+        store: StoreSettings { state: state.value, database },
+        api: ApiSettings { listen: listen.map_or(NOWHERE, |listen| listen.value) },
+    }
+}
+
+/// The address peers send audio to, and the one it is received at.
+fn read_addresses(reader: &Reader, media: &Section<'_>) -> (IpAddr, IpAddr) {
+    let Some(address) = media.address("address") else { return (NOWHERE.ip(), NOWHERE.ip()) };
+    if address.value.is_unspecified() || address.value.is_multicast() {
+        let message = format!("nobody can send audio to {}", address.value);
+        let help = "write the address of this machine that phones and trunks reach".to_owned();
+        reader.report(Code::AddressUnusable, &address.at, message, help);
+    }
+    let Some(bind) = media.address("bind") else { return (address.value, address.value) };
+    if bind.value.is_ipv4() != address.value.is_ipv4() {
+        report_family(reader, &bind, address.value);
+    }
+    (address.value, bind.value)
+}
+
+fn report_family(reader: &Reader, here: &Spanned<IpAddr>, there: IpAddr) {
+    let message =
+        format!("{} and {there} cannot reach each other: one is IPv4, one IPv6", here.value);
+    let help = "write both as IPv4 or both as IPv6".to_owned();
+    reader.report(Code::AddressFamily, &here.at, message, help);
+}
+
+fn read_lease(reader: &Reader, media: &Section<'_>, address: IpAddr, max_calls: u32) -> PortLease {
+    let Some(Spanned { value: (first, last), at }) = media.ports("ports") else {
+        return PortLease { address, first: 0, last: 0 };
+    };
+    if first % 2 != 0 || last % 2 == 0 {
+        let message = format!("audio ports {first}-{last} do not come in pairs");
+        let help = "RTP takes an even port and RTCP the odd one above it: begin with an even port \
+                    and end with an odd one";
+        reader.report(Code::PortsOdd, &at, message, help.into());
+    }
+    let ports = u32::from(last - first) + 1;
+    let needed = max_calls.saturating_mul(4);
+    if ports < needed {
+        let message = format!("{ports} ports are too few for {max_calls} calls");
+        let help = format!(
+            "a call has two parties with two ports each: {needed} ports, or fewer `max_calls`"
+        );
+        reader.report(Code::PortsTooFew, &at, message, help);
+    }
+    PortLease { address, first, last: last & !1 }
+}
+
+fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
+    let realm = sip.label("realm");
+    if let Some(realm) = &realm
+        && !realm.value.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '\\')
+    {
+        let message = format!("`{}` cannot be a realm", realm.value);
+        let help = "a realm is like a domain: letters, digits, points and hyphens".to_owned();
+        reader.report(Code::BadValue, &realm.at, message, help);
+    }
+    let listen = sip.socket("listen");
+    let advertise = sip.address("advertise");
+    if let (Some(listen), Some(advertise)) = (&listen, &advertise)
+        && listen.value.is_ipv4() != advertise.value.is_ipv4()
+    {
+        report_family(reader, advertise, listen.value.ip());
+    }
+    let listen = listen.map_or(NOWHERE, |listen| listen.value);
+    let own = if listen.ip().is_unspecified() { audio } else { listen.ip() };
+    SipSettings {
+        realm: realm.map(|realm| realm.value).unwrap_or_default(),
+        listen,
+        trunk_listen: sip.socket("trunk_listen").map_or(NOWHERE, |listen| listen.value),
+        advertise: advertise.map_or(own, |advertise| advertise.value),
+    }
+}
+
+/// No two listeners may want one port, and none a port that audio is lent.
+fn check_ports(reader: &Reader, listeners: &[Option<Spanned<SocketAddr>>], lease: PortLease) {
+    const NAMES: [&str; 3] =
+        ["phones (`sip.listen`)", "trunks (`sip.trunk_listen`)", "the API (`api.listen`)"];
+    let listeners: Vec<_> =
+        NAMES.iter().zip(listeners).filter_map(|(n, l)| Some((n, l.as_ref()?))).collect();
+    for (index, (name, listener)) in listeners.iter().enumerate() {
+        let port = listener.value.port();
+        let clash =
+            listeners.iter().take(index).find(|(_, other)| is_same(other.value, listener.value));
+        let help = "give each a port of its own".to_owned();
+        if let Some((other, _)) = clash {
+            let message = format!("{name} and {other} want port {port}");
+            reader.report(Code::PortsClash, &listener.at, message, help);
+        } else if (lease.first..=lease.last | 1).contains(&port) && port != 0 && index < 2 {
+            let message = format!("port {port} of {name} is among the audio ports");
+            reader.report(Code::PortsClash, &listener.at, message, help);
+        }
+    }
+}
+
+fn is_same(left: SocketAddr, right: SocketAddr) -> bool {
+    let overlap =
+        left.ip() == right.ip() || left.ip().is_unspecified() || right.ip().is_unspecified();
+    left.port() != 0 && left.port() == right.port() && overlap
+}
+
+fn state_folder(reader: &Reader, service: &Section<'_>, paths: &Paths<'_>) -> Spanned<PathBuf> {
+    let written = service.text("state");
+    let at = written.as_ref().map_or(0..0, |written| written.at.clone());
+    let folder = match paths.environment.value("HOTLINE_STATE") {
+        Some(folder) => PathBuf::from(folder),
+        None => paths.resolved(&written.map(|written| written.value).unwrap_or_default()),
+    };
+    let folder = Spanned { value: folder, at };
+    check_writable(reader, &folder);
+    folder
+}
+
+fn recordings_folder(
+    reader: &Reader,
+    recording: &Section<'_>,
+    state: &Path,
+    paths: &Paths<'_>,
+) -> PathBuf {
+    let Some(written) = recording.text("folder") else { return state.join("recordings") };
+    let folder = Spanned { value: paths.resolved(&written.value), at: written.at };
+    check_writable(reader, &folder);
+    folder.value
+}
+
+/// A folder is made when the service starts; here it is enough that it could be.
+fn check_writable(reader: &Reader, folder: &Spanned<PathBuf>) {
+    let there = folder.value.ancestors().find(|path| path.exists() && !path.as_os_str().is_empty());
+    let there = there.unwrap_or(Path::new("."));
+    let probe = there.join(format!(".hotline-probe-{}", std::process::id()));
+    let written = fs::write(&probe, b"");
+    let Err(error) = written.and_then(|()| fs::remove_file(&probe)) else { return };
+    let message = format!("{} cannot be written: {error}", folder.value.display());
+    let help = format!("let the user who runs the service write in {}", there.display());
+    reader.report(Code::FolderNotWritable, &folder.at, message, help);
+}
+
+fn read_database(
+    reader: &Reader,
+    store: &Section<'_>,
+    state: &Path,
+    paths: &Paths<'_>,
+) -> Database {
+    let word = store.word("database");
+    let Some(word) = word.filter(|word| word.value == "postgres") else {
+        return Database::Sqlite(state.join("hotline.sqlite"));
+    };
+    let url = paths.environment.value("HOTLINE_DATABASE_URL");
+    if url.is_none() {
+        let message = "the database is a server, and nothing says which".to_owned();
+        let help =
+            "set `HOTLINE_DATABASE_URL` to postgres://user:password@host/database".to_owned();
+        reader.report(Code::MissingKey, &word.at, message, help);
+    }
+    Database::Postgres(url.unwrap_or_default().to_owned())
+}

@@ -1,0 +1,312 @@
+//! The reader against the example, against files with one fault, and against one with every fault.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/hotline.toml");
+
+/// A folder with the example in it, changed, and a state folder beside.
+struct Changed {
+    folder: tempfile::TempDir,
+    text: String,
+    environment: Vec<(&'static str, &'static str)>,
+}
+
+impl Changed {
+    fn example() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = fs::read_to_string(EXAMPLE).unwrap();
+        let prompts = Path::new(EXAMPLE).with_file_name("prompts");
+        let text = text
+            .replace("\"prompts\"\nqueue_music", &format!("\"{}\"\nqueue_music", prompts.display()))
+            .replace("\"../.hotline\"", "\"state\"");
+        Self { folder, text, environment: Vec::new() }
+    }
+
+    fn replace(mut self, old: &str, new: &str) -> Self {
+        assert!(self.text.contains(old), "the example has no `{old}`");
+        self.text = self.text.replacen(old, new, 1);
+        self
+    }
+
+    fn add(mut self, text: &str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+
+    fn secrets(self, text: &str, mode: u32) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        let state = self.folder.path().join("state");
+        fs::create_dir_all(&state).unwrap();
+        fs::write(state.join(secrets::FILE), text).unwrap();
+        fs::set_permissions(state.join(secrets::FILE), fs::Permissions::from_mode(mode)).unwrap();
+        self
+    }
+
+    fn load(&self) -> Result<(Box<Config>, Findings), Findings> {
+        let path = self.folder.path().join("hotline.toml");
+        fs::write(&path, &self.text).unwrap();
+        load(&path, &Environment::of(&self.environment))
+    }
+
+    /// Reads the file and expects exactly these findings.
+    fn expect<const N: usize>(&self, codes: [Code; N]) -> String {
+        let findings = match self.load() {
+            Ok((_, warnings)) => warnings,
+            Err(findings) => findings,
+        };
+        let shown = findings.to_string().replace(&*self.folder.path().to_string_lossy(), "");
+        let found: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(found, codes, "\n{shown}");
+        shown
+    }
+}
+
+#[test]
+fn the_example_checks_clean_as_it_stands() {
+    let state = tempfile::tempdir().unwrap();
+    let state = state.path().to_str().unwrap();
+    let loaded = load(Path::new(EXAMPLE), &Environment::of(&[("HOTLINE_STATE", state)]));
+    let (config, warnings) = loaded.unwrap_or_else(|findings| panic!("{findings}"));
+    assert_eq!(warnings.iter().count(), 0, "{warnings}");
+    assert_eq!(config.floor.agents.len(), 8);
+    assert_eq!(config.floor.acd.queues.len(), 3);
+    assert_eq!(config.floor.sha256.len(), 64);
+    assert_eq!(config.store.state, Path::new(state));
+    assert_eq!(config.sip.advertise.to_string(), "127.0.0.1");
+}
+
+#[test]
+fn an_agents_own_level_comes_before_the_groups() {
+    let (config, _) = Changed::example().load().unwrap();
+    let level = |agent, skill: &str| {
+        let skills = &config.floor.acd.agents[&model::AgentId::new(agent)];
+        skills.get(&model::SkillId::from(skill)).copied()
+    };
+    assert_eq!(level(1001, "presales"), Some(8));
+    assert_eq!(level(1002, "presales"), Some(5));
+    assert_eq!(level(1003, "aftersales"), Some(2));
+    assert_eq!(level(1008, "complaints"), Some(5));
+    assert_eq!(level(1001, "complaints"), None);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_one_that_was_meant() {
+    let changed = Changed::example().replace("max_length = 50", "max_lenght = 50");
+    let shown = changed.expect([Code::UnknownKey]);
+    assert!(shown.contains("did you mean `max_length`?"), "{shown}");
+}
+
+#[test]
+fn a_file_that_is_not_toml_is_told_where() {
+    let changed = Changed::example().replace("max_calls = 200", "max_calls = = 200");
+    let shown = changed.expect([Code::Syntax]);
+    assert!(shown.contains("hotline.toml:6:13"), "{shown}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_finding() {
+    let findings = load(Path::new("/nowhere/hotline.toml"), &Environment::default()).unwrap_err();
+    assert_eq!(findings.iter().next().unwrap().code, Code::FileUnreadable);
+}
+
+#[test]
+fn a_phone_gets_its_secret_from_the_file_or_from_the_environment() {
+    let mut new = secrets::NewSecrets::default();
+    new.phones.insert(PhoneId::from("1001"), "open sesame".into());
+    new.tokens.insert("cli".into(), (TokenRole::Admin, "token".into()));
+    let mut changed = Changed::example();
+    let state = changed.folder.path().join("state");
+    fs::create_dir_all(&state).unwrap();
+    secrets::create(&state, "hotline.example", &new).unwrap();
+    changed.environment = vec![("HOTLINE_SECRET_PHONE_1002", "open sesame")];
+    let (config, warnings) = changed.load().unwrap();
+    let ha1 = |phone: &str| config.accounts[&PhoneId::from(phone)].ha1.len();
+    assert_eq!((ha1("1001"), ha1("1002"), ha1("1003")), (2, 2, 0));
+    assert_eq!(config.tokens["cli"].sha256, secrets::token_sha256("token"));
+    assert!(warnings.iter().all(|finding| finding.code == Code::SecretMissing));
+    assert_eq!(warnings.iter().count(), 8);
+    assert!(secrets::create(&state, "hotline.example", &new).is_err(), "never overwritten");
+}
+
+#[test]
+fn the_realm_cannot_be_changed_while_secrets_hang_on_it() {
+    let text = (1001..=1008)
+        .chain([2001, 2002])
+        .fold(String::from("realm = \"old.example\"\n"), |text, n| {
+            text + &format!("[phones.{n}]\nha1_sha256 = \"{}\"\n", "a".repeat(64))
+        });
+    let shown = Changed::example().secrets(&text, 0o600).expect([Code::RealmChanged]);
+    assert!(!shown.contains("old.example"), "{shown}");
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_told_without_showing_it() {
+    let text =
+        "[phones.1001]\nha1_md5 = \"hunter2\"\n[tokens.x]\nrole = \"root\"\nsha256 = \"hunter3\"\n";
+    let findings = Changed::example().secrets(text, 0o644).load().unwrap_err();
+    let codes: BTreeSet<_> = findings.iter().map(|finding| finding.code).collect();
+    let expected = [Code::SecretInvalid, Code::SecretsExposed, Code::SecretMissing];
+    assert_eq!(codes, expected.into());
+    assert!(!findings.to_string().contains("hunter"), "{findings}");
+}
+
+#[test]
+fn every_fault_of_a_single_kind_is_found_alone() {
+    let cases: &[(&str, &str, Code)] = &[
+        ("realm = \"hotline.example\"", "", Code::MissingKey),
+        ("max_calls = 200", "max_calls = \"200\"", Code::WrongType),
+        ("max_calls = 200", "max_calls = 0", Code::BadValue),
+        ("ring = \"20s\"", "ring = \"20\"", Code::BadValue),
+        ("ring = \"20s\"", "ring = \"20h\"", Code::BadValue),
+        ("\"highest_skill\"", "\"highest_skil\"", Code::UnknownStrategy),
+        ("after_sign_in = \"ready\"", "after_sign_in = \"reddy\"", Code::UnknownValue),
+        ("complaints = 3 }", "complaints = 6 }", Code::SkillNobodyHas),
+        ("needs = { presales = 1 }", "needs = { presales = 1, english = 2 }", Code::SkillNobodyHas),
+        (
+            "needs = { presales = 1 }",
+            "needs = { presales = 8, aftersales = 5 }",
+            Code::SkillNobodyHas,
+        ),
+        ("max_wait = \"5m\"", "overflow = \"complaints\"", Code::OverflowLoop),
+        ("max_wait = \"5m\"", "overflow = \"aftersale\"", Code::QueueUnknown),
+        ("queue = \"presales\"", "queue = \"presale\"", Code::QueueUnknown),
+        ("flow = \"main\"", "", Code::NumberWithoutFlow),
+        ("flow = \"main\"", "flow = \"mian\"", Code::FlowUnknown),
+        ("next = \"menu\"", "next = \"menue\"", Code::StepUnknown),
+        ("3 = \"complaints\"", "", Code::StepUnreachable),
+        ("otherwise = \"aftersales\"", "otherwise = \"menu\"", Code::FlowLoop),
+        ("wait = \"5s\"", "wait = \"5s\"\nnext = \"menu\"", Code::UnknownKey),
+        ("[1001, 1002, 1003]", "[1001, 1002, 1009]", Code::AgentUnknown),
+        ("name = \"王芳\"", "name = \"王芳\"\nphone = \"1009\"", Code::PhoneUnknown),
+        ("[phones.1008]", "[phones.2008]", Code::AgentWithoutPhone),
+        ("[phones.2001]", "[phones.reception]", Code::BadName),
+        ("number = \"4008001234\"", "number = \"2001\"", Code::NumberDuplicate),
+        ("digit = \"2\"", "digit = \"1\"", Code::DigitDuplicate),
+        ("[busy_reasons.break]", "[busy_reasons.no_answer]", Code::BadName),
+        ("queue_music = \"queue-music\"", "queue_music = \"jazz\"", Code::PromptMissing),
+        ("\"20000-39999\"", "\"20001-39999\"", Code::PortsOdd),
+        ("\"20000-39999\"", "\"20000-20399\"", Code::PortsTooFew),
+        ("\"0.0.0.0:5080\"", "\"127.0.0.1:5060\"", Code::PortsClash),
+        ("\"0.0.0.0:5080\"", "\"0.0.0.0:20002\"", Code::PortsClash),
+        ("address = \"127.0.0.1\"", "address = \"0.0.0.0\"", Code::AddressUnusable),
+        ("address = \"127.0.0.1\"", "address = \"127.0.0.1\"\nbind = \"::1\"", Code::AddressFamily),
+        ("\"127.0.0.1:5090\"", "\"[::1]:5090\"", Code::AddressFamily),
+        ("addresses = [\"127.0.0.0/8\"]", "addresses = []", Code::TrunkWithoutAddress),
+        ("addresses = [\"127.0.0.0/8\"]", "", Code::TrunkWithoutAddress),
+        ("addresses = [\"127.0.0.0/8\"]", "addresses = [\"127.0.0.1/8\"]", Code::BadValue),
+        ("proxy = \"127.0.0.1:5090\"", "", Code::TrunkWithoutAddress),
+        ("trunk = \"carrier\"", "trunk = \"carier\"", Code::TrunkUnknown),
+        ("state = \"state\"", "state = \"/proc/hotline\"", Code::FolderNotWritable),
+        ("[api]", "[feature_codes]\nready = \"*1\"\n[api]", Code::FeatureCodeClash),
+        (
+            "prefix = \"01\"\nstrip = 1\nlength = \"12\"",
+            "prefix = \"10\"\nlength = \"4-12\"",
+            Code::ExtensionClash,
+        ),
+        ("trunk = \"carrier\"", "trunk = \"carrier\"\nforbid = true", Code::RuleUnclear),
+        ("show = \"01088886666\"", "show = \"4008001234\"", Code::CallerIdForbidden),
+        ("roles = [\"manager\"]", "roles = [\"manger\"]", Code::RoleUnknown),
+    ];
+    let mut wrong = String::new();
+    for (old, new, code) in cases {
+        let findings = Changed::example().replace(old, new).load().err().unwrap_or_default();
+        if findings.iter().any(|finding| finding.code != *code) || !findings.has_errors() {
+            wrong.push_str(&format!("{old} → {new} should be {code:?}\n{findings}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_rule_that_is_never_asked_is_a_warning_and_no_error() {
+    let changed = Changed::example()
+        .add("\n[[outbound]]\nprefix = \"0001\"\nlength = \"9\"\nforbid = true\n");
+    let shown = changed.expect([Code::RuleUnreachable]);
+    assert!(shown.ends_with("1 warning\n"), "{shown}");
+}
+
+#[test]
+fn a_prompt_that_cannot_be_played_is_named_by_its_file() {
+    let changed = Changed::example().replace("nobody = \"nobody\"", "nobody = \"../state/cd\"");
+    changed.expect([Code::BadValue]);
+    let changed = Changed::example();
+    let prompts = changed.folder.path().join("prompts");
+    fs::create_dir(&prompts).unwrap();
+    for entry in fs::read_dir(Path::new(EXAMPLE).with_file_name("prompts")).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, prompts.join(path.file_name().unwrap())).unwrap();
+    }
+    fs::write(prompts.join("nobody.wav"), b"MThd").unwrap();
+    let folder = prompts.display().to_string();
+    let at = changed.text.find("folder = ").unwrap();
+    let end = at + changed.text[at..].find('\n').unwrap();
+    let written = changed.text[at..end].to_owned();
+    let changed = changed.replace(&written, &format!("folder = \"{folder}\""));
+    let shown = changed.expect([Code::PromptFormat]);
+    assert!(shown.contains("nobody.wav"), "{shown}");
+}
+
+/// Codes that need another file than `broken.toml`, each with a test of its own.
+const ELSEWHERE: &[Code] = &[
+    Code::FileUnreadable,
+    Code::Syntax,
+    Code::PromptFormat,
+    Code::RealmChanged,
+    Code::SecretMissing,
+    Code::SecretInvalid,
+    Code::SecretsExposed,
+];
+
+#[test]
+fn a_file_with_one_of_everything_tells_everything() {
+    let text = include_str!("broken.toml").to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let environment = Environment::default();
+    let paths = Paths { folder: folder.path().to_owned(), environment: &environment };
+    let (_, findings) = parse(Source { name: "broken.toml".into(), text }, &paths);
+    let found: BTreeSet<_> = findings.iter().map(|finding| finding.code).collect();
+    let all: BTreeSet<_> = Code::ALL.iter().copied().collect();
+    let missing: Vec<_> = all.difference(&found).filter(|code| !ELSEWHERE.contains(code)).collect();
+    assert_eq!(missing, Vec::<&Code>::new(), "{findings}");
+    let shown = findings.to_string().replace(&*folder.path().to_string_lossy(), "…");
+    insta::assert_snapshot!("broken", shown);
+}
+
+#[test]
+fn every_code_has_a_section_in_the_operating_guide() {
+    let path = Path::new(EXAMPLE).with_file_name("../docs/operating.md");
+    let guide = fs::read_to_string(path).unwrap();
+    for code in Code::ALL {
+        assert!(guide.contains(&format!("### `{}`\n", code.as_str())), "{}", code.as_str());
+    }
+}
+
+#[test]
+fn every_default_reads_as_what_the_key_takes() {
+    let (config, _) = Changed::example().load().unwrap();
+    assert_eq!(config.floor.ring.as_secs(), 60);
+    assert_eq!(config.floor.feature_codes, switchboard::config::FeatureCodes::default());
+    assert_eq!(config.floor.rules.cool_down, agent::CoolDown::default());
+    assert_eq!(config.floor.rules.wrap_up_at_most, agent::Rules::default().wrap_up_at_most);
+    for table in key::TABLES {
+        for key in table.keys {
+            if let (key::Absent::Value(text), key::Kind::Span(..)) = (key.when_absent, key.kind) {
+                assert!(value::duration(text).is_some(), "{}.{}", table.path, key.name);
+            }
+        }
+    }
+}
+
+/// `docs/configuration.md` is made from the table the reader uses. `cargo xtask docs` writes it.
+#[test]
+fn the_document_of_every_key_is_up_to_date() {
+    let path = Path::new(EXAMPLE).with_file_name("../docs/configuration.md");
+    let document = document::render();
+    if std::env::var_os("HOTLINE_WRITE_DOCS").is_some() {
+        fs::write(&path, &document).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == document, "docs/configuration.md is out of date: run `cargo xtask docs`");
+}
