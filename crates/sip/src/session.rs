@@ -22,7 +22,7 @@ use model::Timestamp;
 use crate::dialog::{Dialog, RemoteTag};
 use crate::endpoint::{Attempt, Body, Destination, ReleaseCause};
 use crate::message::{Method, Response};
-use crate::transaction::{Resend, TransactionId};
+use crate::transaction::{Resend, TransactionId, TransactionLayer};
 
 pub(crate) use table::Sessions;
 
@@ -156,6 +156,16 @@ pub(crate) enum Refer {
     Asked { transaction: TransactionId, cseq: u32 },
     /// Accepted: the peer is notified of how the new call goes.
     Accepted { cseq: u32 },
+}
+
+impl Refer {
+    /// Whether the application let it lie until its sender gave up.
+    pub(crate) fn is_forgotten<U: Copy>(self, transactions: &TransactionLayer<U>) -> bool {
+        match self {
+            Self::Asked { transaction, .. } => transactions.request(transaction).is_none(),
+            Self::Accepted { .. } => false,
+        }
+    }
 }
 
 #[derive(Debug)]

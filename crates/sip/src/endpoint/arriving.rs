@@ -149,7 +149,7 @@ impl Endpoint {
             return self.refuse(&request, &full, source);
         }
         drop_foreign_body(&mut request);
-        let tag = self.tokens.tag();
+        let tag = self.tag_for(&request);
         let mut dialog = match Dialog::of_request(&request, &tag, source.destination()) {
             Ok(dialog) => dialog,
             Err(error) => {
@@ -184,21 +184,30 @@ impl Endpoint {
         self.report(EndpointEvent::Invited { session, request, source, max_forwards });
     }
 
+    /// Our tag in the session that an INVITE opens: the same when an INVITE comes again whose refusal
+    /// was not remembered (§8.2.7), and known to nobody before it is sent.
+    fn tag_for(&self, invite: &Request) -> String {
+        let via = invite.via().ok();
+        let branch = via.as_ref().and_then(|via| via.branch()).unwrap_or_default();
+        let from = invite.headers.first(&HeaderName::From).unwrap_or_default();
+        let call_id = invite.headers.first(&HeaderName::CallId).unwrap_or_default();
+        self.tokens.tag_of(&[b"session", call_id, from, branch.as_bytes()])
+    }
+
     fn requested(&mut self, request: Request, source: &Source, now: Timestamp) {
+        if !self.transactions.has_room() {
+            let full = self.full();
+            return self.refuse(&request, &full, source);
+        }
         self.last_arrival += 1;
         let arrival = ArrivalId(self.last_arrival);
         let destination = reply_destination(&request.headers, source);
         let purpose = Purpose::Arrival(arrival);
-        match self.transactions.open(request.clone(), destination, purpose, now) {
-            Ok(transaction) => {
-                self.arrivals.insert(arrival, transaction);
-                let (request, source) = (Box::new(request), *source);
-                self.report(EndpointEvent::Requested { arrival, request, source });
-            }
-            Err(_) => {
-                let full = self.full();
-                self.refuse(&request, &full, source);
-            }
+        let opened = self.transactions.open(request.clone(), destination, purpose, now);
+        if let Ok(transaction) = opened {
+            self.arrivals.insert(arrival, transaction);
+            let (request, source) = (Box::new(request), *source);
+            self.report(EndpointEvent::Requested { arrival, request, source });
         }
     }
 

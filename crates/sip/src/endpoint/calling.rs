@@ -2,24 +2,18 @@
 //! (§9.1), re-INVITE with glare (§14.1), BYE and the rest.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use model::Timestamp;
 
-use super::order::{Attempt, Rejection};
+use super::order::Attempt;
 use super::writing::reason_of;
 use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, RequestId, Source};
 use crate::dialog::{Dialog, RemoteTag};
 use crate::message::{Method, Request, Response, StatusCode};
-use crate::session::{
-    Calling, Cancel, Change, Ending, Established, Phase, Postponed, Releasing, Session, SessionId,
-};
+use crate::session::{Calling, Cancel, Ending, Established, Phase, Releasing, Session, SessionId};
 use crate::transaction::{TransactionId, cancellation};
 
-/// How often a re-INVITE is tried that meets the peer's.
-const MOST_TRIES: u8 = 5;
-
-type Received = (Box<Response>, Source);
+pub(super) type Received = (Box<Response>, Source);
 
 impl Endpoint {
     pub(super) fn hear_response(
@@ -120,23 +114,6 @@ impl Endpoint {
         if let Some(state) = self.sessions.get_mut(session) {
             let cause = ending.cause;
             state.phase = Phase::Releasing(Box::new(Releasing { dialog, cause }));
-        }
-    }
-
-    /// Ends the change of a session that ends itself: theirs gets 487 (§15.1.2), and ours may still
-    /// get its final response for a while.
-    pub(super) fn close_change(&mut self, session: SessionId, now: Timestamp) {
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        let Phase::Established(established) = &mut state.phase else { return };
-        match std::mem::replace(&mut established.change, Change::None) {
-            Change::None => {}
-            Change::Ours { transaction, .. } => {
-                self.orphans.insert((now + self.settings.timing.patience(), transaction));
-            }
-            Change::Theirs { transaction, .. } => {
-                let refusal = Rejection::new(StatusCode::REQUEST_TERMINATED, "call is over");
-                self.reject(transaction, &refusal, "", now);
-            }
         }
     }
 
@@ -261,76 +238,8 @@ impl Endpoint {
         self.finish(session, event);
     }
 
-    fn change_accepted(
-        &mut self,
-        session: SessionId,
-        transaction: TransactionId,
-        (response, _): Received,
-    ) {
-        let tag = response.to().map(|to| RemoteTag::of(&to)).ok();
-        let known =
-            self.acknowledgements.get(&transaction).and_then(|acks| acks.get(&tag.clone()?));
-        if let Some(ack) = known.cloned() {
-            return self.send_now(ack.bytes, ack.destination);
-        }
-        let cseq = response.cseq().map(|cseq| cseq.number).unwrap_or_default();
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        let dialog = match &mut state.phase {
-            Phase::Established(established) => {
-                established.change = Change::None;
-                established.dialog.refresh(response.contact().ok().flatten());
-                established.dialog.clone()
-            }
-            Phase::Releasing(releasing) => releasing.dialog.clone(),
-            Phase::Calling(_) | Phase::Alerting(_) => return,
-        };
-        let ongoing = matches!(state.phase, Phase::Established(_));
-        let ack = self.acknowledge(&dialog, cseq);
-        if let Some(tag) = tag {
-            self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
-        }
-        if ongoing {
-            let body = response.body;
-            self.report(EndpointEvent::OfferAnswered { session, body });
-        }
-    }
-
-    fn change_refused(&mut self, session: SessionId, status: StatusCode, now: Timestamp) {
-        if status == StatusCode::REQUEST_PENDING && self.try_later(session, now) {
-            return;
-        }
-        self.change_over(session, status);
-        self.lost_if(session, status, now);
-    }
-
-    /// Glare: whoever made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s (§14.1).
-    fn try_later(&mut self, session: SessionId, now: Timestamp) -> bool {
-        let owner = session < SessionId::FIRST_INCOMING;
-        let chance = self.tokens.thousandths();
-        let pause = if owner { 2_100 + chance * 19 / 10 } else { chance * 2 };
-        let at = now + Duration::from_millis(pause);
-        let Some(state) = self.sessions.get_mut(session) else { return false };
-        let Phase::Established(established) = &mut state.phase else { return false };
-        let change = std::mem::replace(&mut established.change, Change::None);
-        if let Change::Ours { body, tries, .. } = change
-            && tries < MOST_TRIES
-        {
-            established.postponed = Some(Postponed { body, tries, at });
-            return true;
-        }
-        false
-    }
-
-    fn change_over(&mut self, session: SessionId, status: StatusCode) {
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        if let Phase::Established(established) = &mut state.phase {
-            established.change = Change::None;
-            self.report(EndpointEvent::OfferRefused { session, status });
-        }
-    }
-
     /// 481 and 408 within a dialog mean that the peer has none any more (§12.2.1.2).
-    fn lost_if(&mut self, session: SessionId, status: StatusCode, now: Timestamp) {
+    pub(super) fn lost_if(&mut self, session: SessionId, status: StatusCode, now: Timestamp) {
         if matches!(status, StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT) {
             self.lost(session, now);
         }

@@ -17,17 +17,21 @@
 //! | an offer that meets ours | 491 |
 //! | more than the bounds allow | 503 with Retry-After |
 //!
-//! A refusal of a request outside any dialog is remembered by nobody: the same request again is
-//! refused again, with the same tag (§8.2.7), so a flood of them fills nothing.
+//! A refusal of a request outside any dialog is remembered by nobody, nor is a 401, 403 or 407 that
+//! the application gives: the same request again is refused again, with the same tag (§8.2.7), so a
+//! flood of them fills nothing.
 
 mod arriving;
 mod calling;
+mod changing;
 mod digit;
 mod event;
+mod opening;
 mod order;
 mod ordered;
 mod place;
 mod refusing;
+mod requesting;
 mod settings;
 mod timers;
 mod token;
@@ -77,7 +81,7 @@ pub struct Endpoint {
 pub struct Tally {
     /// Responses that belong to no request of ours, or cannot be read.
     pub stray_responses: u64,
-    /// ACKs that belong to no session.
+    /// ACKs that belong to no session, those of forgotten refusals among them.
     pub stray_acks: u64,
     /// Requests too broken to be answered.
     pub unanswerable: u64,
@@ -118,7 +122,8 @@ impl Endpoint {
     /// An endpoint with no transactions or sessions. The seed must be secret and new at every start:
     /// tags, branches and Call-IDs are drawn from it.
     #[must_use]
-    pub fn new(settings: EndpointSettings, seed: [u8; 32]) -> Self {
+    pub fn new(mut settings: EndpointSettings, seed: [u8; 32]) -> Self {
+        settings.make_sane();
         let transactions = TransactionLayer::new(settings.timing, settings.bounds.transactions);
         Self {
             settings,

@@ -101,7 +101,8 @@ pub enum Order {
         /// The answer, or the offer when the INVITE had none.
         body: Body,
     },
-    /// Refuse an incoming INVITE.
+    /// Refuse an incoming INVITE. 401, 403 and 407 are forgotten once sent: the INVITE that comes
+    /// again is a new event.
     Reject {
         /// The session.
         session: SessionId,
@@ -181,7 +182,8 @@ pub enum Order {
         /// The request.
         outgoing: Box<Outgoing>,
     },
-    /// Answer an out-of-dialog request.
+    /// Answer an out-of-dialog request. 401, 403 and 407 are forgotten once sent: the request that
+    /// comes again is a new event.
     Respond {
         /// The request.
         arrival: ArrivalId,

@@ -116,6 +116,13 @@ impl Endpoint {
     }
 }
 
+/// Whether a refusal is forgotten once it is sent: those that strangers get. Whoever did not hear it
+/// sends the request again and gets it again, and a flood fills nothing (§8.2.7).
+pub(super) fn is_unremembered(status: StatusCode) -> bool {
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::PROXY_AUTHENTICATION_REQUIRED]
+        .contains(&status)
+}
+
 /// Where the response to a request goes whose Via was stamped (§18.2.2, RFC 3581 §4).
 pub(super) fn reply_destination(headers: &Headers, source: &Source) -> Destination {
     let via = headers.via().ok().filter(|_| source.transport == Transport::Udp);

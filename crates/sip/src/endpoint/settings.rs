@@ -86,6 +86,15 @@ impl Default for Bounds {
 }
 
 impl EndpointSettings {
+    /// A pause of nothing would repeat for ever.
+    pub(super) fn make_sane(&mut self) {
+        let least = Duration::from_millis(1);
+        let Timing { t1, t2, t4 } = &mut self.timing;
+        for pause in [t1, t2, t4, &mut self.bounds.provisional_repeat] {
+            *pause = least.max(*pause);
+        }
+    }
+
     /// The usual settings with these public addresses.
     #[must_use]
     pub fn listening(listeners: impl IntoIterator<Item = SocketAddr>) -> Self {

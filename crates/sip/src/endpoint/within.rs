@@ -269,7 +269,7 @@ impl Endpoint {
         let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or_default();
         if let Some(state) = self.sessions.get_mut(session)
             && let Phase::Established(established) = &mut state.phase
-            && established.refer.is_none()
+            && established.refer.is_none_or(|refer| refer.is_forgotten(&self.transactions))
         {
             established.refer = Some(Refer::Asked { transaction, cseq });
             let request = Box::new(request);

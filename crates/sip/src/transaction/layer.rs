@@ -127,7 +127,7 @@ struct Origin {
 }
 
 impl<U: Copy> TransactionLayer<U> {
-    /// No transactions, and never more than `limit`.
+    /// No transactions, and never more than `limit` and its reserve.
     #[must_use]
     pub fn new(timing: Timing, limit: usize) -> Self {
         Self {
@@ -156,10 +156,15 @@ impl<U: Copy> TransactionLayer<U> {
         self.entries.is_empty()
     }
 
-    /// Whether another may be opened.
+    /// Whether another may be opened for something new. What belongs to a call that is there, a BYE
+    /// first of all, still finds the reserve of a quarter above the limit.
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.entries.len() < self.limit
+    }
+
+    fn has_reserve(&self) -> bool {
+        self.entries.len() < self.limit.saturating_add(self.limit / 4).saturating_add(1)
     }
 
     /// Sends a request of ours, other than ACK, whose top Via carries a fresh branch.
@@ -174,7 +179,7 @@ impl<U: Copy> TransactionLayer<U> {
         now: Timestamp,
     ) -> Result<TransactionId, Full> {
         let key = ClientKey::of_request(&request).map_err(|_| Full)?;
-        if !self.has_room() || self.clients.contains_key(&key) {
+        if !self.has_reserve() || self.clients.contains_key(&key) {
             return Err(Full);
         }
         let id = self.next_id();
@@ -229,7 +234,7 @@ impl<U: Copy> TransactionLayer<U> {
         now: Timestamp,
     ) -> Result<TransactionId, Full> {
         let key = ServerKey::of(&request).map_err(|_| Full)?;
-        if !self.has_room() {
+        if !self.has_reserve() {
             return Err(Full);
         }
         let id = self.next_id();
@@ -324,7 +329,8 @@ impl<U: Copy> TransactionLayer<U> {
         self.entries.get(&id).map(|entry| entry.destination)
     }
 
-    /// Ends a client transaction whose peer will never send a final response (§9.1).
+    /// Ends a transaction at once: a client's whose peer will never send a final response (§9.1), or
+    /// a server's that is not worth remembering (§8.2.7).
     pub fn abandon(&mut self, id: TransactionId) {
         if self.entries.contains_key(&id) {
             self.end(id);

@@ -95,24 +95,16 @@ fn a_challenge_is_met_with_a_new_invite_of_the_same_call_id_and_a_higher_cseq() 
         .with(HeaderName::WwwAuthenticate, "Digest realm=\"x\", nonce=\"y\"");
     net.order(Side::Callee, Order::Reject { session, refusal: Box::new(refusal) });
     net.run(MOMENT);
-    let refused = net.events.iter().find_map(|(_, event)| match event {
-        EndpointEvent::Refused { response, attempt, .. } => {
-            Some((response.clone(), attempt.clone()))
-        }
-        _ => None,
-    });
-    let (response, attempt) = refused.unwrap();
+    let (_, event) = net.events.pop().unwrap();
+    let EndpointEvent::Refused { response, attempt, .. } = event else { panic!("{event:?}") };
     assert!(response.unwrap().headers.has(&HeaderName::WwwAuthenticate));
     let mut outgoing = net.outgoing();
     outgoing.attempt = Some(attempt.clone());
     outgoing.headers = vec![(HeaderName::Authorization, b"Digest x".to_vec())];
     net.order(Side::Caller, Order::Invite { session: CALL, outgoing: Box::new(outgoing) });
     net.run(MOMENT);
-    let again = net.events.iter().rev().find_map(|(_, event)| match event {
-        EndpointEvent::Invited { request, .. } => Some(request.clone()),
-        _ => None,
-    });
-    let again = again.unwrap();
+    let (_, event) = net.events.pop().unwrap();
+    let EndpointEvent::Invited { request: again, .. } = event else { panic!("{event:?}") };
     assert_eq!(again.call_id().unwrap(), attempt.call_id);
     assert_eq!(again.from().unwrap().tag(), Some(attempt.from_tag.as_str()));
     assert_eq!(again.cseq().unwrap().number, 2);

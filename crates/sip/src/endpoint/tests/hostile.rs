@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::network::{CALL, Network, STRANGER, Side, sdp};
-use crate::endpoint::{EndpointEvent, Order};
+use crate::endpoint::{EndpointEvent, Order, Rejection};
 use crate::header::HeaderName;
-use crate::message::{Message, Response};
+use crate::message::{Message, Response, StatusCode};
 use crate::parse::ParseErrorKind;
 
 /// A request as a stranger writes it; `more` is header lines.
@@ -25,8 +25,7 @@ fn written(method: &str, branch: &str, more: &str, body: &str) -> String {
         ("Contact:", format!("Contact: <sip:x@{STRANGER}>")),
         ("Max-Forwards:", "Max-Forwards: 70".to_owned()),
     ];
-    for (name, line) in usual.iter().filter(|(name, _)| !has(name)) {
-        let _ = name;
+    for (_, line) in usual.iter().filter(|(name, _)| !has(name)) {
         text.push_str(line);
         text.push('\n');
     }
@@ -42,8 +41,8 @@ fn refused(net: &mut Network, text: &str) -> Response {
     }
 }
 
-fn header(response: &Response, name: HeaderName) -> String {
-    response.headers.text(&name).unwrap_or_default().to_owned()
+fn header(response: &Response, name: &HeaderName) -> String {
+    response.headers.text(name).unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -68,11 +67,11 @@ fn what_the_endpoint_refuses_by_itself_and_why() {
         let mut net = Network::perfect();
         let response = refused(&mut net, &text);
         assert_eq!(response.status.code(), status, "{text}");
-        let reason = header(&response, HeaderName::Reason);
+        let reason = header(&response, &HeaderName::Reason);
         assert!(reason.starts_with(&format!("SIP;cause={status};text=\"")), "{reason}");
         assert!(reason.contains(why), "{reason}");
         assert!(response.to().unwrap().tag().is_some());
-        assert_eq!(header(&response, HeaderName::Server), "hotline");
+        assert_eq!(header(&response, &HeaderName::Server), "hotline");
         assert!(net.is_clear(), "nothing is remembered of {text}");
         assert!(net.events.is_empty());
         assert_eq!(net.callee.tally().refused.get(&status), Some(&1));
@@ -83,13 +82,13 @@ fn what_the_endpoint_refuses_by_itself_and_why() {
 fn a_refusal_names_what_would_have_been_taken() {
     let mut net = Network::perfect();
     let response = refused(&mut net, &request("INVITE", "Require: 100rel, dance\n"));
-    assert_eq!(header(&response, HeaderName::Unsupported), "100rel, dance");
+    assert_eq!(header(&response, &HeaderName::Unsupported), "100rel, dance");
     let response = refused(&mut net, &request("MESSAGE", ""));
-    let allow = header(&response, HeaderName::Allow);
+    let allow = header(&response, &HeaderName::Allow);
     assert_eq!(allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER");
     let response =
         refused(&mut net, &written("INVITE", "a", "Content-Type: text/plain\n", "hello"));
-    assert_eq!(header(&response, HeaderName::Accept), "application/sdp");
+    assert_eq!(header(&response, &HeaderName::Accept), "application/sdp");
 }
 
 #[test]
@@ -135,7 +134,7 @@ fn octets_that_are_no_message_are_answered_when_enough_can_be_read() {
     let (_, message) = net.astray.pop().unwrap();
     let Message::Response(response) = message else { panic!("{message:?}") };
     assert_eq!(response.status.code(), 505);
-    assert!(header(&response, HeaderName::Reason).contains("unknown SIP version"));
+    assert!(header(&response, &HeaderName::Reason).contains("unknown SIP version"));
     assert!(response.to().unwrap().tag().is_some());
     net.callee.handle_timeout(now);
     assert_eq!(net.callee.tally().unanswerable, 0);
@@ -208,7 +207,7 @@ fn a_cseq_that_runs_backwards_is_refused_500_with_a_time_to_come_again() {
     let second = refused(&mut net, &written("INFO", "i2", &format!("CSeq: 8 INFO\n{to}"), ""));
     assert_eq!(second.status.code(), 500);
     assert!(second.headers.has(&HeaderName::RetryAfter));
-    assert!(header(&second, HeaderName::Reason).contains("cseq runs backwards"));
+    assert!(header(&second, &HeaderName::Reason).contains("cseq runs backwards"));
 }
 
 /// A call from the stranger that has been answered, and acknowledged with this body.
@@ -266,7 +265,7 @@ fn above_the_bound_of_sessions_a_call_is_refused_503_with_a_time_to_come_again()
     for number in 3..1_000 {
         let response = refused(&mut net, &invite(number));
         assert_eq!(response.status.code(), 503);
-        assert_eq!(header(&response, HeaderName::RetryAfter), "5");
+        assert_eq!(header(&response, &HeaderName::RetryAfter), "5");
     }
     assert_eq!(net.callee.session_count(), 3);
     assert_eq!(net.callee.transaction_count(), 3);
@@ -276,7 +275,8 @@ fn above_the_bound_of_sessions_a_call_is_refused_503_with_a_time_to_come_again()
 fn above_the_bound_of_transactions_a_request_is_refused_503() {
     let mut net = Network::perfect();
     net.callee.transactions = crate::transaction::TransactionLayer::new(Default::default(), 2);
-    for (number, status) in [(0, None), (1, None), (2, Some(503))] {
+    let session = answered_stranger(&mut net, "v=0");
+    for (number, status) in [(0, None), (1, Some(503)), (2, Some(503))] {
         let headers = format!("Call-ID: o{number}\n");
         let answer = net.stranger(&written("OPTIONS", &format!("o{number}"), &headers, ""));
         let answer = answer.map(|message| match message {
@@ -285,8 +285,30 @@ fn above_the_bound_of_transactions_a_request_is_refused_503() {
         });
         assert_eq!(answer, status);
     }
+    let bye = format!("CSeq: 2 BYE\n{}", to_of(&net, session));
+    let bye = refused(&mut net, &written("BYE", "bye", &bye, ""));
+    assert_eq!(bye.status.code(), 200, "a call can always be ended");
     net.run(Duration::from_secs(33));
     assert!(net.is_clear(), "what nobody answers is forgotten when its sender has given up");
+}
+
+#[test]
+fn a_challenge_is_forgotten_and_given_again_with_the_same_tag() {
+    let mut net = Network::perfect();
+    let mut tags = Vec::new();
+    for _ in 0..3 {
+        let trying = refused(&mut net, &request("INVITE", ""));
+        assert_eq!(trying.status.code(), 100);
+        let session = net.callee.session_ids()[0];
+        let refusal = Rejection::new(StatusCode::UNAUTHORIZED, "who are you");
+        net.order(Side::Callee, Order::Reject { session, refusal: Box::new(refusal) });
+        let (_, Message::Response(challenge)) = net.astray.pop().unwrap() else { panic!() };
+        assert_eq!(challenge.status.code(), 401);
+        tags.push(challenge.to().unwrap().tag().unwrap().to_owned());
+        assert!(net.is_clear());
+    }
+    tags.dedup();
+    assert_eq!(tags.len(), 1);
 }
 
 #[test]

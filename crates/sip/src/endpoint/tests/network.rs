@@ -36,11 +36,13 @@ pub(super) struct Faults {
     pub(super) lost: u64,
     /// Of a hundred messages, how many come twice.
     pub(super) doubled: u64,
+    /// Of a hundred messages, how many are followed by a copy with a few octets changed.
+    pub(super) mangled: u64,
     /// The longest delay in milliseconds; the shortest is one.
     pub(super) delay: u64,
 }
 
-pub(super) const PERFECT: Faults = Faults { lost: 0, doubled: 0, delay: 1 };
+pub(super) const PERFECT: Faults = Faults { lost: 0, doubled: 0, mangled: 0, delay: 1 };
 
 /// A generator for tests: a Weyl sequence, mixed.
 #[derive(Debug)]
@@ -54,6 +56,12 @@ impl Dice {
     }
 }
 
+/// A message on its way.
+struct Packet {
+    to: Side,
+    bytes: Arc<[u8]>,
+}
+
 pub(super) struct Network {
     pub(super) now: Timestamp,
     pub(super) caller: Endpoint,
@@ -61,7 +69,7 @@ pub(super) struct Network {
     pub(super) faults: Faults,
     pub(super) dice: Dice,
     pub(super) transport: Transport,
-    wire: BTreeMap<(Timestamp, u64), (Side, Arc<[u8]>)>,
+    wire: BTreeMap<(Timestamp, u64), Packet>,
     sent: u64,
     /// Everything sent, as `caller INVITE` or `callee 180`.
     pub(super) ladder: Vec<String>,
@@ -183,11 +191,16 @@ impl Network {
         };
         self.now = self.now.max(next);
         if arrival == Some(next)
-            && let Some((_, (to, bytes))) = self.wire.pop_first()
+            && let Some((_, Packet { to, bytes })) = self.wire.pop_first()
         {
-            let message = Message::parse(&bytes).unwrap();
             let source = self.source(other(to), to);
-            self.deliver(to, message, source);
+            match Message::parse(&bytes) {
+                Ok(message) => self.deliver(to, message, source),
+                Err(error) => {
+                    self.side(to).receive_malformed(error, source);
+                    self.collect(to);
+                }
+            }
         } else {
             let now = self.now;
             for side in [Side::Caller, Side::Callee] {
@@ -228,18 +241,18 @@ impl Network {
         while let Some(output) = self.side(side).poll_output() {
             match output {
                 Output::Event(event) => self.events.push((side, event)),
-                Output::Send { bytes, destination } => self.send(side, bytes, destination),
+                Output::Send { bytes, destination } => self.send(side, &bytes, destination),
             }
         }
     }
 
-    fn send(&mut self, from: Side, bytes: Arc<[u8]>, destination: Destination) {
+    fn send(&mut self, from: Side, bytes: &Arc<[u8]>, destination: Destination) {
         let to = other(from);
         if destination.peer != address(to) {
-            self.astray.push((destination, Message::parse(&bytes).unwrap()));
+            self.astray.push((destination, Message::parse(bytes).unwrap()));
             return;
         }
-        let line = title(&bytes);
+        let line = title(bytes);
         let swallowed = self.swallowed.contains(&line.as_str());
         self.ladder
             .push(format!("{} {line}", if from == Side::Caller { "caller" } else { "callee" }));
@@ -251,12 +264,27 @@ impl Network {
             roll if roll < self.faults.lost + self.faults.doubled => 2,
             _ => 1,
         };
+        if self.dice.below(100) < self.faults.mangled {
+            let bytes = self.mangle(bytes);
+            let at = self.now + Duration::from_millis(1 + self.dice.below(self.faults.delay));
+            self.sent += 1;
+            self.wire.insert((at, self.sent), Packet { to, bytes });
+        }
         for _ in 0..copies {
             let delay = if reliable { 1 } else { 1 + self.dice.below(self.faults.delay) };
             self.sent += 1;
             let at = self.now + Duration::from_millis(delay);
-            self.wire.insert((at, self.sent), (to, Arc::clone(&bytes)));
+            self.wire.insert((at, self.sent), Packet { to, bytes: Arc::clone(bytes) });
         }
+    }
+
+    fn mangle(&mut self, bytes: &[u8]) -> Arc<[u8]> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.dice.below(3) {
+            let at = usize::try_from(self.dice.below(bytes.len() as u64)).unwrap();
+            bytes[at] = u8::try_from(self.dice.below(256)).unwrap();
+        }
+        bytes.into()
     }
 
     /// The events of a side since the last time, in words.
@@ -302,7 +330,9 @@ fn title(bytes: &[u8]) -> String {
     match Message::parse(bytes).unwrap() {
         Message::Request(request) => request.method.to_string(),
         Message::Response(response) => {
-            format!("{} {}", response.status, response.cseq().unwrap().method)
+            // The answer to a broken request may be broken where that was.
+            let method = response.cseq().map(|cseq| cseq.method.to_string()).unwrap_or_default();
+            format!("{} {method}", response.status)
         }
     }
 }

@@ -1,0 +1,182 @@
+//! Changes of a session: our re-INVITE and what comes of it, and our answer to the peer's
+//! (RFC 3261 §14, RFC 3311).
+
+use std::time::Duration;
+
+use model::Timestamp;
+
+use super::calling::Received;
+use super::order::{Body, OrderError, Rejection};
+use super::ordered::Done;
+use super::writing::set_body;
+use super::{Endpoint, EndpointEvent, Purpose};
+use crate::dialog::RemoteTag;
+use crate::header::HeaderName;
+use crate::message::{Method, StatusCode};
+use crate::session::{Change, Phase, Postponed, SessionId, Unacknowledged};
+use crate::transaction::{Resend, TransactionId};
+
+/// How often a re-INVITE is tried that meets the peer's.
+const MOST_TRIES: u8 = 5;
+
+impl Endpoint {
+    pub(super) fn change(&mut self, session: SessionId, body: Body, now: Timestamp) -> Done {
+        match self.established(session)?.postponed {
+            Some(_) => Err(OrderError::Pending),
+            None => self.reinvite(session, body, 0, now),
+        }
+    }
+
+    pub(super) fn reinvite(
+        &mut self,
+        session: SessionId,
+        body: Body,
+        tries: u8,
+        now: Timestamp,
+    ) -> Done {
+        let established = self.established(session)?;
+        let free = matches!(established.change, Change::None);
+        if !free || established.unacknowledged.is_some() || established.ending.is_some() {
+            return Err(OrderError::Pending);
+        }
+        let mut request = established.dialog.request(Method::Invite);
+        let destination = established.dialog.destination();
+        let user = established.dialog.local_user().map(ToOwned::to_owned);
+        let contact = self.contact(&destination, user.as_deref());
+        request.headers.push(HeaderName::Contact, &contact);
+        self.tell_abilities(&mut request.headers);
+        set_body(&mut request.headers, &mut request.body, Some(body.clone()));
+        let purpose = Purpose::Reinvite(session);
+        let transaction = self.start(request, destination, purpose, now).ok_or(OrderError::Full)?;
+        // Once for the first response, once more for the final one.
+        let until = now + self.settings.timing.patience() * 2;
+        let change = Change::Ours { transaction, body, tries: tries + 1, until };
+        self.established(session)?.change = change;
+        Ok(())
+    }
+
+    pub(super) fn answer_offer(&mut self, session: SessionId, body: Body, now: Timestamp) -> Done {
+        let (transaction, method, cseq, offered) = self.asked_change(session)?;
+        let response = self.response_of(session, transaction, StatusCode::OK, Some(body))?;
+        let timing = self.settings.timing;
+        self.transactions.respond(transaction, &response, now);
+        let established = self.established(session)?;
+        established.change = Change::None;
+        if method == Method::Invite {
+            established.unacknowledged = Some(Unacknowledged {
+                transaction,
+                response,
+                cseq,
+                carries_offer: !offered,
+                resend: Resend::first(&timing, now),
+                until: now + timing.patience(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn refuse_offer(
+        &mut self,
+        session: SessionId,
+        refusal: &Rejection,
+        now: Timestamp,
+    ) -> Done {
+        if refusal.status.code() < 300 {
+            return Err(OrderError::BadOrder);
+        }
+        let (transaction, ..) = self.asked_change(session)?;
+        self.reject(transaction, refusal, "", now);
+        self.established(session)?.change = Change::None;
+        Ok(())
+    }
+
+    pub(super) fn change_accepted(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        (response, _): Received,
+    ) {
+        let tag = response.to().map(|to| RemoteTag::of(&to)).ok();
+        let known =
+            self.acknowledgements.get(&transaction).and_then(|acks| acks.get(&tag.clone()?));
+        if let Some(ack) = known.cloned() {
+            return self.send_now(ack.bytes, ack.destination);
+        }
+        let cseq = response.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let dialog = match &mut state.phase {
+            Phase::Established(established) => {
+                established.change = Change::None;
+                established.dialog.refresh(response.contact().ok().flatten());
+                established.dialog.clone()
+            }
+            Phase::Releasing(releasing) => releasing.dialog.clone(),
+            Phase::Calling(_) | Phase::Alerting(_) => return,
+        };
+        let ongoing = matches!(state.phase, Phase::Established(_));
+        let ack = self.acknowledge(&dialog, cseq);
+        if let Some(tag) = tag {
+            self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
+        }
+        if ongoing {
+            let body = response.body;
+            self.report(EndpointEvent::OfferAnswered { session, body });
+        }
+    }
+
+    pub(super) fn change_refused(
+        &mut self,
+        session: SessionId,
+        status: StatusCode,
+        now: Timestamp,
+    ) {
+        if status == StatusCode::REQUEST_PENDING && self.try_later(session, now) {
+            return;
+        }
+        self.change_over(session, status);
+        self.lost_if(session, status, now);
+    }
+
+    /// Glare: whoever made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s (§14.1).
+    fn try_later(&mut self, session: SessionId, now: Timestamp) -> bool {
+        let owner = session < SessionId::FIRST_INCOMING;
+        let chance = self.tokens.thousandths();
+        let pause = if owner { 2_100 + chance * 19 / 10 } else { chance * 2 };
+        let at = now + Duration::from_millis(pause);
+        let Some(state) = self.sessions.get_mut(session) else { return false };
+        let Phase::Established(established) = &mut state.phase else { return false };
+        let change = std::mem::replace(&mut established.change, Change::None);
+        if let Change::Ours { body, tries, .. } = change
+            && tries < MOST_TRIES
+        {
+            established.postponed = Some(Postponed { body, tries, at });
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn change_over(&mut self, session: SessionId, status: StatusCode) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        if let Phase::Established(established) = &mut state.phase {
+            established.change = Change::None;
+            self.report(EndpointEvent::OfferRefused { session, status });
+        }
+    }
+
+    /// Ends the change of a session that ends itself: theirs gets 487 (§15.1.2), and ours may still
+    /// get its final response for a while.
+    pub(super) fn close_change(&mut self, session: SessionId, now: Timestamp) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        let Phase::Established(established) = &mut state.phase else { return };
+        match std::mem::replace(&mut established.change, Change::None) {
+            Change::None => {}
+            Change::Ours { transaction, .. } => {
+                self.orphans.insert((now + self.settings.timing.patience(), transaction));
+            }
+            Change::Theirs { transaction, .. } => {
+                let refusal = Rejection::new(StatusCode::REQUEST_TERMINATED, "call is over");
+                self.reject(transaction, &refusal, "", now);
+            }
+        }
+    }
+}

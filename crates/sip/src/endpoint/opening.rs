@@ -1,0 +1,194 @@
+//! Orders that open and end sessions: INVITE, its responses, CANCEL, BYE (RFC 3261 §9, §13, §15).
+
+use model::Timestamp;
+
+use super::order::{Attempt, Body, OrderError, Outgoing, Rejection};
+use super::ordered::Done;
+use super::refusing::is_unremembered;
+use super::writing::{add_extra, set_body};
+use super::{Endpoint, Purpose, ReleaseCause};
+use crate::header::{CSeq, HeaderName};
+use crate::message::{Method, Request, StatusCode};
+use crate::session::{
+    Calling, Cancel, Ending, Established, Phase, Session, SessionId, Unacknowledged,
+};
+use crate::transaction::Resend;
+
+impl Endpoint {
+    pub(super) fn invite(
+        &mut self,
+        session: SessionId,
+        outgoing: Outgoing,
+        now: Timestamp,
+    ) -> Done {
+        if session >= SessionId::FIRST_INCOMING || self.sessions.contains(session) {
+            return Err(OrderError::SessionTaken);
+        }
+        if self.sessions.len() >= self.settings.bounds.sessions || !self.transactions.has_room() {
+            return Err(OrderError::Full);
+        }
+        // The ACK is sent at once and could not carry an answer: who calls, offers.
+        outgoing.body.as_ref().ok_or(OrderError::BadOrder)?;
+        let destination = outgoing.destination;
+        self.public(destination.listener).ok_or(OrderError::BadOrder)?;
+        let user = outgoing.from.uri.user.clone();
+        let (mut request, attempt) = self.outside(Method::Invite, outgoing);
+        let contact = self.contact(&destination, user.as_deref());
+        request.headers.push(HeaderName::Contact, &contact);
+        self.tell_abilities(&mut request.headers);
+        let purpose = Purpose::Invite(session);
+        let transaction = self.start(request, destination, purpose, now).ok_or(OrderError::Full)?;
+        let (call_id, local_tag) = (attempt.call_id.clone(), attempt.from_tag.clone());
+        let phase = Phase::Calling(Calling {
+            transaction,
+            attempt,
+            heard: false,
+            early: std::collections::BTreeSet::new(),
+            cancel: Cancel::No,
+            until: now + self.settings.bounds.longest_ringing,
+        });
+        self.sessions.insert(session, Session { call_id, local_tag, phase });
+        Ok(())
+    }
+
+    pub(super) fn progress(
+        &mut self,
+        session: SessionId,
+        status: StatusCode,
+        body: Option<Body>,
+        now: Timestamp,
+    ) -> Done {
+        if !status.is_provisional() || status == StatusCode::TRYING {
+            return Err(OrderError::BadOrder);
+        }
+        let transaction = self.alerting(session)?;
+        let response = self.response_of(session, transaction, status, body)?;
+        self.transactions.respond(transaction, &response, now);
+        let repeat = now + self.settings.bounds.provisional_repeat;
+        if let Some(Session { phase: Phase::Alerting(alerting), .. }) =
+            self.sessions.get_mut(session)
+        {
+            alerting.provisional = Some((response, repeat));
+        }
+        Ok(())
+    }
+
+    pub(super) fn accept(&mut self, session: SessionId, body: Body, now: Timestamp) -> Done {
+        let transaction = self.alerting(session)?;
+        let mut response = self.response_of(session, transaction, StatusCode::OK, Some(body))?;
+        self.tell_abilities(&mut response.headers);
+        let cseq = response.cseq().map(|cseq| cseq.number).map_err(|_| OrderError::WrongState)?;
+        self.transactions.respond(transaction, &response, now);
+        let timing = self.settings.timing;
+        let longest = now + self.settings.bounds.longest_session;
+        let Some(state) = self.sessions.get_mut(session) else { return Ok(()) };
+        if let Phase::Alerting(alerting) = &state.phase {
+            let mut established = Established::new(alerting.dialog.clone(), longest);
+            established.unacknowledged = Some(Unacknowledged {
+                transaction,
+                response,
+                cseq,
+                carries_offer: !alerting.offered,
+                resend: Resend::first(&timing, now),
+                until: now + timing.patience(),
+            });
+            state.phase = Phase::Established(Box::new(established));
+        }
+        Ok(())
+    }
+
+    pub(super) fn turn_away(
+        &mut self,
+        session: SessionId,
+        refusal: &Rejection,
+        now: Timestamp,
+    ) -> Done {
+        if refusal.status.code() < 300 {
+            return Err(OrderError::BadOrder);
+        }
+        let transaction = self.alerting(session)?;
+        let tag = self.local_tag(session);
+        self.reject(transaction, refusal, &tag, now);
+        if is_unremembered(refusal.status) {
+            self.transactions.abandon(transaction);
+        }
+        self.release(session, ReleaseCause::WeRefused, None);
+        Ok(())
+    }
+
+    pub(super) fn cancel(
+        &mut self,
+        session: SessionId,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Done {
+        let patience = self.settings.timing.patience();
+        let state = self.sessions.get_mut(session).ok_or(OrderError::NoSuchSession)?;
+        let Phase::Calling(calling) = &mut state.phase else {
+            return Err(OrderError::WrongState);
+        };
+        if !matches!(calling.cancel, Cancel::No) {
+            return Ok(());
+        }
+        if !calling.heard {
+            calling.cancel = Cancel::Wanted { reason };
+            return Ok(());
+        }
+        calling.cancel = Cancel::Sent { until: now + patience };
+        let transaction = calling.transaction;
+        self.send_cancel(transaction, reason.as_deref(), now);
+        Ok(())
+    }
+
+    pub(super) fn bye(
+        &mut self,
+        session: SessionId,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Done {
+        let state = self.sessions.get_mut(session).ok_or(OrderError::NoSuchSession)?;
+        match &mut state.phase {
+            Phase::Calling(_) => self.cancel(session, reason, now),
+            Phase::Alerting(_) => {
+                let text = "call was given up";
+                let refusal = Rejection::new(StatusCode::TEMPORARILY_UNAVAILABLE, text);
+                let refusal = match reason {
+                    Some(reason) => refusal.with(HeaderName::Reason, &reason),
+                    None => refusal,
+                };
+                self.turn_away(session, &refusal, now)
+            }
+            Phase::Established(established) => {
+                let ending = Ending { cause: ReleaseCause::OurBye, reason };
+                if established.unacknowledged.is_some() {
+                    // §15: not before the ACK; if none comes, the end comes all the same.
+                    established.ending.get_or_insert(ending);
+                } else {
+                    self.hang_up(session, ending, now);
+                }
+                Ok(())
+            }
+            Phase::Releasing(_) => Ok(()),
+        }
+    }
+
+    /// A request outside any dialog (§8.1.1), without Via and Contact.
+    pub(super) fn outside(&mut self, method: Method, outgoing: Outgoing) -> (Request, Attempt) {
+        let attempt = match outgoing.attempt {
+            Some(last) => Attempt { cseq: last.cseq.saturating_add(1), ..last },
+            None => {
+                Attempt { call_id: self.tokens.call_id(), from_tag: self.tokens.tag(), cseq: 1 }
+            }
+        };
+        let mut request = Request::new(method.clone(), outgoing.target);
+        let headers = &mut request.headers;
+        headers.push(HeaderName::MaxForwards, outgoing.max_forwards.to_string());
+        headers.push(HeaderName::From, &outgoing.from.with_tag(&attempt.from_tag));
+        headers.push(HeaderName::To, &outgoing.to);
+        headers.push(HeaderName::CallId, attempt.call_id.as_str());
+        headers.push(HeaderName::CSeq, &CSeq { number: attempt.cseq, method });
+        add_extra(headers, outgoing.headers);
+        set_body(headers, &mut request.body, outgoing.body);
+        (request, attempt)
+    }
+}
