@@ -1,0 +1,88 @@
+//! RTCP of one stream: what we report, when, and where to.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use model::Timestamp;
+use rtp::rtcp::{Compound, Element, read};
+use rtp::{Malformed, Outgoing, Reception};
+
+/// The mean time between reports (RFC 3550 §6.2).
+const INTERVAL_MILLIS: u64 = 5_000;
+
+/// When the next report is due, and where the far side's reports come from.
+#[derive(Debug)]
+pub(crate) struct Reporting {
+    pub(crate) due: Timestamp,
+    from: Option<SocketAddr>,
+    chance: u32,
+}
+
+impl Reporting {
+    /// Reports from `now` on; `chance` spreads them and must not be zero for it to do so.
+    pub(crate) fn new(now: Timestamp, chance: u32) -> Self {
+        let mut reporting = Self { due: now, from: None, chance };
+        reporting.again(now);
+        reporting
+    }
+
+    /// Sets the next report to half to one and a half times the mean interval from now, so that
+    /// streams opened together do not report together (RFC 3550 §6.3.1).
+    pub(crate) fn again(&mut self, now: Timestamp) {
+        self.chance ^= self.chance << 13;
+        self.chance ^= self.chance >> 17;
+        self.chance ^= self.chance << 5;
+        let spread = u64::from(self.chance) % INTERVAL_MILLIS;
+        self.due = now + Duration::from_millis(INTERVAL_MILLIS / 2 + spread);
+    }
+
+    /// Takes the far side's compound packet.
+    ///
+    /// # Errors
+    /// [`Malformed`], and nothing is taken.
+    pub(crate) fn take(
+        &mut self,
+        datagram: &[u8],
+        from: SocketAddr,
+        reception: &mut Reception,
+        now: Timestamp,
+    ) -> Result<(), Malformed> {
+        for element in read(datagram)? {
+            if let Element::SenderReport { sent, .. } = element {
+                reception.reported(&sent, now);
+            }
+        }
+        self.from = Some(from);
+        Ok(())
+    }
+
+    /// Where reports go: back to where the far side's come from, else to the port after its RTP.
+    pub(crate) fn target(&self, rtp: SocketAddr) -> Option<SocketAddr> {
+        let same_host = |from: &SocketAddr| host(*from) == host(rtp);
+        self.from
+            .filter(same_host)
+            .or_else(|| Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?)))
+    }
+}
+
+/// Our report of a stream; `None` while nothing was sent nor received.
+pub(crate) fn report(
+    outgoing: &Outgoing,
+    reception: &mut Reception,
+    now: Timestamp,
+) -> Option<Compound> {
+    let sent = outgoing.report(now);
+    let block = reception.report(now);
+    if sent.is_none() && block.is_none() {
+        return None;
+    }
+    let ssrc = outgoing.ssrc();
+    // A name for each stream, that tells nothing (RFC 7022 §4.2).
+    let name = format!("{ssrc:08x}@hotline");
+    Some(Compound::report(ssrc, sent, block.as_slice()).name(ssrc, &name))
+}
+
+/// The host of an address, the same for both ways of writing IPv4.
+pub(crate) fn host(address: SocketAddr) -> IpAddr {
+    address.ip().to_canonical()
+}

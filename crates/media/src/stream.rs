@@ -1,0 +1,329 @@
+//! One stream: the far side of one leg, what comes from it and what it hears.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+use model::{Codec, LegId, MediaDescription, Timestamp};
+use rtp::{
+    DigitReceiver, FRAME, HEADER, Header, Latch, Outgoing, Packet, Reception, Verdict,
+    alaw_to_ulaw, is_rtcp, ulaw_to_alaw,
+};
+
+use crate::counters::Counters;
+use crate::far_side::{FarSide, Payload};
+use crate::player::Player;
+use crate::reporting::{Reporting, host, report};
+use crate::sockets::Sockets;
+use crate::tap::{MAX_TAPS, Ring, Tap};
+
+/// What a far side hears.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// Nothing is sent.
+    Nothing,
+    /// The stream it is joined to.
+    Peer,
+    /// A prompt or tone.
+    Play(Player),
+}
+
+/// A packet that was let in; the ranges lie in the buffer it was read into.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// Nobody's business.
+    Nothing,
+    /// Audio.
+    Speech { codec: Codec, header: Header, range: Range<usize> },
+    /// Part of a key press, and the digit where one begins.
+    Key { digit: Option<char>, header: Header, range: Range<usize> },
+    /// Valid, and not to be heard.
+    Withheld(Header),
+}
+
+/// What every packet is handled with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Timestamp,
+    pub(crate) counters: &'a Counters,
+}
+
+/// One stream.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) leg: LegId,
+    pub(crate) sockets: Sockets,
+    far: Option<FarSide>,
+    latch: Latch,
+    reception: Reception,
+    digits: DigitReceiver,
+    outgoing: Outgoing,
+    reporting: Reporting,
+    /// What the far side hears.
+    pub(crate) heard: Heard,
+    /// The place of the stream it is joined to, on the same thread.
+    pub(crate) peer: Option<usize>,
+    pub(crate) taps: Vec<Tap>,
+    /// When it last gave a sign of life, or was first expected to.
+    alive_at: Timestamp,
+    lost: bool,
+    strangers: u32,
+    /// The deadline that is set for it.
+    pub(crate) due: Timestamp,
+}
+
+impl Stream {
+    /// A stream over open sockets; `chance` picks its SSRC and where its numbers begin.
+    pub(crate) fn new(leg: LegId, sockets: Sockets, chance: u64, now: Timestamp) -> Self {
+        let [s0, s1, s2, s3, n0, n1, n2, n3] = chance.to_be_bytes();
+        let ssrc = u32::from_be_bytes([s0, s1, s2, s3]);
+        let start = u32::from_be_bytes([n0, n1, n2, n3]);
+        Self {
+            leg,
+            sockets,
+            far: None,
+            latch: Latch::default(),
+            reception: Reception::default(),
+            digits: DigitReceiver::default(),
+            outgoing: Outgoing::new(ssrc, start),
+            reporting: Reporting::new(now, ssrc | 1),
+            heard: Heard::Nothing,
+            peer: None,
+            taps: Vec::new(),
+            alive_at: now,
+            lost: false,
+            strangers: 0,
+            due: now,
+        }
+    }
+
+    /// The far side's description is known or has changed. Its silence counts from now.
+    pub(crate) fn signal(&mut self, description: &MediaDescription, now: Timestamp) {
+        let far = FarSide::new(description);
+        if !far.receives() {
+            self.outgoing.switch();
+        }
+        self.far = Some(far);
+        self.latch.signal(description.address);
+        self.alive_at = now;
+        self.lost = false;
+    }
+
+    /// From now on something else is heard.
+    pub(crate) fn hear(&mut self, heard: Heard) {
+        self.outgoing.switch();
+        self.heard = heard;
+    }
+
+    /// Adds a channel of a part; `false` when the stream already goes into as many as it can.
+    pub(crate) fn tap(&mut self, tap: Tap) -> bool {
+        let room = self.taps.len() < MAX_TAPS;
+        if room {
+            self.taps.push(tap);
+        }
+        room
+    }
+
+    /// Reads one packet from the far side into `buffer`.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], turn: Turn<'_>) -> Taken {
+        // An error here is a port that was unreachable, or nothing to read: no matter.
+        let Ok((length, from)) = self.sockets.rtp.recv_from(buffer) else { return Taken::Nothing };
+        let datagram = buffer.get(..length).unwrap_or(&[]);
+        if is_rtcp(datagram) {
+            self.take_report(datagram, from, turn);
+            return Taken::Nothing;
+        }
+        let Ok(packet) = Packet::read(datagram) else {
+            turn.counters.malformed.one();
+            return Taken::Nothing;
+        };
+        let payload = self.payload(&packet);
+        // What nobody agreed on says nothing for a source that is not known yet.
+        let judged = payload != Payload::Other || self.latch.believes(from);
+        if !judged || self.latch.judge(from, &packet.header, turn.now) == Verdict::Stranger {
+            self.stranger(from, turn.counters);
+            return Taken::Nothing;
+        }
+        turn.counters.received.one();
+        self.alive_at = turn.now;
+        self.lost = false;
+        self.reception.count(&packet.header, turn.now);
+        let (header, range) = (packet.header, packet.range);
+        match payload {
+            Payload::Speech(codec) => Taken::Speech { codec, header, range },
+            Payload::Key => {
+                let digit = self.digits.take(&header, packet.payload);
+                Taken::Key { digit, header, range }
+            }
+            Payload::Other => Taken::Withheld(header),
+        }
+    }
+
+    /// Leaves what the far side said for the parts it goes into.
+    pub(crate) fn capture(
+        &mut self,
+        taken: &Taken,
+        buffer: &[u8],
+        now: Timestamp,
+        ring: &mut Ring<'_>,
+    ) {
+        let Taken::Speech { codec, header, range } = taken else { return };
+        let audio = buffer.get(range.clone()).unwrap_or(&[]);
+        for tap in &mut self.taps {
+            tap.take(header, (*codec, audio), now, ring);
+        }
+    }
+
+    /// Passes on to this far side what came from its peer, in the buffer it came in.
+    pub(crate) fn relay(&mut self, taken: &Taken, buffer: &mut [u8], turn: Turn<'_>) {
+        let (Heard::Peer, Some(far)) = (&self.heard, &self.far) else { return };
+        let Some(target) = self.latch.target().filter(|_| far.receives()) else { return };
+        let (theirs, range, payload_type) = match taken {
+            Taken::Nothing => return,
+            Taken::Withheld(header) => return self.outgoing.skip(header),
+            Taken::Speech { codec, header, range } => {
+                let audio = buffer.get_mut(range.clone()).unwrap_or(&mut []);
+                transcode(audio, *codec, far.codec.codec);
+                (header, range, far.codec.payload_type)
+            }
+            Taken::Key { header, range, .. } => match far.telephone_event {
+                Some(payload_type) => (header, range, payload_type),
+                None => return self.outgoing.skip(header),
+            },
+        };
+        let header = self.outgoing.relay(theirs, payload_type, range.len(), turn.now);
+        if let Some(packet) = header.write_before(range, buffer) {
+            self.send(packet, target, turn.counters);
+        }
+    }
+
+    /// Plays the next 20 ms, whether or not the far side listens. `Err` with what ended when all
+    /// has been played.
+    pub(crate) fn play(&mut self, turn: Turn<'_>) -> Result<(), Ended> {
+        let Heard::Play(player) = &mut self.heard else { return Err(Ended(None)) };
+        let Some(mut frame) = player.frame() else {
+            let ended = Ended(player.play());
+            self.hear(Heard::Nothing);
+            return Err(ended);
+        };
+        let Some(far) = self.far.as_ref().filter(|far| far.receives()) else { return Ok(()) };
+        let Some(target) = self.latch.target() else { return Ok(()) };
+        transcode(&mut frame, Codec::Pcma, far.codec.codec);
+        let header = self.outgoing.generate(far.codec.payload_type, FRAME, turn.now);
+        let mut packet = [0; HEADER + FRAME];
+        if let Some(packet) = header.write(&frame, &mut packet) {
+            self.send(packet, target, turn.counters);
+        }
+        Ok(())
+    }
+
+    /// Reads one packet from the RTCP port.
+    pub(crate) fn receive_report(&mut self, buffer: &mut [u8], turn: Turn<'_>) {
+        let Ok((length, from)) = self.sockets.rtcp.recv_from(buffer) else { return };
+        self.take_report(buffer.get(..length).unwrap_or(&[]), from, turn);
+    }
+
+    /// Does what is due; `true` when the far side has just been found lost.
+    pub(crate) fn deadline(&mut self, now: Timestamp, lost_after: Duration) -> bool {
+        if now >= self.reporting.due {
+            self.send_report(now, Farewell::No);
+            self.reporting.again(now);
+        }
+        let lost = self.silent_until(lost_after).is_some_and(|until| now >= until);
+        self.lost |= lost;
+        lost
+    }
+
+    /// When there is something to do next.
+    pub(crate) fn next_deadline(&self, lost_after: Duration) -> Timestamp {
+        let report = self.reporting.due;
+        self.silent_until(lost_after).map_or(report, |until| until.min(report))
+    }
+
+    /// Says goodbye (RFC 3550 §6.6). The sockets close when the stream is dropped.
+    pub(crate) fn close(mut self: Box<Self>, now: Timestamp) {
+        self.send_report(now, Farewell::Yes);
+        tracing::debug!(
+            leg = %self.leg,
+            received = self.reception.received(),
+            lost = self.reception.lost(),
+            jitter_samples = self.reception.jitter(),
+            strangers = self.strangers,
+            "stream closed"
+        );
+    }
+
+    /// When the far side will have been silent for too long; `None` while it need not send.
+    fn silent_until(&self, lost_after: Duration) -> Option<Timestamp> {
+        let expected = !self.lost && self.far.as_ref().is_some_and(FarSide::sends);
+        expected.then(|| self.alive_at + lost_after)
+    }
+
+    fn payload(&self, packet: &Packet<'_>) -> Payload {
+        match &self.far {
+            // An empty packet keeps a NAT open (RFC 6263 §4.6); there is nothing to hear in it.
+            Some(far) if !packet.payload.is_empty() => far.payload(packet.header.payload_type),
+            Some(_) | None => Payload::Other,
+        }
+    }
+
+    fn stranger(&mut self, from: SocketAddr, counters: &Counters) {
+        counters.strangers.one();
+        if self.strangers == 0 {
+            tracing::debug!(leg = %self.leg, %from, "packet from a stranger");
+        }
+        self.strangers = self.strangers.saturating_add(1);
+    }
+
+    /// Reports come from another port than audio, so it is the host that must be right.
+    fn take_report(&mut self, datagram: &[u8], from: SocketAddr, turn: Turn<'_>) {
+        if self.latch.target().is_none_or(|target| host(target) != host(from)) {
+            return self.stranger(from, turn.counters);
+        }
+        match self.reporting.take(datagram, from, &mut self.reception, turn.now) {
+            Ok(()) => self.alive_at = turn.now,
+            Err(_) => turn.counters.malformed.one(),
+        }
+    }
+
+    fn send_report(&mut self, now: Timestamp, farewell: Farewell) {
+        let Some(target) = self.latch.target().and_then(|rtp| self.reporting.target(rtp)) else {
+            return;
+        };
+        let Some(mut compound) = report(&self.outgoing, &mut self.reception, now) else { return };
+        if farewell == Farewell::Yes {
+            compound = compound.bye(self.outgoing.ssrc());
+        }
+        // A report that cannot be sent is followed by another.
+        let _ = self.sockets.rtcp.send_to(compound.octets(), target);
+    }
+
+    fn send(&self, packet: &[u8], target: SocketAddr, counters: &Counters) {
+        match self.sockets.rtp.send_to(packet, target) {
+            Ok(_) => counters.sent.one(),
+            Err(_) => counters.unsent.one(),
+        }
+    }
+}
+
+/// Whether a report is our last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Farewell {
+    Yes,
+    No,
+}
+
+/// A player has come to its end: the name of what was played, where the floor gave it one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Ended(pub(crate) Option<u32>);
+
+fn transcode(audio: &mut [u8], from: Codec, to: Codec) {
+    let table: fn(u8) -> u8 = match (from, to) {
+        (Codec::Pcma, Codec::Pcma) | (Codec::Pcmu, Codec::Pcmu) => return,
+        (Codec::Pcma, Codec::Pcmu) => alaw_to_ulaw,
+        (Codec::Pcmu, Codec::Pcma) => ulaw_to_alaw,
+    };
+    for octet in audio {
+        *octet = table(*octet);
+    }
+}
