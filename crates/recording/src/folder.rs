@@ -69,7 +69,7 @@ impl Folder {
         }
         for namesake in 1..=NAMESAKES {
             let place = Place::new(&day, header, namesake);
-            if place.sealed().exists() {
+            if place.sealed().exists() || place.damaged().exists() {
                 continue;
             }
             match exclusive().open(place.part()) {

@@ -253,7 +253,7 @@ impl Shared {
         )
     }
 
-    fn counters(&self) -> Counters {
+    pub(crate) fn counters(&self) -> Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Counters {
             open_parts: read(&self.open_parts),

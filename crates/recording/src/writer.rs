@@ -26,7 +26,7 @@ use crate::sealer::Job;
 
 /// How long after its end a part still takes frames: longer than a media thread's tick, so that
 /// what it has captured arrives.
-pub(crate) const LINGER: Duration = Duration::from_millis(50);
+const LINGER: Duration = Duration::from_millis(50);
 /// How long a failing part waits before it tries again.
 const RETRY: Duration = Duration::from_secs(1);
 /// Most octets a failing part keeps in memory: some four seconds.
@@ -65,7 +65,7 @@ impl Writer {
                 None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match order {
-                Ok(order) => self.obey(order, clock.now()),
+                Ok(order) => self.obey_in_time(order, clock.now()),
                 Err(RecvTimeoutError::Timeout) => self.turn(clock.now()),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -75,6 +75,14 @@ impl Writer {
         self.turn(now);
     }
 
+    /// Obeys without letting a stream of orders keep the rings waiting.
+    fn obey_in_time(&mut self, order: Order, now: Timestamp) {
+        self.obey(order, now);
+        if self.due().is_some_and(|due| due <= now) {
+            self.turn(now);
+        }
+    }
+
     /// When there is something to do unasked.
     fn due(&self) -> Option<Timestamp> {
         let ends = self.parts.values().filter_map(|part| part.ends_at);
@@ -82,12 +90,11 @@ impl Writer {
     }
 
     /// Empties the rings, writes what was in them, and ends the parts whose time has come.
-    pub(crate) fn turn(&mut self, now: Timestamp) {
+    fn turn(&mut self, now: Timestamp) {
         // A frame counted here was captured after its part was ordered, so that the order is found.
         let waiting: Vec<usize> = self.rings.iter().map(Ring::waiting).collect();
-        while let Ok(order) = self.orders.try_recv() {
-            self.obey(order, now);
-        }
+        let orders: Vec<Order> = self.orders.try_iter().take(self.orders.len()).collect();
+        orders.into_iter().for_each(|order| self.obey(order, now));
         self.drain(&waiting, now);
         for part in self.parts.values_mut() {
             part.flush(&self.folder, &self.shared, now);
@@ -97,7 +104,7 @@ impl Writer {
     }
 
     /// Opens a part, or notes that it is to end.
-    pub(crate) fn obey(&mut self, order: Order, now: Timestamp) {
+    fn obey(&mut self, order: Order, now: Timestamp) {
         let Order { recording, command } = order;
         match command {
             RecordingCommand::Start(details) => self.start(recording, *details, now),
@@ -272,3 +279,6 @@ fn open(folder: &Folder, header: &Header) -> io::Result<(PartFile, u64)> {
     })?;
     Ok((made, head.len() as u64))
 }
+
+#[cfg(test)]
+mod tests;
