@@ -96,6 +96,11 @@ impl Switchboard {
                 None => agent::PhoneState::Unbound,
             };
             let changes = self.agents.restore(agent, snapshot, phone_state, now);
+            if self.agents.phone(agent).is_some() {
+                // The session goes on, but the distribution has forgotten it.
+                let decisions = self.acd.handle(acd::AcdEvent::AgentSignedIn { agent }, now);
+                self.decisions.extend(decisions);
+            }
             self.agents_changed(changes, None);
         }
     }
