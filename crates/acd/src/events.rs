@@ -34,8 +34,9 @@ pub enum AcdEvent {
         /// Why.
         cause: Cause,
     },
-    /// An agent may be offered calls. While an offer to the agent is open this takes effect at
-    /// its end, so the order in which the floor reports the two does not matter.
+    /// An agent may be offered calls, and is signed in if that was not told. While an offer to
+    /// the agent is open this takes effect at its end, so the order in which the floor reports
+    /// the two does not matter. Telling it again changes nothing.
     AgentAvailable {
         /// Who.
         agent: AgentId,

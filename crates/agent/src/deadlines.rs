@@ -66,3 +66,32 @@ impl Deadlines {
         self.armed.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_fire_in_order_of_time_and_then_of_arming() {
+        let mut deadlines = Deadlines::default();
+        let at = Timestamp::from_secs;
+        for (second, agent) in [(5, 1), (3, 2), (5, 3), (9, 4)] {
+            deadlines.arm(at(second), AgentId::new(agent), Ends::State);
+        }
+        assert_eq!(deadlines.next(), Some(at(3)));
+        let mut fired = || deadlines.fire(at(5)).map(|fired| fired.agent.number());
+        assert_eq!([fired(), fired(), fired(), fired()], [Some(2), Some(1), Some(3), None]);
+    }
+
+    #[test]
+    fn a_deadline_armed_again_for_the_same_time_is_another_one() {
+        let mut deadlines = Deadlines::default();
+        let (at, agent) = (Timestamp::from_secs(5), AgentId::new(1));
+        let old = deadlines.arm(at, agent, Ends::State);
+        deadlines.disarm(old);
+        let new = deadlines.arm(at, agent, Ends::State);
+        assert_ne!(old, new);
+        assert_eq!(deadlines.fire(at).map(|fired| fired.armed), Some(new));
+        assert_eq!(deadlines.fire(at), None);
+    }
+}

@@ -3,6 +3,21 @@
 //! One [`Agents`] holds every agent of a tenant. People ask ([`Request`]) and may be refused; the
 //! floor reports facts ([`Fact`]) that cannot be. Both lead to [`Change`]s, which the floor writes
 //! into the log and tells the distribution about.
+//!
+//! ```text
+//!                 sign in            reserved        ringing
+//!  signed_out ───────────▶ ready ───────────▶ reserved ─────▶ ringing
+//!      ▲                   ▲ │ ▲                  │              │ answered
+//!      │ sign out,         │ │ └──────────────────┴──────────────┤
+//!      │ grace over,       │ │       offer came to nothing       ▼
+//!      │ overstayed        │ │ ◀─────────────────────────────  on_call
+//!      │                   │ ▼          call over                │
+//!      └────────────────  busy ◀──────────────── wrap_up ◀───────┘
+//! ```
+//!
+//! What an agent asks for while held (reserved, ringing, on call, wrap-up) is remembered and taken
+//! when nothing holds them any longer. `requests` has the table of what is refused, `facts` the
+//! table of what follows from what; `seat` says where an agent goes when something ends.
 
 mod agents;
 mod check;

@@ -508,6 +508,19 @@ fn wrap_up_waits_for_the_consultation_to_end() {
 }
 
 #[test]
+fn of_two_calls_from_queues_the_longer_wrap_up_counts() {
+    for (first, second) in [(10, 30), (30, 10)] {
+        let mut team = Team::with([1001]);
+        team.talk(1001, 1);
+        team.fact(Fact::Answered { agent: agent(1001), call: call(2) });
+        team.hang_up(1001, 2, first);
+        assert_eq!(team.agents.state(agent(1001)).unwrap().call(), Some(call(1)));
+        team.hang_up(1001, 1, second);
+        team.expect_wrap_up_of(1001, 30);
+    }
+}
+
+#[test]
 fn a_consultation_that_ends_first_changes_nothing() {
     let mut team = Team::with([1001]);
     team.talk(1001, 1);
