@@ -193,3 +193,106 @@ impl Dialog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::ListenerId;
+    use crate::message::Message;
+
+    const ROUTES: &str = "Record-Route: <sip:p1.example.cn;lr>, <sip:p2.example.cn;lr>\r\n";
+
+    fn destination() -> Destination {
+        Destination::udp(ListenerId(0), "192.0.2.1:5060".parse().unwrap())
+    }
+
+    fn message(first: &str, more: &str) -> Message {
+        let text = format!(
+            "{first}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKx\r\n\
+             From: \"Wang\" <sip:13800138000@192.0.2.1>;tag=one\r\n\
+             To: <sip:4008001234@192.0.2.2>;tag=two\r\nCall-ID: a\r\nCSeq: 7 INVITE\r\n\
+             Contact: <sip:13800138000@10.0.0.7:5066>\r\n{more}\r\n"
+        );
+        Message::parse(text.as_bytes()).unwrap()
+    }
+
+    fn invite(more: &str) -> Request {
+        match message("INVITE sip:4008001234@192.0.2.2 SIP/2.0", more) {
+            Message::Request(request) => request,
+            Message::Response(response) => panic!("{response:?}"),
+        }
+    }
+
+    fn ok(more: &str) -> Response {
+        match message("SIP/2.0 200 OK", more) {
+            Message::Response(response) => response,
+            Message::Request(request) => panic!("{request:?}"),
+        }
+    }
+
+    fn routes(request: &Request) -> Vec<String> {
+        let routes = request.headers.addresses(&HeaderName::Route).unwrap();
+        routes.iter().map(|route| route.uri.to_string()).collect()
+    }
+
+    #[test]
+    fn the_answering_side_takes_the_route_set_in_order_and_the_target_from_contact() {
+        let mut dialog = Dialog::of_request(&invite(ROUTES), "ours", destination()).unwrap();
+        let bye = dialog.request(Method::Bye);
+        assert_eq!(bye.uri.to_string(), "sip:13800138000@10.0.0.7:5066");
+        assert_eq!(routes(&bye), ["sip:p1.example.cn;lr", "sip:p2.example.cn;lr"]);
+        assert_eq!(bye.from().unwrap().tag(), Some("ours"));
+        assert_eq!(bye.to().unwrap().tag(), Some("one"));
+        assert_eq!(bye.to().unwrap().display_text(), "Wang");
+        assert_eq!(bye.call_id(), Ok("a"));
+    }
+
+    #[test]
+    fn the_calling_side_takes_the_route_set_reversed_and_counts_on_from_its_invite() {
+        let mut dialog = Dialog::of_response(&invite(""), &ok(ROUTES), destination()).unwrap();
+        assert_eq!(dialog.acknowledgement(7).cseq().unwrap().number, 7);
+        let bye = dialog.request(Method::Bye);
+        assert_eq!(bye.cseq().unwrap().number, 8);
+        assert_eq!(routes(&bye), ["sip:p2.example.cn;lr", "sip:p1.example.cn;lr"]);
+        assert_eq!(bye.from().unwrap().tag(), Some("one"));
+        assert_eq!(dialog.remote_tag(), RemoteTag("two".into()));
+    }
+
+    #[test]
+    fn a_strict_first_route_becomes_the_request_uri_and_the_target_the_last_route() {
+        let strict = "Record-Route: <sip:old.example.cn>, <sip:p2.example.cn;lr>\r\n";
+        let mut dialog = Dialog::of_request(&invite(strict), "ours", destination()).unwrap();
+        let bye = dialog.request(Method::Bye);
+        assert_eq!(bye.uri.to_string(), "sip:old.example.cn");
+        assert_eq!(routes(&bye), ["sip:p2.example.cn;lr", "sip:13800138000@10.0.0.7:5066"]);
+    }
+
+    #[test]
+    fn the_peers_cseq_may_stand_still_or_rise_but_not_fall() {
+        let mut dialog = Dialog::of_request(&invite(""), "ours", destination()).unwrap();
+        assert_eq!(dialog.follow(6), Sequence::Stale);
+        assert_eq!(dialog.follow(7), Sequence::InOrder);
+        assert_eq!(dialog.follow(900), Sequence::InOrder);
+        assert_eq!(dialog.follow(8), Sequence::Stale);
+        let mut dialog = Dialog::of_response(&invite(""), &ok(""), destination()).unwrap();
+        assert_eq!(dialog.follow(1), Sequence::InOrder, "the peer counts for itself");
+    }
+
+    #[test]
+    fn an_invite_without_contact_makes_no_dialog() {
+        let mut request = invite("");
+        request.headers.remove(&HeaderName::Contact);
+        let error = Dialog::of_request(&request, "ours", destination()).unwrap_err();
+        assert_eq!(error.to_string(), "Contact: missing");
+    }
+
+    #[test]
+    fn a_target_refresh_moves_the_target_and_leaves_the_route_set() {
+        let mut dialog = Dialog::of_request(&invite(ROUTES), "ours", destination()).unwrap();
+        dialog.refresh(Some(NameAddr::new(Uri::parse(b"sip:new@10.0.0.8").unwrap())));
+        dialog.refresh(None);
+        let bye = dialog.request(Method::Bye);
+        assert_eq!(bye.uri.to_string(), "sip:new@10.0.0.8");
+        assert_eq!(routes(&bye).len(), 2);
+    }
+}

@@ -108,3 +108,54 @@ fn is_modern(branch: &str) -> bool {
     let (start, rest) = branch.split_at_checked(MAGIC_COOKIE.len()).unwrap_or_default();
     start.eq_ignore_ascii_case(MAGIC_COOKIE) && !rest.is_empty()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    fn request(method: &str, via: &str, rest: &str) -> Request {
+        let text = format!(
+            "{method} sip:4008001234@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\n\
+             From: <sip:13800138000@192.0.2.1>;tag=one\r\nCall-ID: a\r\nCSeq: 7 {method}\r\n\
+             {rest}\r\n\r\n"
+        );
+        match Message::parse(text.as_bytes()).unwrap() {
+            Message::Request(request) => request,
+            Message::Response(response) => panic!("{response:?}"),
+        }
+    }
+
+    fn key(method: &str, via: &str) -> ServerKey {
+        ServerKey::of(&request(method, via, "To: <sip:4008001234@192.0.2.2>")).unwrap()
+    }
+
+    #[test]
+    fn branch_sent_by_and_method_name_a_request() {
+        let invite = key("INVITE", "192.0.2.1;branch=z9hG4bKx");
+        assert_eq!(invite, key("INVITE", "192.0.2.1:5060;rport;branch=z9hG4bKx"));
+        assert_ne!(invite, key("INVITE", "192.0.2.1;branch=z9hG4bKy"));
+        assert_ne!(invite, key("INVITE", "192.0.2.9;branch=z9hG4bKx"));
+        assert_ne!(invite, key("OPTIONS", "192.0.2.1;branch=z9hG4bKx"));
+    }
+
+    #[test]
+    fn an_ack_belongs_to_its_invite_and_a_cancel_to_none() {
+        let via = "192.0.2.1;branch=z9hG4bKx";
+        assert_eq!(key("ACK", via), key("INVITE", via));
+        assert_ne!(key("CANCEL", via), key("INVITE", via));
+        let cancel = request("CANCEL", via, "To: <sip:4008001234@192.0.2.2>");
+        assert_eq!(ServerKey::of_cancelled(&cancel).unwrap(), key("INVITE", via));
+    }
+
+    #[test]
+    fn without_the_magic_cookie_the_whole_request_names_itself() {
+        for via in ["192.0.2.1", "192.0.2.1;branch=1", "192.0.2.1;branch=z9hG4bK"] {
+            let invite = key("INVITE", via);
+            assert!(matches!(invite, ServerKey::Old { .. }), "{via}");
+            let ack = request("ACK", via, "To: <sip:4008001234@192.0.2.2>;tag=two");
+            assert_eq!(ServerKey::of(&ack).unwrap(), invite);
+        }
+        assert_ne!(key("INVITE", "192.0.2.1"), key("INVITE", "192.0.2.1:5070"));
+    }
+}

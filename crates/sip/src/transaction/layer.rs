@@ -6,10 +6,8 @@ use std::sync::Arc;
 use model::Timestamp;
 
 use super::derived::acknowledgement;
-use super::{
-    Action, Actions, ClientKey, InviteClient, InviteServer, NonInviteClient, NonInviteServer,
-    Reliability, ResponseClass, ServerKey, Timing,
-};
+use super::entry::{Entry, Key, Machine, Origin};
+use super::{Action, Actions, ClientKey, ResponseClass, ServerKey, Timing};
 use crate::endpoint::{Destination, Source};
 use crate::message::{Method, Request, Response};
 
@@ -83,47 +81,10 @@ pub struct TransactionLayer<U> {
     output: VecDeque<TransactionOutput<U>>,
 }
 
-#[derive(Debug)]
-struct Entry<U> {
-    machine: Machine,
-    user: U,
-    request: Box<Request>,
-    /// The request of a client, the last response of a server; none before the first response.
-    repeated: Option<Arc<[u8]>>,
-    acknowledgement: Option<Arc<[u8]>>,
-    destination: Destination,
-    /// What stands in `deadlines`.
-    deadline: Option<Timestamp>,
-    key: Key,
-}
-
-#[derive(Debug)]
-enum Machine {
-    InviteClient(InviteClient),
-    NonInviteClient(NonInviteClient),
-    InviteServer(InviteServer),
-    NonInviteServer(NonInviteServer),
-}
-
 /// The message that made a machine act.
 enum Incoming {
     Response(Response, Source),
     Acknowledgement(Request),
-}
-
-#[derive(Debug)]
-enum Key {
-    Client(ClientKey),
-    Server(ServerKey, Option<Origin>),
-}
-
-/// What two copies of one request have in common (§8.2.2.2).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct Origin {
-    call_id: Box<str>,
-    from_tag: Box<str>,
-    cseq: u32,
-    method: Box<str>,
 }
 
 impl<U: Copy> TransactionLayer<U> {
@@ -184,11 +145,7 @@ impl<U: Copy> TransactionLayer<U> {
         }
         let id = self.next_id();
         let reliability = destination.transport.reliability();
-        let machine = if request.method == Method::Invite {
-            Machine::InviteClient(InviteClient::start(&self.timing, reliability, now))
-        } else {
-            Machine::NonInviteClient(NonInviteClient::start(&self.timing, reliability, now))
-        };
+        let machine = Machine::client(&request.method, &self.timing, reliability, now);
         let bytes: Arc<[u8]> = request.to_bytes().into();
         self.clients.insert(key.clone(), id);
         let entry = Entry {
@@ -238,11 +195,7 @@ impl<U: Copy> TransactionLayer<U> {
             return Err(Full);
         }
         let id = self.next_id();
-        let machine = if request.method == Method::Invite {
-            Machine::InviteServer(InviteServer::start())
-        } else {
-            Machine::NonInviteServer(NonInviteServer::start(&self.timing, now))
-        };
+        let machine = Machine::server(&request.method, &self.timing, now);
         let origin = Origin::of(&request);
         self.servers.insert(key.clone(), id);
         if let Some(origin) = &origin {
@@ -269,12 +222,7 @@ impl<U: Copy> TransactionLayer<U> {
             return false;
         };
         let class = ResponseClass::of(response.status.code());
-        let reliability = entry.reliability();
-        let actions = match &mut entry.machine {
-            Machine::InviteServer(machine) => machine.send(class, &timing, reliability, now),
-            Machine::NonInviteServer(machine) => machine.send(class, &timing, reliability, now),
-            Machine::InviteClient(_) | Machine::NonInviteClient(_) => &[],
-        };
+        let actions = entry.machine.send(class, &timing, entry.reliability(), now);
         if actions.is_empty() {
             return false;
         }
@@ -291,12 +239,7 @@ impl<U: Copy> TransactionLayer<U> {
             return false;
         };
         let class = ResponseClass::of(response.status.code());
-        let reliability = entry.reliability();
-        let actions = match &mut entry.machine {
-            Machine::InviteClient(machine) => machine.respond(class, &timing, reliability, now),
-            Machine::NonInviteClient(machine) => machine.respond(class, &timing, reliability, now),
-            Machine::InviteServer(_) | Machine::NonInviteServer(_) => return false,
-        };
+        let actions = entry.machine.respond(class, &timing, entry.reliability(), now);
         if actions.first() == Some(&Action::Acknowledge) && entry.acknowledgement.is_none() {
             let ack = acknowledgement(&entry.request, &response);
             entry.acknowledgement = Some(ack.to_bytes().into());
@@ -344,12 +287,7 @@ impl<U: Copy> TransactionLayer<U> {
         let ids: Vec<_> = self.destinations.range(first..=last).map(|(_, id)| *id).collect();
         for id in ids {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
-            let actions = match &mut entry.machine {
-                Machine::InviteClient(machine) => machine.fail(),
-                Machine::NonInviteClient(machine) => machine.fail(),
-                Machine::InviteServer(machine) => machine.fail(),
-                Machine::NonInviteServer(machine) => machine.fail(),
-            };
+            let actions = entry.machine.fail();
             self.carry_out(id, actions, None);
         }
     }
@@ -371,12 +309,7 @@ impl<U: Copy> TransactionLayer<U> {
                 self.deadlines.remove(&(due, id));
                 continue;
             };
-            let actions = match &mut entry.machine {
-                Machine::InviteClient(machine) => machine.expire(&timing, now),
-                Machine::NonInviteClient(machine) => machine.expire(&timing, now),
-                Machine::InviteServer(machine) => machine.expire(&timing, now),
-                Machine::NonInviteServer(machine) => machine.expire(),
-            };
+            let actions = entry.machine.expire(&timing, now);
             self.carry_out(id, actions, None);
         }
     }
@@ -391,14 +324,10 @@ impl<U: Copy> TransactionLayer<U> {
         let Some(entry) = self.entries.get_mut(&id) else {
             return Matched::New;
         };
-        let reliability = entry.reliability();
-        let actions = match &mut entry.machine {
-            Machine::InviteServer(machine) if request.method == Method::Ack => {
-                machine.acknowledge(&timing, reliability, now)
-            }
-            Machine::InviteServer(machine) => machine.repeat(),
-            Machine::NonInviteServer(machine) => machine.repeat(),
-            Machine::InviteClient(_) | Machine::NonInviteClient(_) => &[],
+        let actions = if request.method == Method::Ack {
+            entry.machine.acknowledge(&timing, entry.reliability(), now)
+        } else {
+            entry.machine.repeat()
         };
         let passed = actions.contains(&Action::Pass);
         let message = passed.then(|| Incoming::Acknowledgement(request.clone()));
@@ -441,11 +370,11 @@ impl<U: Copy> TransactionLayer<U> {
     /// Brings the set of deadlines in line with the machine, and removes it when it is over.
     fn rearm(&mut self, id: TransactionId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        if entry.is_over() {
+        if entry.machine.is_over() {
             self.end(id);
             return;
         }
-        let due = entry.due();
+        let due = entry.machine.due();
         if due == entry.deadline {
             return;
         }
@@ -499,40 +428,4 @@ impl<U: Copy> TransactionLayer<U> {
 
 fn sending<U>(bytes: Arc<[u8]>, destination: Destination) -> TransactionOutput<U> {
     TransactionOutput::Send { bytes, destination }
-}
-
-impl<U> Entry<U> {
-    fn reliability(&self) -> Reliability {
-        self.destination.transport.reliability()
-    }
-
-    fn is_over(&self) -> bool {
-        match &self.machine {
-            Machine::InviteClient(machine) => *machine == InviteClient::Terminated,
-            Machine::NonInviteClient(machine) => *machine == NonInviteClient::Terminated,
-            Machine::InviteServer(machine) => *machine == InviteServer::Terminated,
-            Machine::NonInviteServer(machine) => *machine == NonInviteServer::Terminated,
-        }
-    }
-
-    fn due(&self) -> Option<Timestamp> {
-        let deadline = match &self.machine {
-            Machine::InviteClient(machine) => machine.deadline(),
-            Machine::NonInviteClient(machine) => machine.deadline(),
-            Machine::InviteServer(machine) => machine.deadline(),
-            Machine::NonInviteServer(machine) => machine.deadline(),
-        };
-        deadline.map(|(due, _)| due)
-    }
-}
-
-impl Origin {
-    fn of(request: &Request) -> Option<Self> {
-        Some(Self {
-            call_id: request.call_id().ok()?.into(),
-            from_tag: request.from().ok()?.tag()?.into(),
-            cseq: request.cseq().ok()?.number,
-            method: request.method.as_str().into(),
-        })
-    }
 }

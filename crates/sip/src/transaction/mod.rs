@@ -22,6 +22,7 @@
 //! | M | 64·T1 | INVITE client, `Accepted` | more 2xx, repeated or forked (RFC 6026) |
 
 mod derived;
+mod entry;
 mod invite_client;
 mod invite_server;
 mod key;

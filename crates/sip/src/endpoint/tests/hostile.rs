@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::network::{CALL, Network, STRANGER, Side, sdp};
-use crate::endpoint::{EndpointEvent, Order, Rejection};
+use crate::endpoint::{EndpointEvent, Order, Reach, Rejection};
 use crate::header::HeaderName;
 use crate::message::{Message, Response, StatusCode};
 use crate::parse::ParseErrorKind;
@@ -321,6 +321,24 @@ fn a_method_within_a_call_that_we_do_not_take_leaves_the_call_as_it_is() {
         assert_eq!(refused(&mut net, &text).status.code(), status, "{method}");
     }
     assert_eq!(net.callee.session_count(), 1);
+}
+
+#[test]
+fn requests_within_a_call_go_where_the_peer_was_heard_from_unless_told_otherwise() {
+    for (reach, to) in [(Reach::Observed, "203.0.113.9:40000"), (Reach::Signalled, "10.0.0.5:5070")]
+    {
+        let mut net = Network::perfect();
+        net.callee.settings.listeners[0].reach = reach;
+        let headers = "Contact: <sip:x@10.0.0.5:5070>\n";
+        net.stranger_from(&request("INVITE", headers), "203.0.113.9:40000");
+        let session = net.callee.session_ids()[0];
+        net.order(Side::Callee, Order::Accept { session, body: sdp("offer") });
+        let ack = format!("CSeq: 1 ACK\n{}", to_of(&net, session));
+        net.stranger_from(&written("ACK", "ack", &ack, ""), "203.0.113.9:40000");
+        net.order(Side::Callee, Order::Bye { session, reason: None });
+        let (destination, _) = net.astray.pop().unwrap();
+        assert_eq!(destination.peer, to.parse().unwrap());
+    }
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! What the layer keeps of one transaction: its machine, the messages to repeat, and its keys.
+
+use std::sync::Arc;
+
+use model::Timestamp;
+
+use super::{
+    Actions, ClientKey, InviteClient, InviteServer, NonInviteClient, NonInviteServer, Reliability,
+    ResponseClass, ServerKey, Timing,
+};
+use crate::endpoint::Destination;
+use crate::message::{Method, Request};
+
+/// One transaction under way.
+#[derive(Debug)]
+pub(super) struct Entry<U> {
+    pub(super) machine: Machine,
+    pub(super) user: U,
+    pub(super) request: Box<Request>,
+    /// The request of a client, the last response of a server; none before the first response.
+    pub(super) repeated: Option<Arc<[u8]>>,
+    pub(super) acknowledgement: Option<Arc<[u8]>>,
+    pub(super) destination: Destination,
+    /// What stands in the set of deadlines.
+    pub(super) deadline: Option<Timestamp>,
+    pub(super) key: Key,
+}
+
+impl<U> Entry<U> {
+    pub(super) fn reliability(&self) -> Reliability {
+        self.destination.transport.reliability()
+    }
+}
+
+/// Where the layer finds a transaction.
+#[derive(Debug)]
+pub(super) enum Key {
+    Client(ClientKey),
+    Server(ServerKey, Option<Origin>),
+}
+
+/// What two copies of one request have in common (RFC 3261 §8.2.2.2).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Origin {
+    call_id: Box<str>,
+    from_tag: Box<str>,
+    cseq: u32,
+    method: Box<str>,
+}
+
+impl Origin {
+    /// None for a request without From tag: RFC 2543 cannot tell copies apart.
+    pub(super) fn of(request: &Request) -> Option<Self> {
+        Some(Self {
+            call_id: request.call_id().ok()?.into(),
+            from_tag: request.from().ok()?.tag()?.into(),
+            cseq: request.cseq().ok()?.number,
+            method: request.method.as_str().into(),
+        })
+    }
+}
+
+/// One of the four machines. What is not for a kind of machine does nothing to it.
+#[derive(Debug)]
+pub(super) enum Machine {
+    InviteClient(InviteClient),
+    NonInviteClient(NonInviteClient),
+    InviteServer(InviteServer),
+    NonInviteServer(NonInviteServer),
+}
+
+impl Machine {
+    pub(super) fn client(
+        method: &Method,
+        timing: &Timing,
+        reliability: Reliability,
+        now: Timestamp,
+    ) -> Self {
+        if *method == Method::Invite {
+            Self::InviteClient(InviteClient::start(timing, reliability, now))
+        } else {
+            Self::NonInviteClient(NonInviteClient::start(timing, reliability, now))
+        }
+    }
+
+    pub(super) fn server(method: &Method, timing: &Timing, now: Timestamp) -> Self {
+        if *method == Method::Invite {
+            Self::InviteServer(InviteServer::start())
+        } else {
+            Self::NonInviteServer(NonInviteServer::start(timing, now))
+        }
+    }
+
+    pub(super) fn send(
+        &mut self,
+        class: ResponseClass,
+        timing: &Timing,
+        reliability: Reliability,
+        now: Timestamp,
+    ) -> Actions {
+        match self {
+            Self::InviteServer(machine) => machine.send(class, timing, reliability, now),
+            Self::NonInviteServer(machine) => machine.send(class, timing, reliability, now),
+            Self::InviteClient(_) | Self::NonInviteClient(_) => &[],
+        }
+    }
+
+    pub(super) fn respond(
+        &mut self,
+        class: ResponseClass,
+        timing: &Timing,
+        reliability: Reliability,
+        now: Timestamp,
+    ) -> Actions {
+        match self {
+            Self::InviteClient(machine) => machine.respond(class, timing, reliability, now),
+            Self::NonInviteClient(machine) => machine.respond(class, timing, reliability, now),
+            Self::InviteServer(_) | Self::NonInviteServer(_) => &[],
+        }
+    }
+
+    pub(super) fn acknowledge(
+        &mut self,
+        timing: &Timing,
+        reliability: Reliability,
+        now: Timestamp,
+    ) -> Actions {
+        match self {
+            Self::InviteServer(machine) => machine.acknowledge(timing, reliability, now),
+            Self::NonInviteServer(_) | Self::InviteClient(_) | Self::NonInviteClient(_) => &[],
+        }
+    }
+
+    pub(super) fn repeat(&mut self) -> Actions {
+        match self {
+            Self::InviteServer(machine) => machine.repeat(),
+            Self::NonInviteServer(machine) => machine.repeat(),
+            Self::InviteClient(_) | Self::NonInviteClient(_) => &[],
+        }
+    }
+
+    pub(super) fn fail(&mut self) -> Actions {
+        match self {
+            Self::InviteClient(machine) => machine.fail(),
+            Self::NonInviteClient(machine) => machine.fail(),
+            Self::InviteServer(machine) => machine.fail(),
+            Self::NonInviteServer(machine) => machine.fail(),
+        }
+    }
+
+    pub(super) fn expire(&mut self, timing: &Timing, now: Timestamp) -> Actions {
+        match self {
+            Self::InviteClient(machine) => machine.expire(timing, now),
+            Self::NonInviteClient(machine) => machine.expire(timing, now),
+            Self::InviteServer(machine) => machine.expire(timing, now),
+            Self::NonInviteServer(machine) => machine.expire(),
+        }
+    }
+
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        let deadline = match self {
+            Self::InviteClient(machine) => machine.deadline(),
+            Self::NonInviteClient(machine) => machine.deadline(),
+            Self::InviteServer(machine) => machine.deadline(),
+            Self::NonInviteServer(machine) => machine.deadline(),
+        };
+        deadline.map(|(due, _)| due)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::InviteClient(machine) => *machine == InviteClient::Terminated,
+            Self::NonInviteClient(machine) => *machine == NonInviteClient::Terminated,
+            Self::InviteServer(machine) => *machine == InviteServer::Terminated,
+            Self::NonInviteServer(machine) => *machine == NonInviteServer::Terminated,
+        }
+    }
+}
