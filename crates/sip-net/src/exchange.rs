@@ -243,9 +243,9 @@ impl Exchange {
             }
             E::Acknowledged { session, body } => self.acknowledged(session, &body, now),
             E::Offered { session, body } => self.offered(session, &body, now),
-            E::OfferWithdrawn { session } => self.offer_withdrawn(session),
+            E::OfferWithdrawn { session } => self.offer_withdrawn(session, now),
             E::OfferAnswered { session, body } => self.offer_answered(session, &body, now),
-            E::OfferRefused { session, status } => self.offer_refused(session, status),
+            E::OfferRefused { session, status } => self.offer_refused(session, status, now),
             E::Digit { session, digit } => self.fact_of(session, LegFact::Digit(digit)),
             E::ReferAsked { session, refer_to, .. } => self.refer_asked(session, &refer_to, now),
             E::Responded { request, response, .. } => {

@@ -30,6 +30,8 @@ pub(crate) struct Leg {
     /// What we wait for since our offer went out in a 200.
     pub(crate) awaited: Option<Awaited>,
     pub(crate) refer: Refer,
+    /// A change of ours that must wait until one under way is over.
+    pub(crate) owed: Option<MediaDescription>,
     /// The description last agreed on, as the far side wrote it.
     pub(crate) agreed: Option<Vec<u8>>,
     written: Written,
@@ -136,6 +138,7 @@ impl Leg {
             wanted: Wanted::Nothing,
             awaited: None,
             refer: Refer::None,
+            owed: None,
             agreed: None,
             written: Written { session: number, version: 0, last: None },
         }

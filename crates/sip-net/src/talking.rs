@@ -2,7 +2,7 @@
 
 use model::{Cause, LegId, MediaDescription, Timestamp};
 use sip::SessionId;
-use sip::endpoint::{Body, Order, Rejection, ReleaseCause};
+use sip::endpoint::{Body, Order, OrderError, Rejection, ReleaseCause};
 use sip::sdp;
 use sip::{NameAddr, StatusCode};
 use switchboard::ports::{LegCommand, LegFact};
@@ -70,7 +70,9 @@ impl Exchange {
         }
         let body = Body::sdp(leg.answer(answer).ok()?);
         leg.satisfied(Awaited::Change);
-        self.order(Order::AnswerOffer { session, body }, now).ok()
+        self.order(Order::AnswerOffer { session, body }, now).ok()?;
+        self.change_is_over(session, now);
+        Some(())
     }
 
     fn refuse_reoffer(&mut self, id: LegId, status: u16, now: Timestamp) -> Option<()> {
@@ -79,14 +81,34 @@ impl Exchange {
         leg.wanted = Wanted::Nothing;
         let status = StatusCode::new(status).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE);
         let refusal = Box::new(Rejection::new(status, "change of the session is refused"));
-        self.order(Order::RefuseOffer { session, refusal }, now).ok()
+        self.order(Order::RefuseOffer { session, refusal }, now).ok()?;
+        self.change_is_over(session, now);
+        Some(())
     }
 
+    /// Offers a change; while another is under way, the ACK of the first answer included, it waits.
     fn reoffer(&mut self, id: LegId, offer: &MediaDescription, now: Timestamp) -> Option<()> {
         let leg = self.legs.get_mut(id)?;
         let Phase::Talking(session) = leg.phase else { return None };
         let body = Body::sdp(leg.offer(offer));
-        self.order(Order::Reinvite { session, body }, now).ok()
+        leg.owed = None;
+        match self.order(Order::Reinvite { session, body }, now) {
+            Ok(()) => Some(()),
+            Err(OrderError::Pending | OrderError::WrongState) => {
+                self.legs.get_mut(id)?.owed = Some(offer.clone());
+                Some(())
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// A change of the session is over: ours that waited for that may begin.
+    fn change_is_over(&mut self, session: SessionId, now: Timestamp) {
+        if let Some((id, leg)) = self.legs.of(session)
+            && let Some(offer) = leg.owed.take()
+        {
+            self.reoffer(id, &offer, now);
+        }
     }
 
     fn transfer_progress(&mut self, id: LegId, status: u16, now: Timestamp) -> Option<()> {
@@ -144,7 +166,9 @@ impl Exchange {
     /// The far side acknowledged our 200; where that held our offer, this is the answer.
     pub(crate) fn acknowledged(&mut self, session: SessionId, body: &[u8], now: Timestamp) {
         let Some((id, leg)) = self.legs.of(session) else { return };
-        let Some(awaited) = leg.awaited.take() else { return };
+        let Some(awaited) = leg.awaited.take() else {
+            return self.change_is_over(session, now);
+        };
         match sdp::parse_description(body) {
             Ok(answer) => {
                 leg.agreed = Some(body.to_vec());
@@ -155,6 +179,7 @@ impl Exchange {
                         Awaited::Change => LegFact::Reanswered { answer },
                     },
                 );
+                self.change_is_over(session, now);
             }
             Err(error) => {
                 tracing::warn!(leg = %id, %error, "answer in the ack cannot be used");
@@ -187,13 +212,14 @@ impl Exchange {
     }
 
     /// The far side took its change back: it is where it was before.
-    pub(crate) fn offer_withdrawn(&mut self, session: SessionId) {
+    pub(crate) fn offer_withdrawn(&mut self, session: SessionId, now: Timestamp) {
         let Some((id, leg)) = self.legs.of(session) else { return };
         leg.wanted = Wanted::Nothing;
         let before = leg.agreed.as_deref().map(sdp::parse_description);
         if let Some(Ok(answer)) = before {
             self.fact(id, LegFact::Reanswered { answer });
         }
+        self.change_is_over(session, now);
     }
 
     /// Our change of the session was answered.
@@ -203,6 +229,7 @@ impl Exchange {
             Ok(answer) => {
                 leg.agreed = Some(body.to_vec());
                 self.fact(id, LegFact::Reanswered { answer });
+                self.change_is_over(session, now);
             }
             Err(error) => {
                 tracing::warn!(leg = %id, %error, "answer to our change cannot be used");
@@ -212,10 +239,11 @@ impl Exchange {
     }
 
     /// Our change of the session was refused: it stays as it is, and audio where it was.
-    pub(crate) fn offer_refused(&mut self, session: SessionId, status: StatusCode) {
+    pub(crate) fn offer_refused(&mut self, session: SessionId, status: StatusCode, now: Timestamp) {
         if let Some((id, _)) = self.legs.of(session) {
             tracing::info!(leg = %id, %status, "change of the session was refused");
         }
+        self.change_is_over(session, now);
     }
 
     /// The far side asks us to call somebody else instead of it.

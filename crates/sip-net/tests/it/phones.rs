@@ -1,0 +1,238 @@
+//! Calls that we make, to phones and to trunks; bindings over a restart.
+
+use std::net::SocketAddr;
+
+use model::{CallId, Cause, Epoch};
+use sip::digest::{Algorithm, Login};
+use sip::registrar::{ChangeKind, Removal};
+use sip::sdp::parse_description;
+use sip::{HeaderName, Method, Request, StatusCode};
+use switchboard::ports::{LegCommand, LegFact, Target};
+
+use crate::house::{House, dialled, number, ours, trunk};
+use crate::peer::{Peer, sdp};
+
+fn dial(target: Target) -> LegCommand {
+    LegCommand::Dial {
+        target,
+        from: number("13800138000"),
+        display: Some("王芳".into()),
+        offer: ours(20_000),
+        call: CallId::new(Epoch::new(1), 7),
+    }
+}
+
+fn to_phone(phone: &str) -> LegCommand {
+    dial(Target::Phone(phone.into()))
+}
+
+async fn with_phones(ports: usize) -> (House, Vec<Peer>) {
+    let mut house = House::open().await;
+    let mut phones = Vec::new();
+    for _ in 0..ports {
+        let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
+        phone.registered().await;
+        house.bindings().await;
+        phones.push(phone);
+    }
+    (house, phones)
+}
+
+#[tokio::test]
+async fn a_phone_is_rung_where_it_registered_and_its_answer_reported() {
+    let (mut house, phones) = with_phones(1).await;
+    let leg = dialled(1);
+    house.command(leg, to_phone("1001"));
+    let invite = phones[0].request_of(&Method::Invite).await;
+    assert_eq!(invite.uri.address(), Some(phones[0].address()));
+    assert_eq!(invite.from().unwrap().uri.user_name().as_deref(), Some("13800138000"));
+    assert_eq!(invite.from().unwrap().display_text(), "王芳");
+    assert_eq!(invite.headers.text(&HeaderName::Other("X-Hotline-Call".into())), Some("1-7"));
+    assert_eq!(parse_description(&invite.body).unwrap().address.port(), 20_000);
+    phones[0].answer(&invite, StatusCode::RINGING, b"").await;
+    assert_eq!(house.fact(leg).await, LegFact::Ringing { early: None });
+    let answer = sdp(phones[0].address(), 1);
+    phones[0].answer(&invite, StatusCode::OK, &answer).await;
+    let expected = parse_description(&answer).unwrap();
+    assert_eq!(house.fact(leg).await, LegFact::Answered { answer: expected });
+    phones[0].request_of(&Method::Ack).await;
+}
+
+#[tokio::test]
+async fn all_of_a_phones_bindings_ring_and_the_first_answer_wins() {
+    let (mut house, phones) = with_phones(2).await;
+    let leg = dialled(1);
+    house.command(leg, to_phone("1001"));
+    let first = phones[0].request_of(&Method::Invite).await;
+    let second = phones[1].request_of(&Method::Invite).await;
+    for (phone, invite) in [(&phones[0], &first), (&phones[1], &second)] {
+        phone.answer(invite, StatusCode::RINGING, b"").await;
+    }
+    assert_eq!(house.fact(leg).await, LegFact::Ringing { early: None });
+    phones[1].answer(&second, StatusCode::OK, &sdp(phones[1].address(), 1)).await;
+    assert!(matches!(house.fact(leg).await, LegFact::Answered { .. }));
+    let cancel = phones[0].request_of(&Method::Cancel).await;
+    let reason = "SIP;cause=200;text=\"Call completed elsewhere\"";
+    assert_eq!(cancel.headers.text(&HeaderName::Reason), Some(reason));
+    phones[0].answer(&cancel, StatusCode::OK, b"").await;
+    phones[0].answer(&first, StatusCode::REQUEST_TERMINATED, b"").await;
+    phones[0].request_of(&Method::Ack).await;
+    assert!(house.is_quiet());
+}
+
+#[tokio::test]
+async fn when_both_bindings_refuse_the_more_telling_refusal_counts() {
+    let (mut house, phones) = with_phones(2).await;
+    let leg = dialled(1);
+    house.command(leg, to_phone("1001"));
+    let first = phones[0].request_of(&Method::Invite).await;
+    let second = phones[1].request_of(&Method::Invite).await;
+    phones[0].answer(&first, StatusCode::BUSY_HERE, b"").await;
+    phones[0].request_of(&Method::Ack).await;
+    phones[1].answer(&second, StatusCode::TEMPORARILY_UNAVAILABLE, b"").await;
+    let over = LegFact::Released { cause: Cause::Refused, status: Some(486) };
+    assert_eq!(house.fact(leg).await, over);
+}
+
+#[tokio::test]
+async fn who_declines_does_so_at_all_bindings() {
+    let (mut house, phones) = with_phones(2).await;
+    let leg = dialled(1);
+    house.command(leg, to_phone("1001"));
+    let first = phones[0].request_of(&Method::Invite).await;
+    let second = phones[1].request_of(&Method::Invite).await;
+    phones[1].answer(&second, StatusCode::RINGING, b"").await;
+    house.fact(leg).await;
+    phones[0].answer(&first, StatusCode::DECLINE, b"").await;
+    let over = LegFact::Released { cause: Cause::Refused, status: Some(603) };
+    assert_eq!(house.fact(leg).await, over);
+    phones[1].request_of(&Method::Cancel).await;
+}
+
+#[tokio::test]
+async fn a_phone_that_is_not_registered_is_unavailable_at_once() {
+    let mut house = House::open().await;
+    house.command(dialled(1), to_phone("1002"));
+    let over = LegFact::Released { cause: Cause::Unreachable, status: Some(480) };
+    assert_eq!(house.fact(dialled(1)).await, over);
+}
+
+#[tokio::test]
+async fn a_leg_released_while_it_rings_is_cancelled() {
+    let (mut house, phones) = with_phones(1).await;
+    let leg = dialled(1);
+    house.command(leg, to_phone("1001"));
+    let invite = phones[0].request_of(&Method::Invite).await;
+    phones[0].answer(&invite, StatusCode::RINGING, b"").await;
+    house.fact(leg).await;
+    house.command(leg, LegCommand::Release { cause: Cause::CallerLeft, status: None });
+    let over = LegFact::Released { cause: Cause::CallerLeft, status: None };
+    assert_eq!(house.fact(leg).await, over);
+    phones[0].request_of(&Method::Cancel).await;
+    // Its answer crosses: it is acknowledged and ended at once, and nobody is told.
+    phones[0].answer(&invite, StatusCode::OK, &sdp(phones[0].address(), 1)).await;
+    phones[0].request_of(&Method::Ack).await;
+    phones[0].request_of(&Method::Bye).await;
+    assert!(house.is_quiet());
+}
+
+#[tokio::test]
+async fn the_agent_hangs_up() {
+    let (mut house, mut phones) = with_phones(1).await;
+    let leg = dialled(1);
+    house.command(leg, to_phone("1001"));
+    let invite = phones[0].request_of(&Method::Invite).await;
+    phones[0].answer(&invite, StatusCode::OK, &sdp(phones[0].address(), 1)).await;
+    house.fact(leg).await;
+    phones[0].request_of(&Method::Ack).await;
+    let bye = bye_of_called(&mut phones[0], &invite);
+    assert_eq!(phones[0].ask(&bye).await.status, StatusCode::OK);
+    let over = LegFact::Released { cause: Cause::AgentHungUp, status: None };
+    assert_eq!(house.fact(leg).await, over);
+}
+
+/// The BYE of the side that was called.
+fn bye_of_called(phone: &mut Peer, invite: &Request) -> Request {
+    let target = invite.contact().unwrap().unwrap().uri.to_string();
+    let mut bye = phone.request("BYE", &target, invite.call_id().unwrap());
+    let tag = format!("to-{}", phone.address());
+    bye.headers.set(HeaderName::From, &invite.to().unwrap().with_tag(&tag));
+    bye.headers.set(HeaderName::To, invite.headers.first(&HeaderName::From).unwrap());
+    bye
+}
+
+#[tokio::test]
+async fn a_trunk_that_challenges_us_is_answered_with_its_login() {
+    let login = Login::Password { user: "acme".into(), password: "pw".into() };
+    let mut carrier = Peer::at(2, "carrier", SocketAddr::from(([127, 0, 0, 1], 9))).await;
+    let address = carrier.address();
+    let mut house = House::with(move |setup| {
+        let port = address.port();
+        setup.trunks = [trunk(([127, 0, 0, 2], port), Some(login))].into_iter().collect();
+    })
+    .await;
+    carrier.server = house.handle.trunks();
+    let leg = dialled(1);
+    let target = Target::Trunk { trunk: "carrier".into(), number: number("13900139000") };
+    house.command(leg, dial(target));
+    let invite = carrier.request_of(&Method::Invite).await;
+    assert_eq!(invite.uri.to_string(), format!("sip:13900139000@{address}"));
+    let challenge = "Digest realm=\"carrier.cn\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
+    let mut refusal = invite.response(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    refusal.headers.push(HeaderName::ProxyAuthenticate, challenge);
+    carrier.send(&refusal.to_bytes()).await;
+    carrier.request_of(&Method::Ack).await;
+    let again = carrier.request_of(&Method::Invite).await;
+    assert_eq!(again.call_id(), invite.call_id());
+    assert_eq!(again.cseq().unwrap().number, invite.cseq().unwrap().number + 1);
+    let credentials = again.headers.text(&HeaderName::ProxyAuthorization).unwrap();
+    let credentials = sip::digest::Credentials::parse(credentials).unwrap();
+    assert_eq!((credentials.user.as_str(), credentials.algorithm), ("acme", Algorithm::Md5));
+    let mut refusal = again.response(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    refusal.headers.push(HeaderName::ProxyAuthenticate, challenge);
+    carrier.send(&refusal.to_bytes()).await;
+    let over = LegFact::Released { cause: Cause::NotAllowed, status: Some(407) };
+    assert_eq!(house.fact(leg).await, over);
+}
+
+#[tokio::test]
+async fn bindings_are_back_after_a_restart_and_asked_whether_they_are_there() {
+    let (mut house, phones) = with_phones(1).await;
+    let (kind, row) = house.change().await;
+    assert_eq!(kind, ChangeKind::Registered);
+    let kept = row.clone();
+    let mut after = House::with(move |setup| setup.bindings = vec![kept]).await;
+    assert_eq!(after.bindings().await, ("1001".into(), 1));
+    let options = phones[0].request_of(&Method::Options).await;
+    phones[0].answer(&options, StatusCode::OK, b"").await;
+    after.command(dialled(1), to_phone("1001"));
+    phones[0].request_of(&Method::Invite).await;
+    // A phone without account is not taken back, whatever was kept.
+    let stranger = sip::registrar::BindingRow { phone: "9999".into(), ..row };
+    let mut without = House::with(move |setup| setup.bindings = vec![stranger]).await;
+    assert!(without.is_quiet());
+}
+
+#[tokio::test]
+async fn a_phone_takes_its_registration_back() {
+    let (mut house, mut phones) = with_phones(1).await;
+    let mut request = phones[0].register("r9");
+    request.headers.set(HeaderName::Expires, "0");
+    let answer = phones[0].ask_with(request, ("secret", Algorithm::Md5)).await;
+    assert_eq!((answer.status, answer.headers.has(&HeaderName::Contact)), (StatusCode::OK, false));
+    assert_eq!(house.bindings().await, ("1001".into(), 0));
+    house.change().await;
+    let (kind, _) = house.change().await;
+    assert_eq!(kind, ChangeKind::Removed(Removal::Unregistered));
+}
+
+#[tokio::test]
+async fn a_registration_too_brief_is_told_the_least_we_allow() {
+    let house = House::open().await;
+    let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
+    let mut request = phone.register("r1");
+    request.headers.set(HeaderName::Expires, "10");
+    let answer = phone.ask_with(request, ("secret", Algorithm::Md5)).await;
+    assert_eq!(answer.status, StatusCode::INTERVAL_TOO_BRIEF);
+    assert_eq!(answer.headers.text(&HeaderName::MinExpires), Some("60"));
+}
