@@ -1,1 +1,32 @@
 //! HTTP and WebSocket: the same commands for console, scripts and the command line.
+//!
+//! Nothing is decided here and no books are kept: what happens now is asked of the floor, what
+//! happened is read from the log and its projections. Every request but the page's own and
+//! `/healthz` carries a token; its role decides. Errors are `application/problem+json` with a
+//! stable code.
+
+mod agents;
+mod app;
+mod calls;
+mod draws;
+mod events;
+mod floor;
+mod gate;
+mod idempotency;
+mod mask;
+mod metrics;
+mod page;
+mod problem;
+mod recordings;
+mod request;
+mod serve;
+mod status;
+mod token;
+
+pub use app::{MetricsAccess, Wiring, router};
+pub use draws::DrawRequest;
+pub use floor::{Floor, Replies};
+pub use metrics::Sample;
+pub use problem::PROBLEMS;
+pub use serve::serve;
+pub use token::{Role, RoleError, TokenEntry, Tokens};

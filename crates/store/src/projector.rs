@@ -37,7 +37,7 @@ pub struct ProjectorHealth {
 /// Keeps one tenant's projections, until stopped or dropped.
 #[derive(Debug)]
 pub struct Projector {
-    task: JoinHandle<()>,
+    task: Mutex<Option<JoinHandle<()>>>,
     stop: watch::Sender<bool>,
     marks: watch::Receiver<Option<Position>>,
     health: Arc<Mutex<ProjectorHealth>>,
@@ -51,7 +51,7 @@ impl Projector {
         let (mark, marks) = watch::channel(None);
         let health = Arc::<Mutex<ProjectorHealth>>::default();
         let follower = Follower { journal, database, mark, health: Arc::clone(&health) };
-        let task = tokio::spawn(follower.run(stopped));
+        let task = Mutex::new(Some(tokio::spawn(follower.run(stopped))));
         Self { task, stop, marks, health }
     }
 
@@ -70,9 +70,12 @@ impl Projector {
     }
 
     /// Stops after the batch at hand.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && let Err(error) = task.await
+        {
             tracing::error!(%error, "the projector ended by a fault of ours");
         }
     }

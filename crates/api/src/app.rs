@@ -1,0 +1,129 @@
+//! What the handlers share, and which path leads to which.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use clock::Clock;
+use store::{Database, Journal, Projector};
+use tokio::sync::{Semaphore, watch};
+
+use crate::idempotency::Answers;
+use crate::metrics::{Counted, Sample};
+use crate::problem::{Kind, Problem};
+use crate::{Floor, Tokens};
+use crate::{agents, calls, draws, events, gate, idempotency, metrics, page, recordings, status};
+
+/// The longest body in octets.
+pub(crate) const LONGEST_BODY: usize = 64 << 10;
+
+/// The most event streams at once.
+const STREAMS: usize = 256;
+
+/// What the API is connected to.
+pub struct Wiring {
+    /// The floor.
+    pub floor: Floor,
+    /// The log.
+    pub journal: Journal,
+    /// The log's projections, draws and bindings.
+    pub database: Database,
+    /// What keeps the projections.
+    pub projector: Arc<Projector>,
+    /// The folder of recordings, to which the index's file names are relative.
+    pub recordings: PathBuf,
+    /// Who may come in.
+    pub tokens: Tokens,
+    /// Who may read `/metrics`.
+    pub metrics: MetricsAccess,
+    /// Metrics of the drivers, beside ours.
+    pub samples: Vec<Box<dyn Fn() -> Vec<Sample> + Send + Sync>>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MetricsAccess {
+    /// Whoever can reach the address.
+    Open,
+    /// Whoever has a token, of any role.
+    Token,
+}
+
+impl fmt::Debug for Wiring {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Wiring").field("recordings", &self.recordings).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct App {
+    pub(crate) wiring: Wiring,
+    pub(crate) answers: Answers,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) counted: Counted,
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// All paths. Event streams are closed when `stop` becomes true.
+pub fn router(wiring: Wiring, stop: watch::Receiver<bool>) -> Router {
+    let access = wiring.metrics;
+    let app = Arc::new(App {
+        wiring,
+        answers: Answers::default(),
+        streams: Arc::new(Semaphore::new(STREAMS)),
+        counted: Counted::default(),
+        stop,
+    });
+    let mut closed = commands().merge(questions());
+    let mut open = Router::new()
+        .route("/", get(page::show))
+        .route("/status", get(page::show))
+        .route("/healthz", get(status::health));
+    match access {
+        MetricsAccess::Open => open = open.route("/metrics", get(metrics::show)),
+        MetricsAccess::Token => closed = closed.route("/metrics", get(metrics::show)),
+    }
+    let closed = closed
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), idempotency::remember))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), gate::authenticate));
+    open.merge(closed)
+        .fallback(|| async { Problem::from(Kind::PathUnknown) })
+        .method_not_allowed_fallback(|| async { Problem::from(Kind::MethodUnknown) })
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), gate::guard))
+        .with_state(app)
+}
+
+fn commands() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/agents/{agent}/sign-in", post(agents::sign_in))
+        .route("/v1/agents/{agent}/sign-out", post(agents::sign_out))
+        .route("/v1/agents/{agent}/ready", post(agents::ready))
+        .route("/v1/agents/{agent}/busy", post(agents::busy))
+        .route("/v1/agents/{agent}/end-wrap-up", post(agents::end_wrap_up))
+        .route("/v1/agents/{agent}/extend-wrap-up", post(agents::extend_wrap_up))
+        .route("/v1/agents/{agent}/force", post(agents::force))
+        .route("/v1/calls/{call}/release", post(calls::release))
+        .route("/v1/draws/{draw}/verify", post(draws::verify))
+}
+
+fn questions() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/status", get(status::show))
+        .route("/v1/queues", get(status::queues))
+        .route("/v1/agents", get(status::agents))
+        .route("/v1/agents/{agent}", get(status::agent))
+        .route("/v1/agents/{agent}/history", get(agents::history))
+        .route("/v1/calls", get(calls::list))
+        .route("/v1/calls/{call}", get(calls::show))
+        .route("/v1/recordings", get(recordings::list))
+        .route("/v1/recordings/{recording}", get(recordings::show))
+        .route("/v1/recordings/{recording}/audio", get(recordings::audio))
+        .route("/v1/draws", get(draws::list).post(draws::make))
+        .route("/v1/draws/{draw}", get(draws::show))
+        .route("/v1/events", get(events::stream))
+}

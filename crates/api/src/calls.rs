@@ -1,0 +1,125 @@
+//! Calls: their records, their events, and ending one.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use insight::Cdr;
+use model::{AgentId, CallId, Event, Outcome, QueueId, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use store::{CallFilter, Cursor, Page, Position};
+use switchboard::ports::Request;
+
+use crate::agents::answer;
+use crate::app::App;
+use crate::problem::{Kind, Problem};
+use crate::request::{Parameters, body, id, parameter};
+use crate::token::{Person, Right};
+
+/// The most events of one call that are shown.
+const EVENTS: usize = 2_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    since: Option<String>,
+    until: Option<String>,
+    agent: Option<String>,
+    queue: Option<String>,
+    outcome: Option<String>,
+    number: Option<String>,
+    limit: Option<u32>,
+    after: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Calls {
+    calls: Vec<Cdr>,
+    /// To be given as `after` for the page that follows; `None` when there is none.
+    next: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Call {
+    call: Cdr,
+    events: Vec<Event>,
+}
+
+pub(crate) async fn release(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Path(call): Path<String>,
+    octets: Bytes,
+) -> Result<Response, Problem> {
+    person.may(Right::Release)?;
+    let call = id(&call)?;
+    let Nothing {} = body(&octets)?;
+    let reply = app.wiring.floor.ask(person.actor(), Request::Release { call }).await?;
+    Ok(answer(&reply))
+}
+
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Parameters(wanted): Parameters<Wanted>,
+) -> Result<Json<Calls>, Problem> {
+    person.may(Right::Records)?;
+    let filter = CallFilter {
+        since: parameter::<Timestamp>("since", wanted.since.as_deref())?,
+        until: parameter::<Timestamp>("until", wanted.until.as_deref())?,
+        agent: parameter::<AgentId>("agent", wanted.agent.as_deref())?,
+        queue: wanted.queue.as_deref().map(QueueId::from),
+        outcome: wanted.outcome.as_deref().map(outcome).transpose()?,
+        number: wanted.number,
+    };
+    let page = page(wanted.limit, wanted.after.as_deref())?;
+    let mut calls = app.wiring.database.calls(&filter, &page).await?;
+    let last = calls.last().map(|cdr| (cdr.arrived_at, cdr.call.to_string()));
+    let next = next(&page, calls.len(), last);
+    if !person.role.sees_numbers() {
+        calls.iter_mut().for_each(crate::mask::call);
+    }
+    Ok(Json(Calls { calls, next }))
+}
+
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Path(call): Path<String>,
+) -> Result<Json<Call>, Problem> {
+    person.may(Right::Records)?;
+    let id = id::<CallId>(&call)?;
+    let mut call = app.wiring.database.call(id).await?.ok_or(Kind::CallUnknown)?;
+    let (journal, began) = (app.wiring.journal.clone(), Position::from(call.began));
+    let read = tokio::task::spawn_blocking(move || journal.events_of(id, began, EVENTS));
+    let mut events = read.await.map_err(|_| Problem::from(Kind::Fault))??;
+    if !person.role.sees_numbers() {
+        crate::mask::call(&mut call);
+        events.iter_mut().for_each(crate::mask::event);
+    }
+    Ok(Json(Call { call, events }))
+}
+
+fn outcome(text: &str) -> Result<Outcome, Problem> {
+    let unknown = || Problem::new(Kind::QueryMalformed, "outcome is none that a wait can have");
+    serde_json::from_value(Value::String(text.into())).map_err(|_| unknown())
+}
+
+/// The page asked for.
+pub(crate) fn page(limit: Option<u32>, after: Option<&str>) -> Result<Page, Problem> {
+    let limit = limit.unwrap_or(Page::default().limit).clamp(1, store::LONGEST_PAGE);
+    Ok(Page { limit, after: parameter::<Cursor>("after", after)? })
+}
+
+/// Where the page that follows begins, when this one is full.
+pub(crate) fn next(page: &Page, rows: usize, last: Option<(Timestamp, String)>) -> Option<String> {
+    let is_full = rows >= usize::try_from(page.limit).unwrap_or(usize::MAX);
+    last.filter(|_| is_full).map(|(at, id)| Cursor { at, id }.to_string())
+}

@@ -1,0 +1,85 @@
+//! Customers' numbers, hidden from those who need not see them.
+
+use insight::Cdr;
+use model::{Event, EventKind, HotlineId, Number};
+use switchboard::status::Status;
+
+/// Hides a number in place. A number so short that it can only be one of ours stays.
+fn hide(number: &mut Number) {
+    if let Ok(masked) = number.masked().parse() {
+        *number = masked;
+    }
+}
+
+/// Hides the number dialled, unless it is our own hotline.
+fn hide_dialled(number: &mut Number, hotline: Option<&HotlineId>) {
+    if hotline.is_none() {
+        hide(number);
+    }
+}
+
+/// Hides the numbers of an event.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds hold no number")]
+pub(crate) fn event(event: &mut Event) {
+    match &mut event.kind {
+        EventKind::CallArrived { from, to, hotline, .. } => {
+            hide(from);
+            hide_dialled(to, hotline.as_ref());
+        }
+        EventKind::CallTransferred { to } => hide(to),
+        EventKind::TalkStarted { with, .. } => with.iter_mut().for_each(hide),
+        EventKind::RecordingStarted { left, right, .. } => {
+            left.iter_mut().chain(right).for_each(hide);
+        }
+        _ => {}
+    }
+}
+
+/// Hides the numbers of a call record.
+pub(crate) fn call(cdr: &mut Cdr) {
+    hide(&mut cdr.from);
+    hide_dialled(&mut cdr.to, cdr.hotline.as_ref());
+    cdr.transferred_to.iter_mut().for_each(hide);
+    cdr.segments.iter_mut().filter_map(|segment| segment.with.as_mut()).for_each(hide);
+}
+
+/// Hides the numbers dialled of live calls; those of callers come hidden.
+pub(crate) fn status(status: &mut Status) {
+    status.calls.iter_mut().for_each(|call| hide(&mut call.to));
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Actor, Epoch, TenantId, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn the_callers_number_is_hidden_and_our_hotline_is_not() {
+        let mut arrived = Event {
+            tenant: TenantId::from("default"),
+            epoch: Epoch::new(1),
+            seq: 1,
+            at: Timestamp::EPOCH,
+            call: None,
+            segment: None,
+            leg: None,
+            agent: None,
+            queue: None,
+            actor: Actor::caller(),
+            cause: None,
+            config_version: 1,
+            kind: EventKind::CallArrived {
+                from: "13800138000".parse().unwrap(),
+                to: "4008001234".parse().unwrap(),
+                hotline: Some("support".into()),
+                trunk: None,
+                phone: None,
+                sip_call_id: String::new(),
+            },
+        };
+        event(&mut arrived);
+        let EventKind::CallArrived { from, to, .. } = arrived.kind else { panic!() };
+        assert_eq!((from.as_str(), to.as_str()), ("138****8000", "4008001234"));
+    }
+}

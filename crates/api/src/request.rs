@@ -1,0 +1,56 @@
+//! Reading what a request carries: bodies, parameters and ids, with problems instead of rejections.
+
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::extract::{Extension, Query};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::problem::{Kind, Problem};
+use crate::token::Person;
+
+/// Reads a body as JSON; no body counts as an empty object.
+pub(crate) fn body<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    let octets: &[u8] = if body.is_empty() { b"{}" } else { body };
+    serde_json::from_slice(octets)
+        .map_err(|error| Problem::new(Kind::BodyMalformed, error.to_string()))
+}
+
+/// Reads an id out of the path.
+pub(crate) fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
+    let unknown = || Problem::new(Kind::IdMalformed, "the id in the path cannot be read");
+    text.parse().map_err(|_| unknown())
+}
+
+/// The parameters after the question mark.
+#[derive(Debug)]
+pub(crate) struct Parameters<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        let refused = |error: axum::extract::rejection::QueryRejection| {
+            Problem::new(Kind::QueryMalformed, error.body_text())
+        };
+        query.map(|Query(parameters)| Self(parameters)).map_err(refused)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Person {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let person = Extension::<Self>::from_request_parts(parts, state).await;
+        person.map(|Extension(person)| person).map_err(|_| Kind::Unauthorized.into())
+    }
+}
+
+/// Reads a parameter, when it is there.
+pub(crate) fn parameter<T: FromStr>(name: &str, text: Option<&str>) -> Result<Option<T>, Problem> {
+    let malformed = |_| Problem::new(Kind::QueryMalformed, format!("{name} cannot be read"));
+    text.map(|text| text.parse().map_err(malformed)).transpose()
+}
