@@ -10,7 +10,7 @@ use model::{AgentId, CallId, Cause, Epoch, OfferEnd, Outcome, QueueId, Timestamp
 
 use crate::{Acd, AcdConfig, AcdEvent, Decision, QueueConfig, Routing, Skills, WhenNobody};
 
-const DAYS: u64 = 120;
+const DAYS: u64 = 80;
 const STEPS: u32 = 3_000;
 const AGENTS: u32 = 12;
 const QUEUES: u32 = 5;

@@ -1,6 +1,8 @@
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use model::{AgentId, CallId, Cause, Epoch, OfferEnd, Outcome, QueueId, Timestamp};
+use proptest::prelude::*;
 
 use crate::{
     Acd, AcdConfig, AcdEvent, Decision, Explanation, MOST_EXPLAINED, QueueConfig, Routing, Skills,
@@ -577,6 +579,74 @@ fn an_agent_who_is_gone_serves_nobody() {
     floor.configure(config);
     floor.queued(1);
     floor.expect(["1 enters support"]);
+}
+
+#[test]
+fn a_busy_minute_reads_like_this() {
+    let mut floor = Floor::with(Routing::LongestIdle);
+    floor.at("09:00:00").ready(1001);
+    floor.at("09:00:01").ready(1002);
+    floor.at("09:00:05").queued_in(1, "english", 0);
+    floor.at("09:00:06").queued(2);
+    floor.at("09:00:07").queued(3);
+    floor.at("09:00:08").queued_in(4, "gold", 0);
+    floor.at("09:00:12").event(AcdEvent::OfferAnswered { call: call(2), agent: agent(1001) });
+    floor.at("09:00:20").pass();
+    floor.offer_ended(1, 1002, OfferEnd::NoAnswer);
+    floor.at("09:00:25").available(1002, "09:00:01", 0);
+    floor.at("09:00:30").gone(3);
+    floor.at("09:00:40").event(AcdEvent::OfferAnswered { call: call(4), agent: agent(1002) });
+    floor.at("09:01:05").pass();
+    floor.at("09:01:10").ready(1001);
+    insta::assert_snapshot!(floor.told().join("\n"), @"
+    1 enters english
+    1 rings 1002
+    2 enters support
+    2 rings 1001
+    3 enters support
+    4 enters gold
+    2 leaves support: answered
+    1002 stops ringing for 1
+    4 rings 1002
+    3 leaves support: abandoned
+    4 leaves gold: answered
+    1 leaves english: overflowed
+    1 enters support
+    1 rings 1001
+    ");
+}
+
+proptest! {
+    #[test]
+    fn equals_are_served_in_order_of_arrival(
+        priorities in proptest::collection::vec(0_u8..3, 1..60),
+        hang_up in proptest::collection::vec(0_usize..60, 0..20),
+    ) {
+        let mut floor = Floor::with(Routing::LongestIdle);
+        for (number, priority) in (1..).zip(&priorities) {
+            floor.queued_in(number, "support", *priority);
+        }
+        let left = |number: &u32| !hang_up.iter().any(|at| *at + 1 == *number as usize);
+        for number in (1..=60).filter(|number| !left(number)) {
+            floor.gone(number);
+        }
+        let mut expected: Vec<(Reverse<u8>, u32)> =
+            priorities.iter().map(|priority| Reverse(*priority)).zip(1..).collect();
+        expected.retain(|(_, number)| left(number));
+        expected.sort();
+        floor.decided.clear();
+        for (_, number) in &expected {
+            floor.ready(1001);
+            floor.event(AcdEvent::OfferAnswered { call: call(*number), agent: agent(1001) });
+        }
+        let served = floor.decided.iter().filter_map(|decision| match decision {
+            Decision::Offer { call, .. } => Some(call.number()),
+            Decision::Entered { .. } | Decision::OfferOver { .. } | Decision::Left { .. } => None,
+        });
+        let expected = expected.iter().map(|(_, number)| *number);
+        prop_assert!(served.eq(expected));
+        prop_assert_eq!(floor.acd.tally(&queue("support")).waiting, 0);
+    }
 }
 
 struct Floor {

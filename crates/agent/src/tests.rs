@@ -745,6 +745,51 @@ fn a_restart_ends_sessions_that_cannot_go_on() {
     team.agents.check().unwrap();
 }
 
+#[test]
+fn an_agents_morning_reads_like_this() {
+    let mut team = Team::new(rules());
+    let mut log = Vec::new();
+    let mut tell = |team: &Team, changes: Vec<Change>| {
+        for change in changes {
+            let clock = team.now.to_string()[11..19].to_owned();
+            let next = change.to.deadline().map(|at| format!(" until {}", &at.to_string()[11..19]));
+            let (to, next) = (change.to.name().as_str(), next.unwrap_or_default());
+            log.push(format!("{clock}  {to}{next}, because {}", change.cause));
+        }
+    };
+    let changes = team.at("09:00:00").sign_in(1001, 1001).unwrap().changes;
+    tell(&team, changes);
+    let changes = team.at("09:05:00").reserve(1001, 1);
+    tell(&team, changes);
+    let ringing = Fact::Ringing { agent: agent(1001), call: call(1) };
+    let changes = team.at("09:05:01").fact(ringing);
+    tell(&team, changes);
+    let changes = team.at("09:05:04").fact(Fact::Answered { agent: agent(1001), call: call(1) });
+    tell(&team, changes);
+    team.at("09:06:00").become_(1001, busy("lunch")).unwrap();
+    let changes = team.at("09:07:00").hang_up(1001, 1, 10);
+    tell(&team, changes);
+    let changes = team.at("09:07:10").pass();
+    tell(&team, changes);
+    let changes = team.at("09:20:00").fact(Fact::PhoneLost { phone: phone(1001) });
+    tell(&team, changes);
+    let changes = team.at("09:20:30").fact(Fact::PhoneBound { phone: phone(1001) });
+    tell(&team, changes);
+    let changes = team.at("09:37:10").pass();
+    tell(&team, changes);
+    insta::assert_snapshot!(log.join("\n"), @"
+    09:00:00  ready, because requested
+    09:05:00  reserved until 09:05:20, because distributed
+    09:05:01  ringing until 09:05:20, because distributed
+    09:05:04  on_call, because distributed
+    09:07:00  wrap_up until 09:07:10, because call_ended
+    09:07:10  busy until 09:37:10, because remembered
+    09:20:00  busy until 09:21:00, because phone_lost
+    09:20:30  busy until 09:37:10, because phone_registered
+    09:37:10  signed_out, because busy_overstayed
+    ");
+}
+
 struct Team {
     agents: Agents,
     now: Timestamp,
