@@ -290,6 +290,25 @@ fn a_held_call_is_changed_by_either_side() {
 }
 
 #[test]
+fn an_update_changes_the_call_without_an_ack() {
+    let mut net = Network::perfect();
+    let session = net.connect();
+    let within = |body| Within { method: Method::Update, headers: Vec::new(), body };
+    for body in [None, Some(sdp("hold"))] {
+        let within = Box::new(within(body));
+        let request = RequestId(1);
+        net.order(Side::Caller, Order::RequestWithin { session: CALL, request, within });
+        net.run(MOMENT);
+    }
+    assert_eq!(net.take(Side::Callee), ["offered hold"], "one without offer changes nothing");
+    net.order(Side::Callee, Order::AnswerOffer { session, body: sdp("held") });
+    net.run(MINUTE);
+    assert_eq!(net.take(Side::Caller), ["responded 200", "responded 200"]);
+    assert_eq!(net.take(Side::Callee), [""; 0], "nothing is awaited");
+    assert_eq!(net.callee.session_count(), 1);
+}
+
+#[test]
 fn offers_that_cross_are_tried_again_until_both_are_answered() {
     let mut net = Network::perfect();
     let session = net.connect();

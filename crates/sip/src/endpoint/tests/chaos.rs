@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::network::{CALL, Dice, Faults, Network, Side, busy, sdp};
-use crate::endpoint::{EndpointEvent, Order};
+use super::network::{CALL, Dice, Faults, Network, PERFECT, Side, busy, sdp};
+use crate::endpoint::{EndpointEvent, Order, Transport};
 use crate::message::StatusCode;
 use crate::session::SessionId;
 
@@ -98,7 +98,11 @@ impl Ends {
 }
 
 fn play(seed: u64, faults: Faults) -> (Network, Ends, Plan) {
-    let mut net = Network::new(faults, seed);
+    play_over(Network::new(faults, seed), seed, u64::MAX)
+}
+
+/// Plays a plan over this network, which breaks after so many milliseconds.
+fn play_over(mut net: Network, seed: u64, breaks_after: u64) -> (Network, Ends, Plan) {
     let plan = Plan::draw(&mut Dice(seed ^ 0x5eed));
     let mut ends = Ends::default();
     ends.0.entry((Side::Caller, CALL)).or_default();
@@ -111,6 +115,7 @@ fn play(seed: u64, faults: Faults) -> (Network, Ends, Plan) {
             ends.hear(&mut net);
         }
         net.now = net.now.max(at);
+        net.broken = after >= breaks_after;
         callee = callee.or_else(|| net.callee.session_ids().first().copied());
         let session = if side == Side::Caller { Some(CALL) } else { callee };
         if let Some(session) = session {
@@ -170,6 +175,20 @@ fn every_call_ends_exactly_once_while_broken_copies_of_its_messages_come_in() {
     for seed in 20_000..21_000 {
         let (net, ends, plan) = play(seed, faults);
         // A broken INVITE is a call of its own, whose caller is nowhere.
+        assert!(net.is_clear(), "seed {seed}: something is left; {plan:?}\n{:#?}", net.ladder);
+        for (session, ends) in &ends.0 {
+            assert_eq!(ends.len(), 1, "seed {seed}: {session:?} {ends:?}; {plan:?}");
+        }
+    }
+}
+
+#[test]
+fn every_call_over_a_stream_ends_exactly_once_though_the_connection_breaks() {
+    for seed in 30_000..30_500 {
+        let mut net = Network::new(PERFECT, seed);
+        net.transport = Transport::Tcp;
+        let breaks_after = Dice(seed).below(20_000);
+        let (net, ends, plan) = play_over(net, seed, breaks_after);
         assert!(net.is_clear(), "seed {seed}: something is left; {plan:?}\n{:#?}", net.ladder);
         for (session, ends) in &ends.0 {
             assert_eq!(ends.len(), 1, "seed {seed}: {session:?} {ends:?}; {plan:?}");

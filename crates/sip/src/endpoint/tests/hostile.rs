@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::network::{CALL, Network, STRANGER, Side, sdp};
-use crate::endpoint::{EndpointEvent, Order, Reach, Rejection};
+use crate::endpoint::{EndpointEvent, Order, OrderError, Reach, Rejection};
 use crate::header::HeaderName;
 use crate::message::{Message, Response, StatusCode};
 use crate::parse::ParseErrorKind;
@@ -309,6 +309,34 @@ fn a_challenge_is_forgotten_and_given_again_with_the_same_tag() {
     }
     tags.dedup();
     assert_eq!(tags.len(), 1);
+}
+
+#[test]
+fn an_offer_may_be_taken_back_by_cancel() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    net.take(Side::Callee);
+    let offer = format!("CSeq: 2 INVITE\nContent-Type: application/sdp\n{to}");
+    net.stranger(&written("INVITE", "re", &offer, "v=1"));
+    let cancel = written("CANCEL", "re", &format!("CSeq: 2 CANCEL\n{to}"), "");
+    assert_eq!(refused(&mut net, &cancel).status.code(), 200);
+    assert_eq!(net.take(Side::Callee), ["offered v=1", "offer withdrawn"]);
+    assert_eq!(net.callee.session_count(), 1, "the call goes on as it was");
+    let late = net.try_order(Side::Callee, Order::AnswerOffer { session, body: sdp("x") });
+    assert_eq!(late, Err(OrderError::WrongState));
+}
+
+#[test]
+fn a_second_offer_before_the_first_is_answered_is_refused_500() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    for (cseq, status) in [(2, 100), (3, 500)] {
+        let offer = format!("CSeq: {cseq} INVITE\nContent-Type: application/sdp\n{to}");
+        let answer = refused(&mut net, &written("INVITE", &format!("re{cseq}"), &offer, "v=1"));
+        assert_eq!(answer.status.code(), status);
+    }
 }
 
 #[test]

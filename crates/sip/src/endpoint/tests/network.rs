@@ -77,6 +77,8 @@ pub(super) struct Network {
     pub(super) events: Vec<(Side, EndpointEvent)>,
     /// Start lines that never arrive.
     pub(super) swallowed: Vec<&'static str>,
+    /// Whether nothing passes any more, and whoever sends is told.
+    pub(super) broken: bool,
     /// What was sent to neither of the two.
     pub(super) astray: Vec<(Destination, Message)>,
 }
@@ -100,6 +102,7 @@ impl Network {
             ladder: Vec::new(),
             events: Vec::new(),
             swallowed: Vec::new(),
+            broken: false,
             astray: Vec::new(),
         }
     }
@@ -238,9 +241,13 @@ impl Network {
     }
 
     pub(super) fn collect(&mut self, side: Side) {
+        let now = self.now;
         while let Some(output) = self.side(side).poll_output() {
             match output {
                 Output::Event(event) => self.events.push((side, event)),
+                Output::Send { destination, .. } if self.broken => {
+                    self.side(side).transport_failed(&destination, now);
+                }
                 Output::Send { bytes, destination } => self.send(side, &bytes, destination),
             }
         }
