@@ -1,2 +1,35 @@
-//! hotline: the call-centre telephony middleware.
-fn main() {}
+//! hotline: the telephony middleware of a call centre behind one public number.
+//!
+//! | module | concern |
+//! |---|---|
+//! | `cli` | the command line |
+//! | `config` | the configuration file, and everything that can be wrong with it |
+//! | `service` | start, wire, stop |
+//! | `wiring` | the floor's commands to the drivers |
+//! | `client` | the commands that ask a running service |
+//! | `report` | what those commands print |
+//! | `demo` | a whole centre on one machine |
+
+mod cli;
+mod client;
+mod config;
+mod demo;
+mod failure;
+mod report;
+mod service;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report::error(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use model::AgentId;
+
+use crate::client::{Client, Place};
+use crate::failure::Failure;
+use crate::{client, config, demo, report, service};
+
+/// Call-centre telephony middleware 呼叫中心电话中间件: one number in front, queues, agents,
+/// recordings and their review behind it.
+#[derive(Debug, Parser)]
+#[command(name = "hotline", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the service 启动服务.
+    Serve {
+        /// The configuration file.
+        #[arg(long, default_value = "config/hotline.toml")]
+        config: PathBuf,
+        /// How the log is written.
+        #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+        log: LogFormat,
+    },
+    /// Check a configuration: every fault with its line and its remedy 检查配置.
+    Check {
+        /// The configuration file.
+        #[arg(long, default_value = "config/hotline.toml")]
+        config: PathBuf,
+    },
+    /// The floor as it is: queues, agents, calls 现场状态.
+    Status {
+        #[command(flatten)]
+        server: Server,
+        /// Show it again every second until interrupted.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Agents' states 坐席状态: sign in and out, ready, busy, wrap-up, force.
+    Agent {
+        #[command(flatten)]
+        server: Server,
+        #[command(subcommand)]
+        action: AgentAction,
+    },
+    /// Recordings 录音: list, show, fetch.
+    Recordings {
+        #[command(flatten)]
+        server: Server,
+        #[command(subcommand)]
+        action: RecordingsAction,
+    },
+    /// Quality assurance 质检: draw a sample, verify a draw, fetch what was drawn.
+    Qa {
+        #[command(flatten)]
+        server: Server,
+        #[command(subcommand)]
+        action: QaAction,
+    },
+    /// A whole centre on this machine, with simulated phones and callers 演示.
+    Demo(demo::Settings),
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which service is asked. Without any of these, the one on this machine, found by the file it
+/// leaves in its state folder (`.hotline`, `.hotline/demo`, `/var/lib/hotline`).
+#[derive(Debug, Args)]
+struct Server {
+    /// The address of its API, such as `http://127.0.0.1:8080`.
+    #[arg(long, env = "HOTLINE_SERVER", requires = "token")]
+    server: Option<String>,
+    /// The token to use there.
+    #[arg(long, env = "HOTLINE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// The state folder of a service on this machine.
+    #[arg(long, env = "HOTLINE_STATE")]
+    state: Option<PathBuf>,
+    /// Print what the API answers, as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Server {
+    fn client(&self) -> Result<Client, Failure> {
+        Client::open(Place {
+            server: self.server.clone(),
+            token: self.token.clone(),
+            state: self.state.clone(),
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentAction {
+    /// Every agent and their state.
+    List,
+    /// Begin a working session 签入.
+    SignIn {
+        /// The work number 工号.
+        agent: AgentId,
+        /// The phone, when it is not the agent's own.
+        #[arg(long)]
+        phone: Option<String>,
+    },
+    /// End the working session 签出.
+    SignOut {
+        /// The work number 工号.
+        agent: AgentId,
+    },
+    /// Take calls 示闲.
+    Ready {
+        /// The work number 工号.
+        agent: AgentId,
+    },
+    /// Take no calls, with a reason 示忙.
+    Busy {
+        /// The work number 工号.
+        agent: AgentId,
+        /// A reason from the configuration.
+        reason: String,
+    },
+    /// End wrap-up early 结束话后处理.
+    EndWrapUp {
+        /// The work number 工号.
+        agent: AgentId,
+    },
+    /// Force a state as a team lead 强制: `ready`, `signed_out`, or `busy` with a reason.
+    Force {
+        /// The work number 工号.
+        agent: AgentId,
+        /// `ready`, `busy` or `signed_out`.
+        state: String,
+        /// The reason of `busy`.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RecordingsAction {
+    /// The latest recordings.
+    List {
+        /// Of this agent only.
+        #[arg(long)]
+        agent: Option<AgentId>,
+        /// Of this queue only.
+        #[arg(long)]
+        queue: Option<String>,
+        /// How many at most.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// One recording: call, queue, agent, times, checksum.
+    Show {
+        /// Such as `3-17.1`.
+        recording: String,
+    },
+    /// Save the audio: two channels, left the caller, right the agent.
+    Fetch {
+        /// Such as `3-17.1`.
+        recording: String,
+        /// Where to; `3-17.1.wav` in this folder when not said.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum QaAction {
+    /// Draw a random sample that anyone can recompute 随机抽检.
+    Draw(DrawArgs),
+    /// Compute a draw again and say whether it is what it claims to be 复核.
+    Verify {
+        /// The draw's id.
+        draw: String,
+    },
+    /// What was drawn.
+    Show {
+        /// The draw's id.
+        draw: String,
+    },
+    /// Save the audio of everything drawn.
+    Fetch {
+        /// The draw's id.
+        draw: String,
+        /// The folder to save to; the draw's id when not said.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+    },
+}
+
+/// What is drawn from, and how much.
+#[derive(Debug, Args)]
+pub(crate) struct DrawArgs {
+    /// How many recordings.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) size: u32,
+    /// The seed; made by chance when not said, and always stored with the draw.
+    #[arg(long)]
+    pub(crate) seed: Option<String>,
+    /// At least so many of each agent, as far as there are.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) per_agent: u32,
+    /// Only these agents.
+    #[arg(long)]
+    pub(crate) agent: Vec<AgentId>,
+    /// Only these queues.
+    #[arg(long)]
+    pub(crate) queue: Vec<String>,
+    /// Only calls from then on, such as `2026-11-01T00:00:00Z`.
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Only calls before then.
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    /// Only recordings of at least so many seconds.
+    #[arg(long)]
+    pub(crate) min_seconds: Option<u64>,
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Serve { config, log } => {
+                let config = read(&config)?;
+                service::start_log(log);
+                service::block_on(service::serve(config))?
+            }
+            Command::Check { config } => {
+                read(&config)?;
+                report::line(&format!("{}: nothing is wrong", config.display()));
+                Ok(())
+            }
+            Command::Status { server, watch } => {
+                client::status(&server.client()?, server.json, watch)
+            }
+            Command::Agent { server, action } => {
+                client::agent(&server.client()?, server.json, &action)
+            }
+            Command::Recordings { server, action } => {
+                client::recordings(&server.client()?, server.json, action)
+            }
+            Command::Qa { server, action } => client::qa(&server.client()?, server.json, action),
+            Command::Demo(settings) => demo::run(settings),
+        }
+    }
+}
+
+/// Reads and checks a configuration; prints what was found.
+pub(crate) fn read(path: &std::path::Path) -> Result<config::Config, Failure> {
+    match config::load(path, &config::Environment::of_process()) {
+        Ok((config, warnings)) => {
+            for finding in warnings.iter() {
+                report::warning(&finding.to_string());
+            }
+            Ok(*config)
+        }
+        Err(findings) => {
+            let faults = findings.count(config::Severity::Error);
+            for finding in findings.iter() {
+                report::warning(&finding.to_string());
+            }
+            let noun = if faults == 1 { "fault" } else { "faults" };
+            Err(Failure::new(format!("{faults} {noun} in {}: nothing is applied", path.display())))
+        }
+    }
+}

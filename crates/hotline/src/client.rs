@@ -1,0 +1,429 @@
+//! The commands that ask a running service, through its HTTP API like everybody else.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use switchboard::status::Status;
+
+use crate::cli::{AgentAction, DrawArgs, QaAction, RecordingsAction};
+use crate::failure::Failure;
+use crate::report;
+
+/// The file by which the command line finds the service of this machine.
+pub(crate) const LOCAL: &str = "local.json";
+
+/// Where the command line looks when it is not told.
+const USUAL: [&str; 3] = [".hotline", ".hotline/demo", "/var/lib/hotline"];
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which service is asked.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) server: Option<String>,
+    pub(crate) token: Option<String>,
+    pub(crate) state: Option<PathBuf>,
+}
+
+/// How to reach the service of this machine; readable by its owner alone.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Local {
+    pub(crate) address: String,
+    pub(crate) token: String,
+}
+
+/// A way to ask the API.
+#[derive(Debug)]
+pub(crate) struct Client {
+    agent: ureq::Agent,
+    local: Local,
+}
+
+impl Client {
+    pub(crate) fn open(place: Place) -> Result<Self, Failure> {
+        let local = match (place.server, place.token) {
+            (Some(address), Some(token)) => Local { address, token },
+            _ => local(place.state)?,
+        };
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            .build();
+        Ok(Self { agent: config.into(), local })
+    }
+
+    fn get(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.get(self.url(path)).header("Authorization", self.bearer());
+        read(request.call().map_err(|error| self.unreachable(&error))?)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = self.agent.post(self.url(path)).header("Authorization", self.bearer());
+        read(request.send_json(body).map_err(|error| self.unreachable(&error))?)
+    }
+
+    fn save(&self, path: &str, file: &Path) -> Result<u64, Failure> {
+        let request = self.agent.get(self.url(path)).header("Authorization", self.bearer());
+        let mut response = request.call().map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(read(response).err().unwrap_or_else(|| Failure::new("no audio came")));
+        }
+        let named = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
+        let mut out = fs::File::create(file).map_err(named)?;
+        std::io::copy(&mut response.body_mut().as_reader(), &mut out).map_err(named)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.local.address.trim_end_matches('/'))
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.local.token)
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        let address = &self.local.address;
+        Failure::new(format!("{address} does not answer ({error}): is the service running?"))
+    }
+}
+
+fn local(state: Option<PathBuf>) -> Result<Local, Failure> {
+    let folders: Vec<PathBuf> = match state {
+        Some(folder) => vec![folder],
+        None => USUAL.iter().map(PathBuf::from).collect(),
+    };
+    let file = folders.iter().map(|folder| folder.join(LOCAL)).find(|file| file.exists());
+    let Some(file) = file else {
+        let looked: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
+        return Err(Failure::new(format!(
+            "no service runs on this machine (no {LOCAL} in {}): start one with `hotline serve`, \
+             or name its state folder with --state",
+            looked.join(", ")
+        )));
+    };
+    let named = |error: String| Failure::new(format!("{}: {error}", file.display()));
+    let text = fs::read_to_string(&file).map_err(|error| named(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| named(error.to_string()))
+}
+
+/// The body of an answer, or the API's own words of what is wrong.
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Value, Failure> {
+    let status = response.status();
+    let text = response.body_mut().read_to_string()?;
+    if status.is_success() {
+        return Ok(if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? });
+    }
+    let problem: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+    let said = |key: &str| problem.get(key).and_then(Value::as_str).map(str::to_owned);
+    let detail = said("detail").or_else(|| said("title")).unwrap_or_else(|| status.to_string());
+    let code = said("code").unwrap_or_else(|| status.as_u16().to_string());
+    Err(Failure::new(format!("{detail} ({code})")))
+}
+
+fn print_json(value: &Value) -> Result<(), Failure> {
+    report::line(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+pub(crate) fn status(client: &Client, as_json: bool, watch: bool) -> Result<(), Failure> {
+    loop {
+        let value = client.get("/v1/status")?;
+        if as_json {
+            print_json(&value)?;
+        } else {
+            if watch {
+                // Home, and clear what is below.
+                report::line("\u{1b}[H\u{1b}[J");
+            }
+            show_status(&serde_json::from_value(value)?);
+        }
+        if !watch {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn show_status(status: &Status) {
+    let (used, total) = status.ports;
+    report::line(&format!(
+        "{}  configuration {}  calls {}  ports {used}/{total}",
+        status.at,
+        status.config_version,
+        status.calls.len()
+    ));
+    if status.repairs > 0 {
+        report::line(&format!("FAULT: {} invariants were found broken", status.repairs));
+    }
+    let queues = status.queues.iter().map(|queue| {
+        let outcomes: Vec<String> =
+            queue.outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
+        vec![
+            queue.queue.to_string(),
+            queue.label.clone(),
+            queue.waiting.to_string(),
+            report::span(queue.longest_wait_ms),
+            format!("{}/{}", queue.ready, queue.signed_in),
+            queue.entered.to_string(),
+            outcomes.join(", "),
+        ]
+    });
+    report::line("");
+    report::table(
+        &[
+            "queue 队列",
+            "",
+            "waiting 等待",
+            "longest 最长",
+            "ready 示闲",
+            "entered 进入",
+            "outcomes 结果",
+        ],
+        &queues.collect::<Vec<_>>(),
+    );
+    let agents = status.agents.iter().map(|agent| {
+        let since = report::span(millis(status.at.since(agent.state.since())));
+        let detail = match &agent.state {
+            model::AgentState::Busy { reason, .. } => reason.to_string(),
+            other => other.call().map(|call| call.to_string()).unwrap_or_default(),
+        };
+        let since =
+            if agent.state.since() == model::Timestamp::EPOCH { String::new() } else { since };
+        vec![
+            agent.agent.to_string(),
+            agent.name.clone(),
+            agent.phone.as_ref().map(ToString::to_string).unwrap_or_default(),
+            agent.state.name().as_str().to_owned(),
+            detail,
+            since,
+        ]
+    });
+    report::line("");
+    report::table(
+        &["agent 坐席", "", "phone 话机", "state 状态", "", "for 时长"],
+        &agents.collect::<Vec<_>>(),
+    );
+    let calls = status.calls.iter().map(|call| {
+        vec![
+            call.call.to_string(),
+            call.from.clone(),
+            call.to.to_string(),
+            call.stage.clone(),
+            call.queue.as_ref().map(ToString::to_string).unwrap_or_default(),
+            call.agent.map(|agent| agent.to_string()).unwrap_or_default(),
+            report::span(millis(status.at.since(call.since))),
+        ]
+    });
+    report::line("");
+    report::table(
+        &[
+            "call 通话",
+            "from 主叫",
+            "to 被叫",
+            "stage 阶段",
+            "queue 队列",
+            "agent 坐席",
+            "for 时长",
+        ],
+        &calls.collect::<Vec<_>>(),
+    );
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn agent(client: &Client, as_json: bool, action: &AgentAction) -> Result<(), Failure> {
+    let (agent, verb, body) = match action {
+        AgentAction::List => {
+            let value = client.get("/v1/status")?;
+            if as_json {
+                return print_json(value.get("agents").unwrap_or(&Value::Null));
+            }
+            let mut status: Status = serde_json::from_value(value)?;
+            status.queues.clear();
+            status.calls.clear();
+            show_status(&status);
+            return Ok(());
+        }
+        AgentAction::SignIn { agent, phone } => (agent, "sign-in", json!({ "phone": phone })),
+        AgentAction::SignOut { agent } => (agent, "sign-out", json!({})),
+        AgentAction::Ready { agent } => (agent, "ready", json!({})),
+        AgentAction::Busy { agent, reason } => (agent, "busy", json!({ "reason": reason })),
+        AgentAction::EndWrapUp { agent } => (agent, "end-wrap-up", json!({})),
+        AgentAction::Force { agent, state, reason } => {
+            (agent, "force", json!({ "state": state, "reason": reason }))
+        }
+    };
+    let value = client.post(&format!("/v1/agents/{agent}/{verb}"), &body)?;
+    if as_json {
+        return print_json(&value);
+    }
+    let remembered = value.get("remembered").filter(|next| !next.is_null());
+    let state = value.get("state").and_then(Value::as_str).unwrap_or("unchanged");
+    match remembered {
+        Some(next) => report::line(&format!("{agent}: after the call: {next}")),
+        None => report::line(&format!("{agent}: {state}")),
+    }
+    Ok(())
+}
+
+pub(crate) fn recordings(
+    client: &Client,
+    as_json: bool,
+    action: RecordingsAction,
+) -> Result<(), Failure> {
+    match action {
+        RecordingsAction::List { agent, queue, limit } => {
+            let mut path = format!("/v1/recordings?limit={limit}");
+            if let Some(agent) = agent {
+                path.push_str(&format!("&agent={agent}"));
+            }
+            if let Some(queue) = queue {
+                path.push_str(&format!("&queue={queue}"));
+            }
+            let value = client.get(&path)?;
+            if as_json {
+                return print_json(&value);
+            }
+            show_recordings(&value);
+            Ok(())
+        }
+        RecordingsAction::Show { recording } => {
+            print_json(&client.get(&format!("/v1/recordings/{recording}"))?)
+        }
+        RecordingsAction::Fetch { recording, output } => {
+            let file = output.unwrap_or_else(|| PathBuf::from(format!("{recording}.wav")));
+            fetch(client, &recording, &file)
+        }
+    }
+}
+
+fn fetch(client: &Client, recording: &str, file: &Path) -> Result<(), Failure> {
+    let octets = client.save(&format!("/v1/recordings/{recording}/audio"), file)?;
+    report::line(&format!("{} ({octets} octets)", file.display()));
+    Ok(())
+}
+
+fn text(value: &Value, key: &str) -> String {
+    match value.get(key) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn items(value: &Value) -> Vec<Value> {
+    let list = value.get("items").or(Some(value)).and_then(Value::as_array);
+    list.cloned().unwrap_or_default()
+}
+
+fn show_recordings(value: &Value) {
+    let rows = items(value).into_iter().map(|row| {
+        let duration = row.get("duration_ms").and_then(Value::as_u64);
+        vec![
+            text(&row, "recording"),
+            text(&row, "started_at"),
+            duration.map(report::span).unwrap_or_default(),
+            text(&row, "agent"),
+            text(&row, "queue"),
+            text(&row, "left"),
+            text(&row, "state"),
+        ]
+    });
+    report::table(
+        &[
+            "recording 录音",
+            "at 时间",
+            "length 时长",
+            "agent 坐席",
+            "queue 队列",
+            "caller 主叫",
+            "state",
+        ],
+        &rows.collect::<Vec<_>>(),
+    );
+}
+
+pub(crate) fn qa(client: &Client, as_json: bool, action: QaAction) -> Result<(), Failure> {
+    match action {
+        QaAction::Draw(args) => {
+            let value = client.post("/v1/draws", &plan(args)?)?;
+            show_draw(&value, as_json)
+        }
+        QaAction::Show { draw } => show_draw(&client.get(&format!("/v1/draws/{draw}"))?, as_json),
+        QaAction::Verify { draw } => {
+            let value = client.post(&format!("/v1/draws/{draw}/verify"), &json!({}))?;
+            if as_json {
+                return print_json(&value);
+            }
+            let verified = value.get("verified").and_then(Value::as_bool).unwrap_or(false);
+            if verified {
+                report::line(&format!("{draw}: verified, the same recordings come out again"));
+                return Ok(());
+            }
+            Err(Failure::new(format!("{draw}: not verified: {}", text(&value, "mismatch"))))
+        }
+        QaAction::Fetch { draw, output } => {
+            let value = client.get(&format!("/v1/draws/{draw}"))?;
+            let folder = output.unwrap_or_else(|| PathBuf::from(&draw));
+            fs::create_dir_all(&folder)?;
+            for drawn in drawn(&value) {
+                fetch(client, &drawn, &folder.join(format!("{drawn}.wav")))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn plan(args: DrawArgs) -> Result<Value, Failure> {
+    let seed = match args.seed {
+        Some(seed) => seed,
+        None => service_seed()?,
+    };
+    Ok(json!({
+        "seed": seed,
+        "size": args.size,
+        "per_agent_min": args.per_agent,
+        "filter": {
+            "agents": args.agent,
+            "queues": args.queue,
+            "from": args.from,
+            "to": args.to,
+            "min_duration_ms": args.min_seconds.map(|seconds| seconds * 1_000),
+        },
+    }))
+}
+
+fn service_seed() -> Result<String, Failure> {
+    let mut octets = [0_u8; 16];
+    getrandom::fill(&mut octets).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(hex::encode(octets))
+}
+
+fn drawn(value: &Value) -> Vec<String> {
+    let list = value.get("drawn").and_then(Value::as_array).cloned().unwrap_or_default();
+    list.iter().map(|drawn| text(drawn, "recording")).collect()
+}
+
+fn show_draw(value: &Value, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return print_json(value);
+    }
+    let seed = value.get("plan").map(|plan| text(plan, "seed")).unwrap_or_default();
+    report::line(&format!("draw        {}", text(value, "id")));
+    report::line(&format!("seed        {seed}"));
+    report::line(&format!("population  {}", text(value, "population")));
+    report::line(&format!("sha256      {}", text(value, "population_sha256")));
+    report::line("");
+    let list = value.get("drawn").and_then(Value::as_array).cloned().unwrap_or_default();
+    let rows = list
+        .iter()
+        .map(|row| vec![text(row, "recording"), text(row, "agent"), text(row, "reason")]);
+    report::table(&["recording 录音", "agent 坐席", "drawn as 方式"], &rows.collect::<Vec<_>>());
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! The drivers' figures for `/metrics`.
+
+use std::sync::{Arc, PoisonError};
+
+use api::Sample;
+use media::Media;
+
+use crate::wiring::RecorderCell;
+
+/// A driver's figures, asked at every scrape.
+type Figures = Box<dyn Fn() -> Vec<Sample> + Send + Sync>;
+
+/// Whom a scrape asks.
+pub(crate) fn samples(
+    sip: &sip_net::Handle,
+    media: &Arc<Media>,
+    recorder: &RecorderCell,
+    inbox: &runtime::Handle,
+) -> Vec<Figures> {
+    let (sip, media) = (sip.clone(), Arc::clone(media));
+    let (recorder, inbox) = (Arc::clone(recorder), inbox.clone());
+    vec![
+        Box::new(move || signalling(&sip)),
+        Box::new(move || audio(&media)),
+        Box::new(move || recordings(&recorder)),
+        Box::new(move || floor(&inbox)),
+    ]
+}
+
+/// Figures this large lose their last digits, which nobody reads.
+#[expect(clippy::cast_precision_loss, reason = "a metric is a float, and 2^53 packets are far off")]
+const fn figure(count: u64) -> f64 {
+    count as f64
+}
+
+fn signalling(sip: &sip_net::Handle) -> Vec<Sample> {
+    let sample = |(reason, count): (&'static str, u64)| Sample {
+        name: "hotline_sip_refused_total",
+        help: "What signalling refused, could not read or lost, by reason.",
+        labels: vec![("reason", reason.to_owned())],
+        value: figure(count),
+    };
+    sip.counters().all().map(sample).collect()
+}
+
+fn audio(media: &Media) -> Vec<Sample> {
+    let counted = media.counters();
+    let packets = |what: &str, count| Sample {
+        name: "hotline_media_packets_total",
+        help: "Audio packets, by what became of them.",
+        labels: vec![("result", what.to_owned())],
+        value: figure(count),
+    };
+    vec![
+        packets("received", counted.received),
+        packets("sent", counted.sent),
+        packets("unsent", counted.unsent),
+        packets("stranger", counted.strangers),
+        packets("malformed", counted.malformed),
+        Sample::of("hotline_media_streams", "Streams open now.", figure(counted.streams)),
+        Sample::of(
+            "hotline_media_uncaptured_total",
+            "Audio frames lost to recordings because there was no room.",
+            figure(counted.uncaptured),
+        ),
+        Sample::of(
+            "hotline_media_refused_commands_total",
+            "Commands refused because an audio thread was too far behind.",
+            figure(counted.refused_commands),
+        ),
+    ]
+}
+
+fn recordings(recorder: &RecorderCell) -> Vec<Sample> {
+    let recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(counted) = recorder.as_ref().map(recording::Recorder::counters) else {
+        return vec![];
+    };
+    let parts = |what: &str, count| Sample {
+        name: "hotline_recording_parts",
+        help: "Parts of recordings, by state; sealed and failed since the start.",
+        labels: vec![("state", what.to_owned())],
+        value: figure(count),
+    };
+    vec![
+        parts("open", counted.open_parts),
+        parts("sealing", counted.sealing_parts),
+        parts("sealed", counted.sealed_parts),
+        parts("failed", counted.failed_parts),
+        Sample::of(
+            "hotline_recording_lost_frames_total",
+            "Frames of audio that never reached a file.",
+            figure(counted.lost_frames),
+        ),
+        Sample::of(
+            "hotline_recording_octets_written_total",
+            "Octets written while calls last.",
+            figure(counted.octets_written),
+        ),
+    ]
+}
+
+fn floor(inbox: &runtime::Handle) -> Vec<Sample> {
+    vec![
+        Sample::of(
+            "hotline_inbox_waiting",
+            "Inputs that wait for the floor.",
+            figure(u64::try_from(inbox.waiting()).unwrap_or(u64::MAX)),
+        ),
+        Sample::of(
+            "hotline_inbox_refused_total",
+            "New calls and requests refused because the floor was too far behind.",
+            figure(inbox.refused()),
+        ),
+    ]
+}

@@ -1,0 +1,9 @@
+//! Where the drivers meet: the floor's commands go out to them, and what they keep is kept.
+
+mod bindings;
+mod drivers;
+mod peers;
+
+pub(crate) use bindings::{Keeper, counted, restored};
+pub(crate) use drivers::{Outlets, RecorderCell};
+pub(crate) use peers::{accounts, trunks};
