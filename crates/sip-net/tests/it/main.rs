@@ -1,5 +1,13 @@
 //! Signalling over loopback sockets, against peers that say exactly what a test tells them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that meets what it does not expect must fail"
+)]
+
 mod calls;
 mod doors;
 mod house;
