@@ -9,12 +9,16 @@ use super::writing::add_extra;
 use super::{Destination, Endpoint, Source, Transport};
 use crate::header::{HeaderName, Headers};
 use crate::message::{Request, Response, StatusCode};
-use crate::parse::ParseError;
+use crate::parse::{ParseError, ParseErrorKind};
 use crate::transaction::TransactionId;
 
 impl Endpoint {
-    /// Answers octets that were no message, when enough of a request could be read for that.
+    /// Answers octets that were no message, when enough of a request could be read for that. A
+    /// keep-alive is no fault.
     pub fn receive_malformed(&mut self, error: ParseError, source: Source) {
+        if error.kind == ParseErrorKind::Keepalive {
+            return;
+        }
         let text = error.to_string();
         match error.answer {
             Some(response) => self.answer_unremembered(*response, &text, &source),

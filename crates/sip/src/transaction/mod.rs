@@ -29,6 +29,8 @@ mod key;
 mod layer;
 mod non_invite_client;
 mod non_invite_server;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
