@@ -77,7 +77,7 @@ impl Endpoint {
         };
         let tag = self.local_tag_of(purpose);
         let destination = reply_destination(&cancel.headers, source);
-        let opened = self.transactions.open(cancel.clone(), destination, Purpose::Unattended, now);
+        let opened = self.transactions.open(cancel, destination, Purpose::Unattended, now);
         let Ok(transaction) = opened else {
             let full = self.full();
             return self.refuse(cancel, &full, source);
@@ -162,8 +162,7 @@ impl Endpoint {
         let session = SessionId(self.last_incoming);
         let destination = reply_destination(&request.headers, source);
         let purpose = Purpose::Incoming(session);
-        let Ok(transaction) = self.transactions.open(request.clone(), destination, purpose, now)
-        else {
+        let Ok(transaction) = self.transactions.open(&request, destination, purpose, now) else {
             return;
         };
         // No tag: a 100 makes no dialog (§8.2.6.1).
@@ -203,7 +202,7 @@ impl Endpoint {
         let arrival = ArrivalId(self.last_arrival);
         let destination = reply_destination(&request.headers, source);
         let purpose = Purpose::Arrival(arrival);
-        let opened = self.transactions.open(request.clone(), destination, purpose, now);
+        let opened = self.transactions.open(&request, destination, purpose, now);
         if let Ok(transaction) = opened {
             self.arrivals.insert(arrival, transaction);
             let (request, source) = (Box::new(request), *source);

@@ -83,7 +83,7 @@ impl Endpoint {
         now: Timestamp,
     ) -> Option<TransactionId> {
         self.dress(&mut request, &destination);
-        self.transactions.send(request, destination, purpose, now).ok()
+        self.transactions.send(&request, destination, purpose, now).ok()
     }
 
     /// Sends CANCEL for an INVITE that has a provisional response (§9.1).
@@ -97,7 +97,7 @@ impl Endpoint {
         let cancel = cancellation(request, reason);
         if let Some(destination) = self.transactions.destination(invite) {
             // At the bound the INVITE is left to its own deadline.
-            let _full = self.transactions.send(cancel, destination, Purpose::Unattended, now);
+            let _full = self.transactions.send(&cancel, destination, Purpose::Unattended, now);
         }
     }
 

@@ -32,7 +32,7 @@ impl Endpoint {
         let changes = matches!(request.method, Method::Invite | Method::Update);
         let purpose = if changes { Purpose::Changing(session) } else { Purpose::Unattended };
         let destination = reply_destination(&request.headers, source);
-        let opened = self.transactions.open(request.clone(), destination, purpose, now);
+        let opened = self.transactions.open(&request, destination, purpose, now);
         let Ok(transaction) = opened else {
             let full = self.full();
             return self.refuse(&request, &full, source);

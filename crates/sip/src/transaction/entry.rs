@@ -9,6 +9,7 @@ use super::{
     ResponseClass, ServerKey, Timing,
 };
 use crate::endpoint::Destination;
+use crate::header::HeaderName;
 use crate::message::{Method, Request};
 
 /// One transaction under way.
@@ -30,6 +31,26 @@ impl<U> Entry<U> {
     pub(super) fn reliability(&self) -> Reliability {
         self.destination.transport.reliability()
     }
+}
+
+/// What of a request is worth keeping: the fields that responses, ACK, CANCEL and dialogs are made
+/// of. The rest may be long, and thousands are kept.
+pub(super) fn essence(request: &Request) -> Request {
+    let mut kept = Request::new(request.method.clone(), request.uri.clone());
+    let fields = [
+        HeaderName::Via,
+        HeaderName::Route,
+        HeaderName::RecordRoute,
+        HeaderName::From,
+        HeaderName::To,
+        HeaderName::CallId,
+        HeaderName::CSeq,
+        HeaderName::Timestamp,
+    ];
+    for field in &fields {
+        kept.headers.copy(field, &request.headers);
+    }
+    kept
 }
 
 /// Where the layer finds a transaction.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::Timestamp;
 
 use super::derived::acknowledgement;
-use super::entry::{Entry, Key, Machine, Origin};
+use super::entry::{Entry, Key, Machine, Origin, essence};
 use super::{Action, Actions, ClientKey, ResponseClass, ServerKey, Timing};
 use crate::endpoint::{Destination, Source};
 use crate::message::{Method, Request, Response};
@@ -134,12 +134,12 @@ impl<U: Copy> TransactionLayer<U> {
     /// [`Full`] when as many as allowed are under way, or the branch is already in use.
     pub fn send(
         &mut self,
-        request: Request,
+        request: &Request,
         destination: Destination,
         user: U,
         now: Timestamp,
     ) -> Result<TransactionId, Full> {
-        let key = ClientKey::of_request(&request).map_err(|_| Full)?;
+        let key = ClientKey::of_request(request).map_err(|_| Full)?;
         if !self.has_reserve() || self.clients.contains_key(&key) {
             return Err(Full);
         }
@@ -151,7 +151,7 @@ impl<U: Copy> TransactionLayer<U> {
         let entry = Entry {
             machine,
             user,
-            request: Box::new(request),
+            request: Box::new(essence(request)),
             repeated: Some(Arc::clone(&bytes)),
             acknowledgement: None,
             destination,
@@ -185,18 +185,18 @@ impl<U: Copy> TransactionLayer<U> {
     /// [`Full`] when as many as allowed are under way.
     pub fn open(
         &mut self,
-        request: Request,
+        request: &Request,
         destination: Destination,
         user: U,
         now: Timestamp,
     ) -> Result<TransactionId, Full> {
-        let key = ServerKey::of(&request).map_err(|_| Full)?;
+        let key = ServerKey::of(request).map_err(|_| Full)?;
         if !self.has_reserve() {
             return Err(Full);
         }
         let id = self.next_id();
         let machine = Machine::server(&request.method, &self.timing, now);
-        let origin = Origin::of(&request);
+        let origin = Origin::of(request);
         self.servers.insert(key.clone(), id);
         if let Some(origin) = &origin {
             self.origins.insert(origin.clone(), id);
@@ -204,7 +204,7 @@ impl<U: Copy> TransactionLayer<U> {
         let entry = Entry {
             machine,
             user,
-            request: Box::new(request),
+            request: Box::new(essence(request)),
             repeated: None,
             acknowledgement: None,
             destination,
@@ -260,7 +260,7 @@ impl<U: Copy> TransactionLayer<U> {
         same.then_some((id, entry.user))
     }
 
-    /// The request of a transaction.
+    /// The request of a transaction: the header fields that other messages are made of.
     #[must_use]
     pub fn request(&self, id: TransactionId) -> Option<&Request> {
         self.entries.get(&id).map(|entry| &*entry.request)
