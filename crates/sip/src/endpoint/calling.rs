@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use model::Timestamp;
 
-use super::order::Attempt;
+use super::order::{Attempt, Rejection};
 use super::writing::reason_of;
-use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, RequestId, Source};
+use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, RequestId, Source, Transport};
 use crate::dialog::{Dialog, RemoteTag};
 use crate::message::{Method, Request, Response, StatusCode};
 use crate::session::{Calling, Cancel, Ending, Established, Phase, Releasing, Session, SessionId};
@@ -66,11 +66,9 @@ impl Endpoint {
                 self.lost(session, now);
             }
             Purpose::Outside(request) => self.responded(request, Err(status)),
+            Purpose::Incoming(session) => self.cut_off(session, now),
             // What we answered was not heard: the session's own deadline sees to it.
-            Purpose::Incoming(_)
-            | Purpose::Changing(_)
-            | Purpose::Arrival(_)
-            | Purpose::Unattended => {}
+            Purpose::Changing(_) | Purpose::Arrival(_) | Purpose::Unattended => {}
         }
     }
 
@@ -242,6 +240,21 @@ impl Endpoint {
     pub(super) fn lost_if(&mut self, session: SessionId, status: StatusCode, now: Timestamp) {
         if matches!(status, StatusCode::CALL_DOES_NOT_EXIST | StatusCode::REQUEST_TIMEOUT) {
             self.lost(session, now);
+        }
+    }
+
+    /// The stream broke by which the peer waits for our answer: no answer can reach it any more. Over
+    /// UDP an error may be forged or pass, and the session's own deadline sees to it.
+    fn cut_off(&mut self, session: SessionId, now: Timestamp) {
+        let Some(state) = self.sessions.get(session) else { return };
+        let streamed = state.destination().is_some_and(|to| to.transport == Transport::Tcp);
+        let Phase::Alerting(alerting) = &state.phase else { return };
+        if streamed {
+            let (transaction, tag) = (alerting.transaction, state.local_tag.clone());
+            let text = "connection is lost";
+            let refusal = Rejection::new(StatusCode::TEMPORARILY_UNAVAILABLE, text);
+            self.reject(transaction, &refusal, &tag, now);
+            self.release(session, ReleaseCause::PeerLost, None);
         }
     }
 

@@ -180,7 +180,8 @@ pub enum ReleaseCause {
     Unanswered,
     /// Our 2xx was never acknowledged; BYE has been sent (RFC 3261 §13.3.1.4).
     NoAck,
-    /// The peer no longer knows the dialog or is gone: 481, 408 or silence (RFC 3261 §12.2.1.2).
+    /// The peer no longer knows the dialog or is gone: 481, 408 or silence (RFC 3261 §12.2.1.2), or
+    /// its stream broke while it waited for our answer.
     PeerLost,
     /// [`super::Bounds::longest_session`] has passed; BYE has been sent.
     TooLong,

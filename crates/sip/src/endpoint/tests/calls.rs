@@ -457,6 +457,24 @@ fn a_peer_that_no_longer_hears_us_ends_the_call_at_the_next_change() {
 }
 
 #[test]
+fn a_caller_whose_stream_breaks_while_it_waits_is_released() {
+    for (transport, seen) in
+        [(Transport::Tcp, vec!["released PeerLost"]), (Transport::Udp, Vec::new())]
+    {
+        let mut net = Network::perfect();
+        net.transport = transport;
+        net.dial();
+        let session = net.rung();
+        net.take(Side::Callee);
+        let destination = net.callee.sessions.get(session).unwrap().destination().unwrap();
+        let now = net.now;
+        net.callee.transport_failed(&destination, now);
+        net.collect(Side::Callee);
+        assert_eq!(net.take(Side::Callee), seen);
+    }
+}
+
+#[test]
 fn a_session_ends_when_it_has_lasted_too_long() {
     let mut net = Network::perfect();
     net.connect();
