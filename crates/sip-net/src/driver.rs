@@ -113,6 +113,7 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
         connections: Connections::new(settings.connections, clock, arrivals.clone()),
         sockets: [phones.udp, trunks.udp],
         locals,
+        datagram: vec![0; DATAGRAM],
         grumble: Grumble::default(),
     };
     tracing::info!(phones = %locals[0], trunks = %locals[1], "signalling listens");
@@ -195,6 +196,8 @@ struct Driver {
     connections: Connections,
     sockets: [UdpSocket; 2],
     locals: [SocketAddr; 2],
+    /// Where datagrams are read into.
+    datagram: Vec<u8>,
     grumble: Grumble,
 }
 
@@ -243,27 +246,20 @@ impl Driver {
 
     /// Takes what waits at a socket, a turn's worth at most.
     fn read(&mut self, listener: ListenerId) {
-        let mut datagram = vec![0; DATAGRAM];
+        let mut datagram = std::mem::take(&mut self.datagram);
         for _ in 0..TURN {
-            let Some((socket, local)) = self.at(listener) else { return };
-            match socket.try_recv_from(&mut datagram) {
-                Ok((length, peer)) => {
-                    let source = Source {
-                        listener,
-                        transport: Transport::Udp,
-                        connection: None,
-                        peer,
-                        local,
-                    };
-                    let octets = datagram.get(..length).unwrap_or_default();
-                    self.receive(Message::parse(octets), source);
-                    self.flush();
-                }
-                // Nothing is left; or an earlier datagram of ours came back, which its
-                // transaction will notice by itself.
-                Err(_) => return,
-            }
+            let Some((socket, local)) = self.at(listener) else { break };
+            // An error means that nothing is left; or that an earlier datagram of ours came back,
+            // which its transaction will notice by itself.
+            let Ok((length, peer)) = socket.try_recv_from(&mut datagram) else { break };
+            let source =
+                Source { listener, transport: Transport::Udp, connection: None, peer, local };
+            let octets = datagram.get(..length).unwrap_or_default();
+            tracing::trace!(%peer, message = %octets.escape_ascii(), "received");
+            self.receive(Message::parse(octets), source);
+            self.flush();
         }
+        self.datagram = datagram;
     }
 
     fn arrived(&mut self, arrival: Arrival) {
@@ -307,6 +303,7 @@ impl Driver {
     /// Sends everything that is to be sent.
     fn flush(&mut self) {
         while let Some((bytes, destination)) = self.exchange.poll_send() {
+            tracing::trace!(peer = %destination.peer, message = %bytes.escape_ascii(), "sent");
             match destination.transport {
                 Transport::Udp => self.send_datagram(&bytes, &destination),
                 Transport::Tcp => {

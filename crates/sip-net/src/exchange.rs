@@ -16,8 +16,8 @@ use sip::endpoint::{
     ConnectionId, Destination, Endpoint, EndpointEvent, EndpointSettings, Listener, ListenerId,
     Order, OrderError, Output, Reach, RequestId, Source,
 };
-use sip::registrar::{BindingRow, ChangeKind, Registrar};
-use sip::{Host, Message, ParseError};
+use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
+use sip::{Host, Message, ParseError, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
 
 use crate::accounts::{Accounts, Trunks};
@@ -249,7 +249,12 @@ impl Exchange {
             E::Digit { session, digit } => self.fact_of(session, LegFact::Digit(digit)),
             E::ReferAsked { session, refer_to, .. } => self.refer_asked(session, &refer_to, now),
             E::Responded { request, response, .. } => {
-                let answered = if response.is_ok() { Answered::Yes } else { Answered::No };
+                let answered = match response {
+                    Ok(_) => Answered::Yes,
+                    Err(StatusCode::REQUEST_TIMEOUT) => Answered::No,
+                    // Our own network failed: that says nothing about the phone.
+                    Err(_) => Answered::Unasked,
+                };
                 if let Verdict::Gone(phone, id) = self.checks.over(request, answered, now) {
                     self.registrar.unreachable(&phone, id);
                 }
@@ -263,13 +268,13 @@ impl Exchange {
     fn report_bindings(&mut self, now: Timestamp) {
         while let Some(change) = self.registrar.poll_change() {
             let (phone, id) = (&change.phone, change.binding.id);
+            log(&change);
             match change.kind {
                 ChangeKind::Registered if self.restoring => self.checks.kept(phone, id, now),
                 ChangeKind::Registered => self.checks.registered(phone, id, now),
                 ChangeKind::Refreshed => {}
                 ChangeKind::Removed(_) => self.checks.removed(id),
             }
-            tracing::debug!(phone = %phone, kind = ?change.kind, left = change.left, "binding");
             self.ports.store.changed(&change);
             if change.kind != ChangeKind::Refreshed {
                 let bindings = u32::try_from(change.left).unwrap_or(u32::MAX);
@@ -329,5 +334,21 @@ impl Exchange {
 
     pub(crate) const fn next_request(&mut self) -> RequestId {
         RequestId(self.next_number())
+    }
+}
+
+/// What a supervisor would notice: a phone comes or goes.
+fn log(change: &BindingChange) {
+    let BindingChange { phone, binding, kind, left } = change;
+    let (peer, sip_call_id) = (binding.flow.peer, &binding.sip_call_id);
+    match kind {
+        ChangeKind::Registered => {
+            tracing::info!(%phone, %peer, sip_call_id, bindings = left, "registered");
+        }
+        ChangeKind::Refreshed => tracing::debug!(%phone, %peer, sip_call_id, "refreshed"),
+        ChangeKind::Removed(why) => {
+            let why = why.as_str();
+            tracing::info!(%phone, %peer, sip_call_id, why, bindings = left, "no longer registered");
+        }
     }
 }

@@ -120,7 +120,10 @@ impl Connections {
     pub(crate) fn close(&mut self, id: ConnectionId) -> BTreeSet<Destination> {
         let Some(connection) = self.open.remove(&id) else { return BTreeSet::new() };
         connection.task.abort();
-        self.by_peer.retain(|_, other| *other != id);
+        let key = (connection.listener, connection.peer);
+        if self.by_peer.get(&key) == Some(&id) {
+            self.by_peer.remove(&key);
+        }
         let source = connection.peer.ip();
         if let Some(count) = self.per_source.get_mut(&source) {
             *count = count.saturating_sub(1);
