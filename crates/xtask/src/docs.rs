@@ -18,7 +18,16 @@ pub(crate) fn write() -> Result<(), String> {
     let path = run::root().join(EVENTS);
     fs::write(&path, events()).map_err(|error| format!("{EVENTS} cannot be written: {error}"))?;
     println!("{EVENTS} written");
+    write_configuration()?;
     check()
+}
+
+/// The document of every configuration key is written by the test that otherwise compares it: only
+/// the binary itself knows its keys.
+fn write_configuration() -> Result<(), String> {
+    let test = "the_document_of_every_key_is_up_to_date";
+    let words = ["test", "--quiet", "--package", "hotline", "--bins", test];
+    run::command_with("cargo", &words, ("HOTLINE_WRITE_DOCS", "1"))
 }
 
 /// Says which documents no longer tell what the code does.

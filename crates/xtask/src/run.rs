@@ -16,8 +16,26 @@ pub(crate) fn root() -> PathBuf {
 /// # Errors
 /// A sentence, when it could not be started or did not succeed.
 pub(crate) fn command(program: &str, words: &[&str]) -> Result<(), String> {
+    finish(prepared(program, words), program, words)
+}
+
+/// Runs a program as [`command`] does, with one more variable in its environment.
+///
+/// # Errors
+/// A sentence, when it could not be started or did not succeed.
+pub(crate) fn command_with(
+    program: &str,
+    words: &[&str],
+    (name, value): (&str, &str),
+) -> Result<(), String> {
+    let mut command = prepared(program, words);
+    command.env(name, value);
+    finish(command, program, words)
+}
+
+fn finish(mut command: Command, program: &str, words: &[&str]) -> Result<(), String> {
     let line = format!("{program} {}", words.join(" "));
-    let status = prepared(program, words)
+    let status = command
         .stdin(Stdio::null())
         .status()
         .map_err(|error| format!("`{line}` could not be started: {error}"))?;

@@ -68,7 +68,8 @@ fn empty_name(line: &str) -> Option<&str> {
     let name = words.next()?.split(|c: char| !c.is_alphanumeric() && c != '_').next()?;
     let is_empty = match kind {
         "struct" | "enum" | "trait" | "type" => EMPTY_NAMES.iter().any(|word| name.ends_with(word)),
-        "fn" => name.starts_with("get_"),
+        // `get_mut` is what the standard library calls it.
+        "fn" => name.starts_with("get_") && name != "get_mut",
         _ => false,
     };
     is_empty.then_some(name)
