@@ -142,11 +142,6 @@ pub(crate) const MEDIA: Table = Table {
     text: "Audio.",
     keys: &[
         must("address", Kind::Address, "The address peers send audio to."),
-        may(
-            "bind",
-            Kind::Address,
-            "The address audio is received at, where it is not `address` (behind NAT).",
-        ),
         else_(
             "ports",
             Kind::Ports,

@@ -41,8 +41,6 @@ pub(crate) enum Transport {
 pub(crate) struct MediaSettings {
     /// The ports the floor is lent, at the address peers send audio to.
     pub(crate) lease: PortLease,
-    /// The address audio is received at.
-    pub(crate) bind: IpAddr,
     /// Media threads; `None` leaves it to the number of processors.
     pub(crate) threads: Option<u16>,
     /// A party from whom no audio has come for so long is taken for lost.
@@ -118,7 +116,7 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> 
     let api = Section::of_root(reader, root, &key::API);
 
     let max_calls: u32 = service.small("max_calls").unwrap_or(1);
-    let (audio, bind) = read_addresses(reader, &media);
+    let audio = read_address(reader, &media);
     let lease = read_lease(reader, &media, audio, max_calls);
     let sip_settings = read_sip(reader, &sip, audio);
     let listen = api.socket("listen");
@@ -135,7 +133,6 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> 
         sip: sip_settings,
         media: MediaSettings {
             lease,
-            bind,
             threads: media.small("threads"),
             lost_after: media.duration("lost_after").map_or(Duration::ZERO, |span| span.value),
             prompts: PathBuf::new(),
@@ -150,19 +147,15 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> 
     }
 }
 
-/// The address peers send audio to, and the one it is received at.
-fn read_addresses(reader: &Reader, media: &Section<'_>) -> (IpAddr, IpAddr) {
-    let Some(address) = media.address("address") else { return (NOWHERE.ip(), NOWHERE.ip()) };
+/// The address peers send audio to.
+fn read_address(reader: &Reader, media: &Section<'_>) -> IpAddr {
+    let Some(address) = media.address("address") else { return NOWHERE.ip() };
     if address.value.is_unspecified() || address.value.is_multicast() {
         let message = format!("nobody can send audio to {}", address.value);
         let help = "write the address of this machine that phones and trunks reach".to_owned();
         reader.report(Code::AddressUnusable, &address.at, message, help);
     }
-    let Some(bind) = media.address("bind") else { return (address.value, address.value) };
-    if bind.value.is_ipv4() != address.value.is_ipv4() {
-        report_family(reader, &bind, address.value);
-    }
-    (address.value, bind.value)
+    address.value
 }
 
 fn report_family(reader: &Reader, here: &Spanned<IpAddr>, there: IpAddr) {

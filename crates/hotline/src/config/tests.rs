@@ -191,7 +191,12 @@ fn every_fault_of_a_single_kind_is_found_alone() {
         ("\"0.0.0.0:5080\"", "\"127.0.0.1:5060\"", Code::PortsClash),
         ("\"0.0.0.0:5080\"", "\"0.0.0.0:20002\"", Code::PortsClash),
         ("address = \"127.0.0.1\"", "address = \"0.0.0.0\"", Code::AddressUnusable),
-        ("address = \"127.0.0.1\"", "address = \"127.0.0.1\"\nbind = \"::1\"", Code::AddressFamily),
+        (
+            "[media]",
+            "advertise = \"::1\"
+[media]",
+            Code::AddressFamily,
+        ),
         ("\"127.0.0.1:5090\"", "\"[::1]:5090\"", Code::AddressFamily),
         ("addresses = [\"127.0.0.0/8\"]", "addresses = []", Code::TrunkWithoutAddress),
         ("addresses = [\"127.0.0.0/8\"]", "", Code::TrunkWithoutAddress),
