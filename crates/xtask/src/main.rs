@@ -50,9 +50,8 @@ fn obey(command: &str, rest: &[String]) -> Result<(), String> {
         }
         "demo" => {
             debian::need(debian::BUILD)?;
-            run::command("cargo", &["build", "--release", "--package", "hotline"])?;
-            let mut words =
-                vec!["run", "--quiet", "--release", "--package", "hotline", "--", "demo"];
+            run::command("cargo", &["build", "--package", "hotline"])?;
+            let mut words = vec!["run", "--quiet", "--package", "hotline", "--", "demo"];
             words.extend(rest.iter().map(String::as_str));
             run::command("cargo", &words)
         }

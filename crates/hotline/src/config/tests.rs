@@ -253,6 +253,34 @@ fn a_prompt_that_cannot_be_played_is_named_by_its_file() {
     assert!(shown.contains("nobody.wav"), "{shown}");
 }
 
+#[test]
+fn no_file_however_broken_ends_the_program() {
+    let text = fs::read_to_string(EXAMPLE).unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let environment = Environment::of(&[("HOTLINE_STATE", state.path().to_str().unwrap())]);
+    let folder = Path::new(EXAMPLE).parent().unwrap().to_owned();
+    let paths = Paths { folder, environment: &environment };
+    let read = |text: String| parse(Source { name: "hotline.toml".into(), text }, &paths).1;
+    let cuts = (0..text.len()).step_by(61).filter(|at| text.is_char_boundary(*at));
+    for at in cuts {
+        read(text[..at].to_owned());
+    }
+    let lines: Vec<_> = text.lines().collect();
+    for (number, line) in lines.iter().enumerate() {
+        let Some((key, _)) = line.split_once('=') else { continue };
+        for value in ["-1", "1.5", "[[1]]", "{}", "\"电\""] {
+            let mut lines = lines.clone();
+            let changed = format!("{key}= {value}");
+            lines[number] = &changed;
+            read(lines.join("\n"));
+        }
+    }
+    for name in text.lines().filter(|line| line.starts_with('[')) {
+        read(text.replace(name, &name.replace('[', "[x.")));
+        read(text.replace(&format!("\n{name}\n"), "\n"));
+    }
+}
+
 /// Codes that need another file than `broken.toml`, each with a test of its own.
 const ELSEWHERE: &[Code] = &[
     Code::FileUnreadable,
