@@ -32,6 +32,7 @@ pub(crate) struct Counters {
     pub(crate) sent: Count,
     pub(crate) unsent: Count,
     pub(crate) strangers: Count,
+    pub(crate) excess: Count,
     pub(crate) malformed: Count,
     pub(crate) captured: Count,
     pub(crate) uncaptured: Count,
@@ -50,6 +51,8 @@ pub struct CountersSnapshot {
     pub unsent: u64,
     /// Packets from sources that are not the far side's.
     pub strangers: u64,
+    /// Packets dropped because their far side sends many times more than audio needs.
+    pub excess: u64,
     /// Datagrams that are neither RTP nor RTCP.
     pub malformed: u64,
     /// Audio frames left for recording.
@@ -71,6 +74,7 @@ impl CountersSnapshot {
             sent: self.sent + counters.sent.read(),
             unsent: self.unsent + counters.unsent.read(),
             strangers: self.strangers + counters.strangers.read(),
+            excess: self.excess + counters.excess.read(),
             malformed: self.malformed + counters.malformed.read(),
             captured: self.captured + counters.captured.read(),
             uncaptured: self.uncaptured + counters.uncaptured.read(),

@@ -12,6 +12,7 @@
 //! where they do not. A thread sleeps until a packet, a command, the next 20 ms of a prompt or a
 //! deadline (RTCP, a far side fallen silent); without streams it sleeps for ever.
 
+mod allowance;
 mod counters;
 mod directory;
 mod far_side;

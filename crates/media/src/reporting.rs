@@ -86,3 +86,58 @@ pub(crate) fn report(
 pub(crate) fn host(address: SocketAddr) -> IpAddr {
     address.ip().to_canonical()
 }
+
+#[cfg(test)]
+mod tests {
+    use rtp::Header;
+
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_secs(1_000);
+
+    fn address(host: u8, port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, host], port))
+    }
+
+    #[test]
+    fn reports_are_about_five_seconds_apart_and_spread() {
+        let mut reporting = Reporting::new(START, 77);
+        let spans: Vec<Duration> = (0..1_000)
+            .map(|_| {
+                reporting.again(START);
+                reporting.due.since(START)
+            })
+            .collect();
+        let mean = spans.iter().sum::<Duration>() / 1_000;
+        assert!((4_800..5_200).contains(&mean.as_millis()), "{mean:?}");
+        assert!(spans.iter().all(|span| (2_500..7_500).contains(&span.as_millis())));
+    }
+
+    #[test]
+    fn reports_go_to_the_next_port_until_the_far_side_shows_another_of_the_same_host() {
+        let mut reporting = Reporting::new(START, 77);
+        assert_eq!(reporting.target(address(1, 4_000)), Some(address(1, 4_001)));
+        assert_eq!(reporting.target(address(1, 65_535)), None);
+        let theirs = Compound::report(9, None, &[]);
+        let mut reception = Reception::default();
+        reporting.take(theirs.octets(), address(1, 5_000), &mut reception, START).unwrap();
+        assert_eq!(reporting.target(address(1, 4_000)), Some(address(1, 5_000)));
+        assert_eq!(reporting.target(address(2, 4_000)), Some(address(2, 4_001)));
+    }
+
+    #[test]
+    fn there_is_a_report_once_something_was_sent_or_received() {
+        let (mut outgoing, mut reception) = (Outgoing::new(1, 2), Reception::default());
+        assert!(report(&outgoing, &mut reception, START).is_none());
+        let header = Header { marker: false, payload_type: 8, sequence: 0, timestamp: 0, ssrc: 9 };
+        reception.count(&header, START);
+        let receiver = report(&outgoing, &mut reception, START).unwrap();
+        assert!(matches!(
+            read(receiver.octets()).unwrap().first(),
+            Some(Element::ReceiverReport { blocks, .. }) if blocks.len() == 1
+        ));
+        outgoing.generate(8, 160, START);
+        let sender = report(&outgoing, &mut reception, START).unwrap();
+        assert!(matches!(read(sender.octets()).unwrap()[0], Element::SenderReport { .. }));
+    }
+}

@@ -10,6 +10,7 @@ use rtp::{
     alaw_to_ulaw, is_rtcp, ulaw_to_alaw,
 };
 
+use crate::allowance::Allowance;
 use crate::counters::Counters;
 use crate::far_side::{FarSide, Payload};
 use crate::player::Player;
@@ -55,6 +56,7 @@ pub(crate) struct Stream {
     pub(crate) sockets: Sockets,
     far: Option<FarSide>,
     latch: Latch,
+    allowance: Allowance,
     reception: Reception,
     digits: DigitReceiver,
     outgoing: Outgoing,
@@ -83,6 +85,7 @@ impl Stream {
             sockets,
             far: None,
             latch: Latch::default(),
+            allowance: Allowance::default(),
             reception: Reception::default(),
             digits: DigitReceiver::default(),
             outgoing: Outgoing::new(ssrc, start),
@@ -115,8 +118,9 @@ impl Stream {
         self.heard = heard;
     }
 
-    /// Adds a channel of a part; `false` when the stream already goes into as many as it can.
+    /// Adds a channel of a part, in place of an earlier one of the same part; `false` when the stream already goes into as many as it can.
     pub(crate) fn tap(&mut self, tap: Tap) -> bool {
+        self.taps.retain(|other| other.recording != tap.recording);
         let room = self.taps.len() < MAX_TAPS;
         if room {
             self.taps.push(tap);
@@ -142,6 +146,10 @@ impl Stream {
         let judged = payload != Payload::Other || self.latch.believes(from);
         if !judged || self.latch.judge(from, &packet.header, turn.now) == Verdict::Stranger {
             self.stranger(from, turn.counters);
+            return Taken::Nothing;
+        }
+        if !self.allowance.take(turn.now) {
+            turn.counters.excess.one();
             return Taken::Nothing;
         }
         turn.counters.received.one();

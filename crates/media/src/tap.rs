@@ -63,3 +63,54 @@ impl Ring<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::{CallId, Epoch};
+
+    use super::*;
+
+    /// Has room for so many frames.
+    struct Shelf(Vec<AudioFrame>, usize);
+
+    impl Capture for Shelf {
+        fn put(&mut self, frame: &AudioFrame) -> bool {
+            let room = self.0.len() < self.1;
+            if room {
+                self.0.push(*frame);
+            }
+            room
+        }
+    }
+
+    fn taken(codec: Codec, octets: usize, room: usize) -> (Vec<AudioFrame>, u64, u64) {
+        let recording = RecordingId { call: CallId::new(Epoch::new(1), 1), part: 1 };
+        let began = Timestamp::from_secs(1_000);
+        let header = Header { marker: false, payload_type: 8, sequence: 0, timestamp: 0, ssrc: 1 };
+        let (mut shelf, counters) = (Shelf(Vec::new(), room), Counters::default());
+        let mut ring = Ring { capture: &mut shelf, counters: &counters };
+        let mut tap = Tap::new(recording, Channel::Left, began);
+        tap.take(&header, (codec, &vec![0x80; octets]), began, &mut ring);
+        let counts = crate::CountersSnapshot::default().with(&counters);
+        (shelf.0, counts.captured, counts.uncaptured)
+    }
+
+    #[test]
+    fn a_long_packet_is_several_frames_one_after_another() {
+        let (frames, captured, _) = taken(Codec::Pcma, 700, 9);
+        let places: Vec<_> = frames.iter().map(|frame| (frame.offset, frame.length)).collect();
+        assert_eq!((places, captured), (vec![(0, 320), (320, 320), (640, 60)], 3));
+    }
+
+    #[test]
+    fn what_is_captured_is_a_law() {
+        assert_eq!(taken(Codec::Pcma, 160, 1).0[0].samples(), [0x80; 160]);
+        assert_eq!(taken(Codec::Pcmu, 160, 1).0[0].samples(), [ulaw_to_alaw(0x80); 160]);
+    }
+
+    #[test]
+    fn a_frame_for_which_there_is_no_room_is_counted() {
+        let (frames, captured, uncaptured) = taken(Codec::Pcma, 640, 1);
+        assert_eq!((frames.len(), captured, uncaptured), (1, 1, 1));
+    }
+}

@@ -319,6 +319,30 @@ fn malformed_datagrams_do_no_harm() {
 }
 
 #[test]
+fn two_legs_pointed_at_each_other_do_not_take_the_thread() {
+    let house = House::open(settings(1));
+    let [(one, _), (two, _)] = [port_pair(), port_pair()];
+    let mut phone = Phone::new(CodecChoice::PCMA);
+    for (number, local, remote) in [(1, one, two), (2, two, one)] {
+        phone.signalled = remote;
+        let remote = Some(phone.description());
+        house.tell(number, MediaCommand::Open { local, remote });
+    }
+    house.join(1, 2);
+    phone.house = Some(one);
+    phone.says(600.0, 5);
+    for _ in 0..5 {
+        house.settle();
+    }
+    let mut caller = Phone::new(CodecChoice::PCMA);
+    house.connect(3, &mut caller);
+    house.tell(3, MediaCommand::Ringback);
+    caller.hears(30);
+    let counters = house.media.counters();
+    assert!(counters.excess > 0 && counters.received <= 1_200, "{counters:?}");
+}
+
+#[test]
 fn a_far_side_that_falls_silent_is_lost_once_and_one_on_hold_is_not() {
     let lost_after = Duration::from_millis(60);
     let house = House::open(MediaSettings { lost_after, ..settings(1) });
