@@ -4,7 +4,7 @@
 //! (RFC 3261 §8.2.7), so a flood of strangers fills nothing.
 
 use model::Timestamp;
-use sip::digest::{Attempt, Challenge, Credentials, Denial};
+use sip::digest::{Algorithm, Attempt, Credentials, Denial};
 use sip::endpoint::{Rejection, Source};
 use sip::{HeaderName, Method, Request, StatusCode};
 
@@ -39,7 +39,7 @@ impl Exchange {
             Some(self.stopped())
         } else if source.listener == PHONES && (opens || request.method == Method::Register) {
             let came_with_none = credentials_in(request).next().is_none();
-            came_with_none.then(|| self.challenge(&request.method, None, now))
+            came_with_none.then(|| self.challenge(request, None, now))
         } else {
             None
         };
@@ -62,7 +62,7 @@ impl Exchange {
         let ours = readable.iter().find(|it| it.realm == realm).or_else(|| readable.first());
         let Some(credentials) = ours else {
             self.count(Counted::MalformedCredentials);
-            return Err(self.challenge(&request.method, None, now));
+            return Err(self.challenge(request, None, now));
         };
         let account = self.accounts.find(&credentials.user);
         let uri = request.uri.to_string();
@@ -74,7 +74,7 @@ impl Exchange {
             (Err(denial), _) => denial,
         };
         self.count(counted(denial));
-        Err(self.challenge(&request.method, Some(denial), now))
+        Err(self.challenge(request, Some(denial), now))
     }
 
     /// The trunk listener's answer to an address that is no trunk's.
@@ -91,23 +91,30 @@ impl Exchange {
             .with(HeaderName::RetryAfter, RETRY_AFTER)
     }
 
-    /// The challenge to a request of this method: 401 to a REGISTER, 407 to what would be passed
-    /// on. It is the same for a wrong secret and for a user who does not exist.
-    fn challenge(&mut self, method: &Method, denial: Option<Denial>, now: Timestamp) -> Rejection {
+    /// The challenge to a request: 401 to a REGISTER, 407 to what would be passed on. It is the same
+    /// for a wrong secret and for a user who does not exist.
+    fn challenge(
+        &mut self,
+        request: &Request,
+        denial: Option<Denial>,
+        now: Timestamp,
+    ) -> Rejection {
         if denial.is_none() {
             self.count(Counted::Challenged);
         }
-        let (status, header) = if *method == Method::Register {
+        let (status, header) = if request.method == Method::Register {
             (StatusCode::UNAUTHORIZED, HeaderName::WwwAuthenticate)
         } else {
             (StatusCode::PROXY_AUTHENTICATION_REQUIRED, HeaderName::ProxyAuthenticate)
         };
-        let challenges = self.authenticator.challenges(denial, now);
-        let refusal = Rejection::new(status, "credentials are needed");
+        let agent = request.headers.text(&HeaderName::UserAgent).unwrap_or_default();
+        let md5_only = self.md5_only.iter().any(|prefix| agent.starts_with(prefix.as_str()));
+        let challenges = self.authenticator.challenges(denial, now).into_iter();
         challenges
-            .iter()
-            .map(Challenge::to_string)
-            .fold(refusal, |refusal, challenge| refusal.with(header.clone(), &challenge))
+            .filter(|challenge| !md5_only || challenge.algorithm == Algorithm::Md5)
+            .fold(Rejection::new(status, "credentials are needed"), |refusal, challenge| {
+                refusal.with(header.clone(), &challenge.to_string())
+            })
     }
 }
 

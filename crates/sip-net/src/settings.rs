@@ -17,6 +17,10 @@ pub struct Settings {
     pub realm: String,
     /// How long nonces live and how many are remembered.
     pub nonces: NonceSettings,
+    /// Phones whose `User-Agent` begins with one of these are offered MD5 alone: they give up at a
+    /// challenge with another algorithm instead of passing over it (RFC 8760 §2.4). Default:
+    /// baresip up to version 2.
+    pub md5_only: Vec<String>,
     /// The registrar's limits.
     pub registrar: RegistrarSettings,
     /// How often a registered phone is asked whether it is still there (OPTIONS), which also keeps
@@ -72,6 +76,7 @@ impl Settings {
             trunks,
             realm: realm.to_owned(),
             nonces: NonceSettings::default(),
+            md5_only: ["baresip v0.", "baresip v1.", "baresip v2."].map(str::to_owned).to_vec(),
             registrar: RegistrarSettings::default(),
             check_every: Some(Duration::from_secs(30)),
             connections: ConnectionLimits::default(),

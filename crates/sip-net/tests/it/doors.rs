@@ -37,6 +37,17 @@ async fn a_registration_is_challenged_with_sha_256_before_md5() {
 }
 
 #[tokio::test]
+async fn a_phone_known_to_give_up_at_sha_256_is_offered_md5_alone() {
+    let house = House::open().await;
+    let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
+    let mut request = phone.register("r1");
+    request.headers.push(HeaderName::UserAgent, "baresip v1.0.0 (x86_64/linux)");
+    let answer = phone.ask(&request).await;
+    let algorithms: Vec<_> = challenges_of(&answer).iter().map(|it| it.algorithm).collect();
+    assert_eq!(algorithms, [Algorithm::Md5]);
+}
+
+#[tokio::test]
 async fn a_wrong_secret_and_an_unknown_user_get_the_same_answer() {
     let mut house = House::open().await;
     let mut answers = Vec::new();
