@@ -5,6 +5,9 @@
 //! outside calls, `arriving` takes calls in, `dialling` makes them, `talking` sees to what happens
 //! in them.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -205,6 +205,12 @@ impl Legs {
         self.legs.len()
     }
 
+    /// How many sessions belong to legs.
+    #[cfg(test)]
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
     pub(crate) fn holds(&self, id: LegId) -> bool {
         self.legs.contains_key(&id)
     }
