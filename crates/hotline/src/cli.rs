@@ -238,7 +238,7 @@ impl Cli {
         match self.command {
             Command::Serve { config, log } => {
                 let config = read(&config)?;
-                service::start_log(log);
+                service::start_log(log, "info,sqlx=warn");
                 service::block_on(service::serve(config))?
             }
             Command::Check { config } => {
@@ -256,7 +256,7 @@ impl Cli {
                 client::recordings(&server.client()?, server.json, action)
             }
             Command::Qa { server, action } => client::qa(&server.client()?, server.json, action),
-            Command::Demo(settings) => demo::run(settings),
+            Command::Demo(settings) => demo::run(&settings),
         }
     }
 }

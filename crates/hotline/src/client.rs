@@ -91,6 +91,27 @@ impl Client {
     }
 }
 
+/// How the floor of this machine stands, in one line.
+pub(crate) fn summary(state: &Path) -> Result<String, Failure> {
+    let place = Place { server: None, token: None, state: Some(state.to_owned()) };
+    let status: Status = serde_json::from_value(Client::open(place)?.get("/v1/status")?)?;
+    let at_stage = |stage: &str| status.calls.iter().filter(|call| call.stage == stage).count();
+    let waiting: u32 = status.queues.iter().map(|queue| queue.waiting).sum();
+    let answered: u64 = status
+        .queues
+        .iter()
+        .filter_map(|queue| queue.outcomes.get(&model::Outcome::Answered))
+        .sum();
+    let entered: u64 = status.queues.iter().map(|queue| queue.entered).sum();
+    let ready = status.agents.iter().filter(|agent| agent.state.name() == model::StateName::Ready);
+    Ok(format!(
+        "waiting 等待 {waiting}  talking 通话 {}  ready 示闲 {}  queued so far 累计进入 {entered}  \
+         answered 接听 {answered}",
+        at_stage("talking") + at_stage("held"),
+        ready.count(),
+    ))
+}
+
 fn local(state: Option<PathBuf>) -> Result<Local, Failure> {
     let folders: Vec<PathBuf> = match state {
         Some(folder) => vec![folder],

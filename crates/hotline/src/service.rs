@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::report;
 
+pub(crate) use local::reached as local_reached;
 pub(crate) use log::start_log;
 pub(crate) use start::Service;
 

@@ -1,7 +1,7 @@
 //! Codes dialled at a phone to change its agent's state.
 
 use agent::Request;
-use model::{Actor, AgentId, CallId, Cause, Next, Number, PhoneId, Reason, Refusal};
+use model::{Actor, AgentId, CallId, CallKind, Cause, Next, Number, PhoneId, Reason, Refusal};
 
 use crate::Switchboard;
 use crate::call::FarEnd;
@@ -20,7 +20,18 @@ impl Switchboard {
             Err(_) => self.config.sounds.refused.clone(),
         };
         self.answer_caller(id);
+        self.occupy(id, &phone);
         self.announce(id, sound);
+    }
+
+    /// While the tone is heard the phone is on a call: nothing is offered to its agent until then.
+    fn occupy(&mut self, id: CallId, phone: &PhoneId) {
+        let agent = self.agents.agent_at(phone);
+        let Some(caller) = self.calls.get(&id).map(|call| call.caller) else { return };
+        if let Some(leg) = self.legs.get_mut(&caller) {
+            leg.agent = agent;
+        }
+        self.agent_on_other_call(agent, id, CallKind::Internal);
     }
 
     fn calling_phone(&self, id: CallId) -> Option<PhoneId> {

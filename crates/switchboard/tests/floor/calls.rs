@@ -116,8 +116,8 @@ fn an_agent_signs_in_goes_busy_and_signs_out_with_codes_dialled_at_the_phone() {
         ("*12", StateName::SignedOut),
     ] {
         let leg = centre.dials("1001", code);
-        assert_eq!(centre.state(1001).name(), state, "{code}");
         centre.hears_all(leg);
+        assert_eq!(centre.state(1001).name(), state, "{code}");
         assert!(centre.look().calls.is_empty());
     }
 }
@@ -210,4 +210,15 @@ fn an_offer_without_a_codec_we_speak_is_488() {
     let leg = model::LegId::new(model::Epoch::new(1), 99);
     centre.leg(leg, LegFact::RingsIn(Box::new(rings)));
     assert_eq!(refusal(&centre, leg), Some((Cause::NotAcceptable, Some(488))));
+}
+
+#[test]
+fn a_caller_who_waits_is_offered_only_after_the_tone_that_confirms_the_sign_in() {
+    let mut centre = Centre::open();
+    centre.bind("1001");
+    centre.queues();
+    let leg = centre.dials("1001", "*11");
+    assert!(centre.rings("1001").is_none());
+    centre.hears_all(leg);
+    assert!(centre.rings("1001").is_some());
 }

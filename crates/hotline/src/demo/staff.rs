@@ -1,0 +1,97 @@
+//! Agents on simulated phones: they register, dial the sign-in code, and take what comes.
+
+use std::time::Duration;
+
+use model::{Number, PhoneId};
+use switchboard::config::FloorConfig;
+use testkit::{Answer, Manner, Phone, PhoneEvent, Settings};
+
+use super::chance::Chance;
+use super::secrets::Server;
+use crate::failure::Failure;
+
+/// How long a phone may take to register, or to be told that its agent is signed in.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The agents.
+#[derive(Debug)]
+pub(crate) struct Staff {
+    phones: Vec<(PhoneId, Phone)>,
+    sign_out: String,
+}
+
+impl Staff {
+    /// The first agents of the configuration sign in.
+    pub(crate) async fn sign_in(
+        floor: &FloorConfig,
+        most: usize,
+        server: &Server<'_>,
+    ) -> Result<Self, Failure> {
+        let mut chance = Chance::new()?;
+        let mut phones = vec![];
+        let phone_ids = floor.agents.values().filter_map(|agent| agent.phone.clone());
+        for phone_id in phone_ids.take(most) {
+            let phone = register(&phone_id, server).await?;
+            phones.push((phone_id, phone));
+        }
+        for (phone_id, phone) in &mut phones {
+            dial(phone, phone_id, &floor.feature_codes.sign_in).await?;
+            let answer = chance.span(Duration::from_secs(1), Duration::from_secs(4));
+            let talk = chance.span(Duration::from_secs(12), Duration::from_secs(35));
+            phone.behave(Manner { answer: Answer::After(answer), talk: Some(talk) }).await?;
+        }
+        Ok(Self { phones, sign_out: floor.feature_codes.sign_out.clone() })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.phones.len()
+    }
+
+    pub(crate) fn uses(&self, phone: &PhoneId) -> bool {
+        self.phones.iter().any(|(used, _)| used == phone)
+    }
+
+    /// Everybody hangs up, signs out and switches the phone off.
+    pub(crate) async fn sign_out(self) {
+        for (phone_id, mut phone) in self.phones {
+            // Who cannot sign out in order is signed out by the lost phone.
+            let _ = phone.hang_up().await;
+            let _ = dial(&mut phone, &phone_id, &self.sign_out).await;
+            let _ = phone.unregister().await;
+            phone.expect(PATIENCE, |event| *event == PhoneEvent::Registered).await;
+        }
+    }
+}
+
+async fn register(phone_id: &PhoneId, server: &Server<'_>) -> Result<Phone, Failure> {
+    let mut settings = Settings::new(phone_id.as_str(), server.password(phone_id), server.address);
+    settings.tone_hz = 800.0;
+    let mut phone = Phone::start(settings).await?;
+    phone.register().await?;
+    let told = phone
+        .expect(PATIENCE, |event| {
+            matches!(event, PhoneEvent::Registered | PhoneEvent::RegistrationRefused(_))
+        })
+        .await;
+    match told {
+        Some(PhoneEvent::Registered) => Ok(phone),
+        Some(PhoneEvent::RegistrationRefused(status)) => Err(Failure::new(format!(
+            "the demo phone {phone_id} may not register ({status}): were the secrets changed?"
+        ))),
+        _ => Err(Failure::new(format!("the demo phone {phone_id} could not register in time"))),
+    }
+}
+
+/// Dials a code and waits for the tone to end. The agent's phone declines calls meanwhile.
+async fn dial(phone: &mut Phone, phone_id: &PhoneId, code: &str) -> Result<(), Failure> {
+    let code: Number = code.parse()?;
+    phone.call(&code).await?;
+    let ended = phone.expect(PATIENCE, |event| matches!(event, PhoneEvent::Ended { .. })).await;
+    match ended {
+        Some(PhoneEvent::Ended { status: None, .. }) => Ok(()),
+        Some(PhoneEvent::Ended { status: Some(status), .. }) => {
+            Err(Failure::new(format!("{code} dialled at {phone_id} was refused with {status}")))
+        }
+        _ => Err(Failure::new(format!("{code} dialled at {phone_id} was not obeyed in time"))),
+    }
+}
