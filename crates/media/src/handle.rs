@@ -1,6 +1,7 @@
 //! The way to the media threads.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
@@ -87,7 +88,7 @@ impl Media {
     pub fn command(&self, leg: LegId, command: MediaCommand) {
         let mut entries = self.directory.lock();
         let thread = match &command {
-            MediaCommand::Open { .. } => match self.admit(&mut entries, leg) {
+            MediaCommand::Open { local, .. } => match self.admit(&mut entries, leg, *local) {
                 Ok(thread) => Some(thread),
                 Err(why) => {
                     drop(entries);
@@ -121,6 +122,14 @@ impl Media {
         self.counters.iter().fold(refused, |sum, counters| sum.with(counters))
     }
 
+    /// Whether all threads are alive. Once one has ended by itself its streams are dead, and only
+    /// a restart of the service brings them back.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        !threads.is_empty() && threads.iter().all(|thread| !thread.is_finished())
+    }
+
     /// Closes all streams, with a goodbye, and ends the threads. Waits for them; a second call does
     /// nothing.
     pub fn stop(&self) {
@@ -148,14 +157,19 @@ impl Media {
     }
 
     /// A thread for a new stream, or why there is none.
-    fn admit(&self, entries: &mut Entries, leg: LegId) -> Result<usize, &'static str> {
+    fn admit(
+        &self,
+        entries: &mut Entries,
+        leg: LegId,
+        local: SocketAddr,
+    ) -> Result<usize, &'static str> {
         if entries.thread(leg).is_some() {
             return Err("the stream is already open");
         }
         if entries.len() >= self.settings.max_streams {
             return Err("too many streams are open: raise the limit or wait for calls to end");
         }
-        let thread = entries.assign(leg);
+        let thread = entries.assign(leg, local);
         if self.posts.get(thread).is_some_and(Post::has_room) {
             return Ok(thread);
         }
@@ -184,7 +198,7 @@ impl Media {
         }
         self.order(leg, old, Order::Leave { leg, to });
         self.order(leg, new, Order::Expect { leg });
-        entries.place(leg, to);
+        entries.relocate(leg, to);
         Some(to)
     }
 

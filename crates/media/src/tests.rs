@@ -124,7 +124,7 @@ fn the_change_from_a_prompt_to_a_person_runs_on_in_number_and_time() {
     };
     assert!(after.marker && after.ssrc == last.ssrc);
     assert!(rtp::sequence_after(last.sequence, after.sequence) >= 1);
-    assert!((160..8_000).contains(&rtp::timestamp_after(last.timestamp, after.timestamp)));
+    assert!((160..80_000).contains(&rtp::timestamp_after(last.timestamp, after.timestamp)));
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn two_legs_pointed_at_each_other_do_not_take_the_thread() {
 
 #[test]
 fn a_far_side_that_falls_silent_is_lost_once_and_one_on_hold_is_not() {
-    let lost_after = Duration::from_millis(60);
+    let lost_after = Duration::from_millis(500);
     let house = House::open(MediaSettings { lost_after, ..settings(1) });
     let [mut caller, mut held] = [CodecChoice::PCMA; 2].map(Phone::new);
     held.direction = Direction::Inactive;
@@ -352,7 +352,6 @@ fn a_far_side_that_falls_silent_is_lost_once_and_one_on_hold_is_not() {
     house.connect(1, &mut caller);
     caller.says(600.0, 1);
     assert_eq!(house.fact(), (1, MediaFact::Lost));
-    house.no_fact();
     house.no_fact();
 }
 
@@ -377,6 +376,21 @@ fn streams_on_different_threads_meet_on_one() {
     assert!(heard(&house.captured(part(1), Channel::Left), 600.0).is_some());
     assert!(heard(&house.captured(part(1), Channel::Right), 900.0).is_some());
     assert_eq!(house.media.counters().streams, 9);
+}
+
+#[test]
+fn a_port_may_be_leased_again_as_soon_as_its_stream_was_told_to_close() {
+    let house = House::open(settings(2));
+    let (local, _) = port_pair();
+    for number in 1..100 {
+        house.tell(number, MediaCommand::Open { local, remote: None });
+        house.tell(number, MediaCommand::Close);
+        if number % 20 == 0 {
+            house.settle();
+        }
+    }
+    house.settle();
+    assert_eq!(house.media.counters().streams, 2);
 }
 
 #[test]
@@ -446,8 +460,10 @@ fn too_many_streams_and_a_stream_twice_are_refused() {
 #[test]
 fn it_stops_at_once_and_closes_everything() {
     let (house, caller, _agent) = alaw_pair();
+    assert!(house.media.is_running());
     house.media.stop();
     house.media.stop();
+    assert!(!house.media.is_running());
     assert!(UdpSocket::bind(caller.house.unwrap()).is_ok());
     house.tell(1, MediaCommand::Ringback);
 }

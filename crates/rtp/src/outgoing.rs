@@ -213,6 +213,8 @@ fn ntp(at: Timestamp) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const START: Timestamp = Timestamp::from_secs(1_000);
@@ -291,5 +293,40 @@ mod tests {
         assert_eq!((report.packets, report.octets, report.timestamp), (2, 320, 4_160));
         assert_eq!(report.ntp >> 32, 1_000 + 2_208_988_800);
         assert_eq!(report.ntp & 0xffff_ffff, (520_000_u64 << 32) / 1_000_000);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_heard_in_turn_no_number_is_left_out_and_time_goes_forward(
+            steps in proptest::collection::vec((0_u8..6, any::<u16>(), any::<u32>()), 1..100),
+        ) {
+            let mut out = Outgoing::new(1, 0xffff_fff0);
+            let mut peer = theirs(0, 0);
+            let mut last: Option<Header> = None;
+            for (step, (kind, sequence, timestamp)) in (0..).zip(steps) {
+                peer.sequence = peer.sequence.wrapping_add(1);
+                peer.timestamp = peer.timestamp.wrapping_add(160);
+                let now = at(step * 20);
+                let sent = match kind {
+                    0 => {
+                        out.skip(&peer);
+                        continue;
+                    }
+                    1 => out.generate(8, 160, now),
+                    2 => {
+                        peer = Header { ssrc: timestamp, sequence, timestamp, ..peer };
+                        out.relay(&peer, 8, 160, now)
+                    }
+                    _ => out.relay(&peer, 8, 160, now),
+                };
+                if let Some(last) = last {
+                    let after = sequence_after(last.sequence, sent.sequence);
+                    let moved = timestamp_after(last.timestamp, sent.timestamp);
+                    prop_assert!(after == 1, "{after} at {step}");
+                    prop_assert!((160..=160 * 100).contains(&moved), "{moved} at {step}");
+                }
+                last = Some(sent);
+            }
+        }
     }
 }

@@ -71,6 +71,8 @@ impl Timeline {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     const BEGAN: Timestamp = Timestamp::from_secs(1_000);
@@ -122,5 +124,22 @@ mod tests {
         assert_eq!(line.place(&header(1, 5), 160, at(60)), Some(480));
         assert_eq!(line.place(&header(2, 77), 160, at(1_000)), Some(8_000));
         assert_eq!(line.place(&header(2, 237), 160, at(1_090)), Some(8_160));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_ever_placed_far_from_when_it_arrived(
+            packets in proptest::collection::vec((any::<u32>(), 0_u32..3, 0_u64..40), 1..200),
+        ) {
+            let mut line = Timeline::new(BEGAN);
+            let (mut millis, mut held) = (0, 0);
+            for (timestamp, ssrc, pause) in packets {
+                millis += pause;
+                held += 160;
+                if let Some(offset) = line.place(&header(ssrc, timestamp), 160, at(millis)) {
+                    prop_assert!(offset.abs_diff(millis * 8) <= BELIEF + held, "{offset}");
+                }
+            }
+        }
     }
 }
