@@ -308,6 +308,7 @@ impl Driver {
                 Transport::Udp => self.send_datagram(&bytes, &destination),
                 Transport::Tcp => {
                     if !self.connections.send(bytes, destination) {
+                        self.exchange.count(Counted::SendFailed);
                         if let Some(connection) = destination.connection {
                             self.exchange.count(Counted::SlowConnection);
                             self.close(connection);
@@ -328,6 +329,7 @@ impl Driver {
                 self.exchange.count(Counted::SendFailed);
             }
             Err(error) => {
+                self.exchange.count(Counted::SendFailed);
                 tracing::debug!(peer = %destination.peer, %error, "datagram not sent");
                 self.exchange.transport_failed(destination, self.clock.now());
             }

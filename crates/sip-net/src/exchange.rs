@@ -173,7 +173,6 @@ impl Exchange {
 
     /// Nothing can be sent there.
     pub(crate) fn transport_failed(&mut self, destination: &Destination, now: Timestamp) {
-        self.count(Counted::SendFailed);
         self.endpoint.transport_failed(destination, now);
         self.settle(now);
     }

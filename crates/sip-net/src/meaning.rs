@@ -88,3 +88,65 @@ pub(crate) const fn release(cause: ReleaseCause, side: Side) -> Cause {
         (ReleaseCause::OurBye | ReleaseCause::WeRefused, _) => Cause::Requested,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_hears_in_sip_why_there_was_no_call() {
+        let heard = [
+            (Cause::NoRoute, 404),
+            (Cause::NotAllowed, 403),
+            (Cause::QueueFull, 486),
+            (Cause::NobodySignedIn, 480),
+            (Cause::Closed, 480),
+            (Cause::NotAcceptable, 488),
+            (Cause::LimitReached, 503),
+            (Cause::Shutdown, 503),
+            (Cause::MediaFailed, 500),
+        ];
+        for (cause, code) in heard {
+            assert_eq!(status(cause).code(), code, "{cause}");
+        }
+    }
+
+    #[test]
+    fn every_cause_refuses_with_a_final_status() {
+        for cause in Cause::ALL {
+            let status = status(*cause);
+            assert!(status.is_final() && !status.is_success(), "{cause}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_by_a_person_counts_before_one_by_the_network() {
+        let order = [603, 486, 404, 480, 408, 503];
+        let mut mixed: Vec<_> =
+            [503, 480, 603, 408, 404, 486].into_iter().filter_map(StatusCode::new).collect();
+        mixed.sort_by_key(|status| vagueness(*status));
+        assert_eq!(mixed.iter().map(|status| status.code()).collect::<Vec<_>>(), order);
+    }
+
+    #[test]
+    fn busy_and_declined_are_refusals_and_absent_is_unreachable() {
+        let told = [
+            (486, Cause::Refused),
+            (603, Cause::Refused),
+            (480, Cause::Unreachable),
+            (503, Cause::Unreachable),
+            (404, Cause::NoRoute),
+            (488, Cause::NotAcceptable),
+            (407, Cause::NotAllowed),
+        ];
+        for (code, cause) in told {
+            assert_eq!(StatusCode::new(code).map(refusal), Some(cause), "{code}");
+        }
+    }
+
+    #[test]
+    fn who_hung_up_depends_on_who_called() {
+        assert_eq!(release(ReleaseCause::PeerBye, Side::Caller), Cause::CallerHungUp);
+        assert_eq!(release(ReleaseCause::PeerBye, Side::Called), Cause::AgentHungUp);
+    }
+}

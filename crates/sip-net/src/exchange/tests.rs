@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use model::{CallId, Epoch, MediaDescription};
-use sip::endpoint::{Body, Outgoing, Rejection, Transport};
+use sip::endpoint::{Body, Outgoing, Rejection, Transport, Within};
 use sip::registrar::{Binding, BindingId, Preference};
 use sip::sdp::{SdpOrigin, write_offer};
-use sip::{NameAddr, Uri};
+use sip::{HeaderName, Method, NameAddr, Uri};
 use switchboard::ports::{Full, Inbox, LegIds, Target};
 
 use super::*;
@@ -65,7 +65,7 @@ impl Far {
         Body::sdp(write_offer(&description, None, origin))
     }
 
-    fn calls(&mut self, to: SocketAddr, offers: bool, now: Timestamp) {
+    fn calls(&mut self, to: SocketAddr, now: Timestamp) {
         self.last += 1;
         let session = SessionId(self.last);
         let outgoing = Outgoing {
@@ -74,7 +74,7 @@ impl Far {
             from: NameAddr::new("sip:13800138000@192.0.2.2".parse().unwrap()),
             to: NameAddr::new("sip:4008001234@192.0.2.1".parse().unwrap()),
             headers: Vec::new(),
-            body: offers.then(|| self.body()),
+            body: Some(self.body()),
             max_forwards: 70,
             attempt: None,
         };
@@ -89,7 +89,7 @@ impl Far {
         };
         let session = self.sessions[usize::try_from(dice.roll(count)).unwrap()];
         let refusal = Box::new(Rejection::new(StatusCode::BUSY_HERE, "busy"));
-        let order = match dice.roll(9) {
+        let order = match dice.roll(10) {
             0 => Order::Progress { session, status: StatusCode::RINGING, body: None },
             1 | 2 => Order::Accept { session, body: self.body() },
             3 => Order::Reject { session, refusal },
@@ -97,6 +97,15 @@ impl Far {
             5 => Order::Bye { session, reason: None },
             6 => Order::Reinvite { session, body: self.body() },
             7 => Order::AnswerOffer { session, body: self.body() },
+            8 => Order::RequestWithin {
+                session,
+                request: RequestId(self.last),
+                within: Box::new(Within {
+                    method: Method::Refer,
+                    headers: vec![(HeaderName::ReferTo, b"<sip:1002@400.example.cn>".to_vec())],
+                    body: None,
+                }),
+            },
             _ => Order::RefuseOffer { session, refusal },
         };
         let _ = self.endpoint.order(order, now);
@@ -162,10 +171,7 @@ impl World {
 
     fn step(&mut self) {
         match self.dice.roll(10) {
-            0 => {
-                let offers = self.dice.roll(4) > 0;
-                self.carrier.calls(TRUNK_SIDE.into(), offers, self.now);
-            }
+            0 => self.carrier.calls(TRUNK_SIDE.into(), self.now),
             1 => self.dials(),
             2 => self.carrier.acts(&mut self.dice, self.now),
             3 | 4 => self.phone.acts(&mut self.dice, self.now),
@@ -203,7 +209,7 @@ impl World {
             return;
         };
         let leg = known[usize::try_from(self.dice.roll(count)).unwrap()];
-        let command = match self.dice.roll(9) {
+        let command = match self.dice.roll(10) {
             0 => LegCommand::Ring { answer: None },
             1 => LegCommand::Ring { answer: Some(self.ours()) },
             2 | 3 => LegCommand::Answer { answer: self.ours() },
@@ -211,6 +217,7 @@ impl World {
             5 => LegCommand::RefuseReoffer { status: 488 },
             6 => LegCommand::Reoffer { offer: self.ours() },
             7 => LegCommand::TransferProgress { status: 100 },
+            8 => LegCommand::TransferProgress { status: 200 },
             _ => LegCommand::Release { cause: Cause::CallEnded, status: None },
         };
         self.exchange.command(leg, command, self.now);
@@ -300,7 +307,14 @@ impl World {
                 LegFact::Released { .. } => {
                     assert_eq!(self.legs.insert(leg, true), Some(false), "leg {leg} ends twice");
                 }
-                _ => assert_eq!(self.legs.get(&leg), Some(&false), "leg {leg}: {fact:?}"),
+                LegFact::Ringing { .. }
+                | LegFact::Answered { .. }
+                | LegFact::Reoffered { .. }
+                | LegFact::Reanswered { .. }
+                | LegFact::Digit(_)
+                | LegFact::TransferAsked { .. } => {
+                    assert_eq!(self.legs.get(&leg), Some(&false), "leg {leg}: {fact:?}");
+                }
             }
         }
     }
