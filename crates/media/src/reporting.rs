@@ -1,6 +1,6 @@
 //! RTCP of one stream: what we report, when, and where to.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use model::Timestamp;
@@ -58,7 +58,7 @@ impl Reporting {
 
     /// Where reports go: back to where the far side's come from, else to the port after its RTP.
     pub(crate) fn target(&self, rtp: SocketAddr) -> Option<SocketAddr> {
-        let same_host = |from: &SocketAddr| host(*from) == host(rtp);
+        let same_host = |from: &SocketAddr| from.ip() == rtp.ip();
         self.from
             .filter(same_host)
             .or_else(|| Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?)))
@@ -80,11 +80,6 @@ pub(crate) fn report(
     // A name for each stream, that tells nothing (RFC 7022 §4.2).
     let name = format!("{ssrc:08x}@hotline");
     Some(Compound::report(ssrc, sent, block.as_slice()).name(ssrc, &name))
-}
-
-/// The host of an address, the same for both ways of writing IPv4.
-pub(crate) fn host(address: SocketAddr) -> IpAddr {
-    address.ip().to_canonical()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::allowance::Allowance;
 use crate::counters::Counters;
 use crate::far_side::{FarSide, Payload};
 use crate::player::Player;
-use crate::reporting::{Reporting, host, report};
+use crate::reporting::{Reporting, report};
 use crate::sockets::Sockets;
 use crate::tap::{MAX_TAPS, Ring, Tap};
 
@@ -130,8 +130,7 @@ impl Stream {
 
     /// Reads one packet from the far side into `buffer`.
     pub(crate) fn receive(&mut self, buffer: &mut [u8], turn: Turn<'_>) -> Taken {
-        // An error here is a port that was unreachable, or nothing to read: no matter.
-        let Ok((length, from)) = self.sockets.rtp.recv_from(buffer) else { return Taken::Nothing };
+        let Some((length, from)) = self.sockets.rtp.receive(buffer) else { return Taken::Nothing };
         let datagram = buffer.get(..length).unwrap_or(&[]);
         if is_rtcp(datagram) {
             self.take_report(datagram, from, turn);
@@ -227,7 +226,7 @@ impl Stream {
 
     /// Reads one packet from the RTCP port.
     pub(crate) fn receive_report(&mut self, buffer: &mut [u8], turn: Turn<'_>) {
-        let Ok((length, from)) = self.sockets.rtcp.recv_from(buffer) else { return };
+        let Some((length, from)) = self.sockets.rtcp.receive(buffer) else { return };
         self.take_report(buffer.get(..length).unwrap_or(&[]), from, turn);
     }
 
@@ -285,7 +284,7 @@ impl Stream {
 
     /// Reports come from another port than audio, so it is the host that must be right.
     fn take_report(&mut self, datagram: &[u8], from: SocketAddr, turn: Turn<'_>) {
-        if self.latch.target().is_none_or(|target| host(target) != host(from)) {
+        if self.latch.target().is_none_or(|target| target.ip() != from.ip()) {
             return self.stranger(from, turn.counters);
         }
         match self.reporting.take(datagram, from, &mut self.reception, turn.now) {
@@ -303,13 +302,14 @@ impl Stream {
             compound = compound.bye(self.outgoing.ssrc());
         }
         // A report that cannot be sent is followed by another.
-        let _ = self.sockets.rtcp.send_to(compound.octets(), target);
+        let _ = self.sockets.rtcp.send(compound.octets(), target);
     }
 
     fn send(&self, packet: &[u8], target: SocketAddr, counters: &Counters) {
-        match self.sockets.rtp.send_to(packet, target) {
-            Ok(_) => counters.sent.one(),
-            Err(_) => counters.unsent.one(),
+        if self.sockets.rtp.send(packet, target) {
+            counters.sent.one();
+        } else {
+            counters.unsent.one();
         }
     }
 }
