@@ -5,7 +5,7 @@
 //!
 //! | step | prompt ended | digit | wait over |
 //! |---|---|---|---|
-//! | play | next step | next step, when it may be interrupted | – |
+//! | play | next step | the choice in the menu that follows, if it is one | – |
 //! | menu | waits for a digit | the choice, or asks again | asks again, then `otherwise` |
 //! | queue, release | the walk is over | | |
 

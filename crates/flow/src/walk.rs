@@ -92,10 +92,25 @@ impl Walk {
                 Some(next) => self.enter(next.clone()),
                 None => self.ask_again(tries),
             },
-            Some(Step::Play { .. } | Step::Queue { .. } | Step::Release { .. }) | None => {
-                Meet::Nothing
+            // Whoever calls often need not hear the greeting out: the key counts for the menu ahead.
+            Some(Step::Play { next, .. }) => match self.choice_ahead(next, digit) {
+                Some(chosen) => self.enter(chosen),
+                None => Meet::Nothing,
+            },
+            Some(Step::Queue { .. } | Step::Release { .. }) | None => Meet::Nothing,
+        }
+    }
+
+    /// Where a key would lead in the menu that follows the prompts from `name` on.
+    fn choice_ahead(&self, mut name: StepName, digit: char) -> Option<StepName> {
+        for _ in 0..MOST_STEPS {
+            match self.flow.steps.get(&name)? {
+                Step::Play { next, .. } => name.clone_from(next),
+                Step::Menu { choices, .. } => return choices.get(&digit).cloned(),
+                Step::Queue { .. } | Step::Release { .. } => return None,
             }
         }
+        None
     }
 
     /// Time has passed; matters only once [`Walk::deadline`] has.
@@ -204,6 +219,13 @@ mod tests {
         walk.prompts_ended(Timestamp::from_secs(7));
         assert_eq!(walk.time_passed(Timestamp::from_secs(12)), Meet::Prompts(prompt("goodbye")));
         assert_eq!(walk.prompts_ended(Timestamp::from_secs(14)), Meet::Release);
+    }
+
+    #[test]
+    fn a_key_pressed_during_the_greeting_counts_for_the_menu_that_follows() {
+        let (mut walk, _) = Walk::begin(example());
+        assert_eq!(walk.digit('9'), Meet::Nothing);
+        assert_eq!(walk.digit('1'), Meet::Queue { queue: "sales".into(), priority: 3 });
     }
 
     #[test]
