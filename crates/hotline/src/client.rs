@@ -284,11 +284,12 @@ pub(crate) fn agent(client: &Client, as_json: bool, action: &AgentAction) -> Res
     if as_json {
         return print_json(&value);
     }
-    let remembered = value.get("remembered").filter(|next| !next.is_null());
-    let state = value.get("state").and_then(Value::as_str).unwrap_or("unchanged");
-    match remembered {
-        Some(next) => report::line(&format!("{agent}: after the call: {next}")),
-        None => report::line(&format!("{agent}: {state}")),
+    match value.get("remembered") {
+        Some(next) => report::line(&format!("{agent}: after the call 通话后: {next}")),
+        None => {
+            let state = value.get("agent").map(|state| text(state, "state")).unwrap_or_default();
+            report::line(&format!("{agent}: {state}"));
+        }
     }
     Ok(())
 }
@@ -338,17 +339,16 @@ fn text(value: &Value, key: &str) -> String {
     }
 }
 
-fn items(value: &Value) -> Vec<Value> {
-    let list = value.get("items").or(Some(value)).and_then(Value::as_array);
-    list.cloned().unwrap_or_default()
+fn list(value: &Value, key: &str) -> Vec<Value> {
+    value.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 fn show_recordings(value: &Value) {
-    let rows = items(value).into_iter().map(|row| {
+    let rows = list(value, "recordings").into_iter().map(|row| {
         let duration = row.get("duration_ms").and_then(Value::as_u64);
         vec![
             text(&row, "recording"),
-            text(&row, "started_at"),
+            text(&row, "at"),
             duration.map(report::span).unwrap_or_default(),
             text(&row, "agent"),
             text(&row, "queue"),
@@ -373,8 +373,8 @@ fn show_recordings(value: &Value) {
 pub(crate) fn qa(client: &Client, as_json: bool, action: QaAction) -> Result<(), Failure> {
     match action {
         QaAction::Draw(args) => {
-            let value = client.post("/v1/draws", &plan(args)?)?;
-            show_draw(&value, as_json)
+            let plan = serde_json::to_value(plan(args)?)?;
+            show_draw(&client.post("/v1/draws", &plan)?, as_json)
         }
         QaAction::Show { draw } => show_draw(&client.get(&format!("/v1/draws/{draw}"))?, as_json),
         QaAction::Verify { draw } => {
@@ -382,69 +382,81 @@ pub(crate) fn qa(client: &Client, as_json: bool, action: QaAction) -> Result<(),
             if as_json {
                 return print_json(&value);
             }
-            let verified = value.get("verified").and_then(Value::as_bool).unwrap_or(false);
-            if verified {
+            if value.get("verified").and_then(Value::as_bool).unwrap_or(false) {
                 report::line(&format!("{draw}: verified, the same recordings come out again"));
                 return Ok(());
             }
-            Err(Failure::new(format!("{draw}: not verified: {}", text(&value, "mismatch"))))
+            let differences: Vec<String> = list(&value, "differences")
+                .iter()
+                .map(|difference| {
+                    difference.as_str().map_or_else(|| difference.to_string(), str::to_owned)
+                })
+                .collect();
+            Err(Failure::new(format!("{draw}: not verified: {}", differences.join("; "))))
         }
         QaAction::Fetch { draw, output } => {
-            let value = client.get(&format!("/v1/draws/{draw}"))?;
+            let drawn = content(&client.get(&format!("/v1/draws/{draw}"))?)?;
             let folder = output.unwrap_or_else(|| PathBuf::from(&draw));
             fs::create_dir_all(&folder)?;
-            for drawn in drawn(&value) {
-                fetch(client, &drawn, &folder.join(format!("{drawn}.wav")))?;
+            for recording in drawn.drawn.iter().flat_map(|one| &one.recordings) {
+                let file = folder.join(format!("{recording}.wav"));
+                fetch(client, &recording.to_string(), &file)?;
             }
             Ok(())
         }
     }
 }
 
-fn plan(args: DrawArgs) -> Result<Value, Failure> {
-    let seed = match args.seed {
-        Some(seed) => seed,
-        None => service_seed()?,
-    };
-    Ok(json!({
-        "seed": seed,
-        "size": args.size,
-        "per_agent_min": args.per_agent,
-        "filter": {
-            "agents": args.agent,
-            "queues": args.queue,
-            "from": args.from,
-            "to": args.to,
-            "min_duration_ms": args.min_seconds.map(|seconds| seconds * 1_000),
-        },
-    }))
+fn plan(args: DrawArgs) -> Result<api::DrawRequest, Failure> {
+    let time =
+        |text: Option<String>| text.map(|text| text.parse()).transpose().map_err(Failure::new);
+    Ok(api::DrawRequest {
+        seed: args.seed,
+        size: args.size,
+        per_agent_min: args.per_agent,
+        agents: args.agent.into_iter().collect(),
+        queues: args.queue.iter().map(|queue| queue.as_str().into()).collect(),
+        from: time(args.from)?,
+        to: time(args.to)?,
+        min_duration_ms: args.min_seconds.unwrap_or(0).saturating_mul(1_000),
+        max_duration_ms: None,
+    })
 }
 
-fn service_seed() -> Result<String, Failure> {
-    let mut octets = [0_u8; 16];
-    getrandom::fill(&mut octets).map_err(|error| Failure::new(error.to_string()))?;
-    Ok(hex::encode(octets))
-}
-
-fn drawn(value: &Value) -> Vec<String> {
-    let list = value.get("drawn").and_then(Value::as_array).cloned().unwrap_or_default();
-    list.iter().map(|drawn| text(drawn, "recording")).collect()
+/// The draw itself, out of the row that keeps it.
+fn content(row: &Value) -> Result<quality::Draw, Failure> {
+    let content = row.get("content").cloned().unwrap_or(Value::Null);
+    Ok(serde_json::from_value(content)?)
 }
 
 fn show_draw(value: &Value, as_json: bool) -> Result<(), Failure> {
     if as_json {
         return print_json(value);
     }
-    let seed = value.get("plan").map(|plan| text(plan, "seed")).unwrap_or_default();
-    report::line(&format!("draw        {}", text(value, "id")));
-    report::line(&format!("seed        {seed}"));
-    report::line(&format!("population  {}", text(value, "population")));
-    report::line(&format!("sha256      {}", text(value, "population_sha256")));
+    let draw = content(value)?;
+    report::line(&format!("draw 抽检        {}", draw.id));
+    report::line(&format!("seed 种子        {}", draw.plan.seed));
+    report::line(&format!("population 总体  {} conversations", draw.population));
+    report::line(&format!("sha256           {}", draw.population_sha256));
+    for shortage in &draw.shortages {
+        report::line(&format!(
+            "shortage 不足    agent {} had {} to draw from, {} drawn",
+            shortage.agent, shortage.eligible, shortage.drawn
+        ));
+    }
     report::line("");
-    let list = value.get("drawn").and_then(Value::as_array).cloned().unwrap_or_default();
-    let rows = list
-        .iter()
-        .map(|row| vec![text(row, "recording"), text(row, "agent"), text(row, "reason")]);
-    report::table(&["recording 录音", "agent 坐席", "drawn as 方式"], &rows.collect::<Vec<_>>());
+    let rows = draw.drawn.iter().map(|one| {
+        let parts: Vec<String> = one.recordings.iter().map(ToString::to_string).collect();
+        let why = match one.why {
+            quality::Why::Minimum => "minimum",
+            quality::Why::Random => "random",
+        };
+        vec![one.call.to_string(), one.agent.to_string(), why.to_owned(), parts.join(" ")]
+    });
+    report::table(
+        &["call 通话", "agent 坐席", "drawn by 方式", "recordings 录音"],
+        &rows.collect::<Vec<_>>(),
+    );
+    report::line(&format!("\nlisten 试听: hotline qa fetch {}", draw.id));
     Ok(())
 }

@@ -19,7 +19,6 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::report;
 
-pub(crate) use local::reached as local_reached;
 pub(crate) use log::start_log;
 pub(crate) use start::Service;
 

@@ -243,6 +243,11 @@ impl Phone {
         self.events.recv().await.ok_or(PhoneGone)
     }
 
+    /// Forgets what has happened so far: what comes next is new.
+    pub fn forget_events(&mut self) {
+        while self.events.try_recv().is_ok() {}
+    }
+
     /// Waits for an event that `wanted` accepts, passing over others; `None` when it does not come
     /// within `patience`.
     pub async fn expect(

@@ -11,7 +11,6 @@ use model::PhoneId;
 
 use crate::config::{self, secrets::NewSecrets};
 use crate::failure::Failure;
-use crate::service::local_reached;
 
 /// The passwords in the clear, for the demo's own phones and for yours.
 const FILE: &str = "demo-phones.json";
@@ -44,7 +43,8 @@ impl Secrets {
         let Ok((config, _)) = loaded else {
             return Ok(Self { state: PathBuf::new(), phones: BTreeMap::new() });
         };
-        let state = config.store.state.clone();
+        fs::create_dir_all(&config.store.state)?;
+        let state = config.store.state.canonicalize()?;
         let file = state.join(FILE);
         if file.exists() {
             let phones = serde_json::from_str(&fs::read_to_string(&file)?)?;
@@ -79,7 +79,7 @@ impl Secrets {
     }
 
     pub(crate) fn phones_at(&self, listen: SocketAddr) -> Server<'_> {
-        Server { address: local_reached(listen), secrets: self }
+        Server { address: listen, secrets: self }
     }
 }
 

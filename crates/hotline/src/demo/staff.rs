@@ -5,6 +5,7 @@ use std::time::Duration;
 use model::{Number, PhoneId};
 use switchboard::config::FloorConfig;
 use testkit::{Answer, Manner, Phone, PhoneEvent, Settings};
+use tokio::task::JoinSet;
 
 use super::chance::Chance;
 use super::secrets::Server;
@@ -12,6 +13,9 @@ use crate::failure::Failure;
 
 /// How long a phone may take to register, or to be told that its agent is signed in.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a phone that is on a call may take to hang up.
+const HANGING_UP: Duration = Duration::from_millis(500);
 
 /// The agents.
 #[derive(Debug)]
@@ -53,13 +57,11 @@ impl Staff {
 
     /// Everybody hangs up, signs out and switches the phone off.
     pub(crate) async fn sign_out(self) {
-        for (phone_id, mut phone) in self.phones {
-            // Who cannot sign out in order is signed out by the lost phone.
-            let _ = phone.hang_up().await;
-            let _ = dial(&mut phone, &phone_id, &self.sign_out).await;
-            let _ = phone.unregister().await;
-            phone.expect(PATIENCE, |event| *event == PhoneEvent::Registered).await;
+        let mut leaving = JoinSet::new();
+        for (phone_id, phone) in self.phones {
+            leaving.spawn(leave(phone_id, phone, self.sign_out.clone()));
         }
+        while leaving.join_next().await.is_some() {}
     }
 }
 
@@ -82,9 +84,20 @@ async fn register(phone_id: &PhoneId, server: &Server<'_>) -> Result<Phone, Fail
     }
 }
 
+/// Who cannot sign out in order is signed out by the lost phone.
+async fn leave(phone_id: PhoneId, mut phone: Phone, sign_out: String) {
+    phone.forget_events();
+    let _ = phone.hang_up().await;
+    phone.expect(HANGING_UP, |event| matches!(event, PhoneEvent::Ended { .. })).await;
+    let _ = dial(&mut phone, &phone_id, &sign_out).await;
+    let _ = phone.unregister().await;
+    phone.expect(PATIENCE, |event| *event == PhoneEvent::Registered).await;
+}
+
 /// Dials a code and waits for the tone to end. The agent's phone declines calls meanwhile.
 async fn dial(phone: &mut Phone, phone_id: &PhoneId, code: &str) -> Result<(), Failure> {
     let code: Number = code.parse()?;
+    phone.forget_events();
     phone.call(&code).await?;
     let ended = phone.expect(PATIENCE, |event| matches!(event, PhoneEvent::Ended { .. })).await;
     match ended {

@@ -121,8 +121,8 @@ impl Service {
     /// Where it can be reached, for whoever started it.
     pub(crate) fn greeting(&self) -> Vec<String> {
         vec![
-            format!("phones 话机     sip:{} (UDP, TCP)", self.sip.phones()),
-            format!("trunks 中继     sip:{} (UDP, TCP)", self.sip.trunks()),
+            format!("phones 话机     sip:{} (UDP, TCP)", self.phones()),
+            format!("trunks 中继     sip:{} (UDP, TCP)", self.trunks()),
             format!("status 状态页   {}", self.page()),
         ]
     }
@@ -134,12 +134,12 @@ impl Service {
 
     /// Where phones register.
     pub(crate) fn phones(&self) -> SocketAddr {
-        self.sip.phones()
+        reached(self.sip.phones())
     }
 
     /// Where trunks bring calls.
     pub(crate) fn trunks(&self) -> SocketAddr {
-        self.sip.trunks()
+        reached(self.sip.trunks())
     }
 
     /// Where requests to the floor are left.
