@@ -241,8 +241,12 @@ impl Exchange {
                 self.requested(arrival, &request, &source, now);
             }
             E::Progressed { session, status, body } => self.progressed(session, status, &body),
-            E::Answered { session, body, .. } => self.answered(session, &body, now),
+            E::Answered { session, body, response } => {
+                self.trace(session, response.call_id().unwrap_or_default(), response.status);
+                self.answered(session, &body, now);
+            }
             E::Refused { session, status, response, attempt, .. } => {
+                self.trace(session, &attempt.call_id, status);
                 self.refused(session, status, (response.as_deref(), attempt), now);
             }
             E::Acknowledged { session, body } => self.acknowledged(session, &body, now),
@@ -266,6 +270,13 @@ impl Exchange {
             E::Released { session, cause, .. } => self.released(session, cause),
             // Nothing of ours subscribes.
             E::Notified { .. } => {}
+        }
+    }
+
+    /// Says in the log by which Call-ID the final response to a call of ours is found in a trace.
+    fn trace(&mut self, session: SessionId, sip_call_id: &str, status: StatusCode) {
+        if let Some((leg, _)) = self.legs.of(session) {
+            tracing::info!(%leg, sip_call_id, status = status.code(), "final response");
         }
     }
 
