@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use insight::StateInterval;
@@ -16,7 +15,7 @@ use switchboard::ports::{Reply, Request};
 
 use crate::app::App;
 use crate::problem::{Kind, Problem};
-use crate::request::{Parameters, body, id, parameter};
+use crate::request::{Named, Octets, Parameters, body, id, parameter};
 use crate::token::{Person, Right};
 
 /// The longest text a client may put into the log as a reason or a phone.
@@ -99,8 +98,8 @@ fn word(text: &str) -> Result<&str, Problem> {
 pub(crate) async fn sign_in(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(agent): Path<String>,
-    octets: Bytes,
+    Named(agent): Named,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     let asked = Asked::new(app, person, &agent)?;
     let SignIn { phone } = body(&octets)?;
@@ -112,8 +111,8 @@ pub(crate) async fn sign_in(
 pub(crate) async fn sign_out(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(agent): Path<String>,
-    octets: Bytes,
+    Named(agent): Named,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     become_next(Asked::new(app, person, &agent)?, &octets, Next::SignedOut).await
 }
@@ -121,13 +120,13 @@ pub(crate) async fn sign_out(
 pub(crate) async fn ready(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(agent): Path<String>,
-    octets: Bytes,
+    Named(agent): Named,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     become_next(Asked::new(app, person, &agent)?, &octets, Next::Ready).await
 }
 
-async fn become_next(asked: Asked, octets: &Bytes, next: Next) -> Result<Response, Problem> {
+async fn become_next(asked: Asked, octets: &Octets, next: Next) -> Result<Response, Problem> {
     let Nothing {} = body(octets)?;
     let agent = asked.agent;
     asked.ask(Request::Become { agent, next }).await
@@ -136,8 +135,8 @@ async fn become_next(asked: Asked, octets: &Bytes, next: Next) -> Result<Respons
 pub(crate) async fn busy(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(agent): Path<String>,
-    octets: Bytes,
+    Named(agent): Named,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     let asked = Asked::new(app, person, &agent)?;
     let Busy { reason } = body(&octets)?;
@@ -148,8 +147,8 @@ pub(crate) async fn busy(
 pub(crate) async fn end_wrap_up(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(agent): Path<String>,
-    octets: Bytes,
+    Named(agent): Named,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     let asked = Asked::new(app, person, &agent)?;
     let Nothing {} = body(&octets)?;
@@ -160,8 +159,8 @@ pub(crate) async fn end_wrap_up(
 pub(crate) async fn extend_wrap_up(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(agent): Path<String>,
-    octets: Bytes,
+    Named(agent): Named,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     let asked = Asked::new(app, person, &agent)?;
     let Extend { by_ms } = body(&octets)?;
@@ -172,8 +171,8 @@ pub(crate) async fn extend_wrap_up(
 pub(crate) async fn force(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(agent): Path<String>,
-    octets: Bytes,
+    Named(agent): Named,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     person.may(Right::Force)?;
     let asked = Asked::new(app, person, &agent)?;
@@ -208,7 +207,7 @@ pub(crate) struct History {
 pub(crate) async fn history(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(agent): Path<String>,
+    Named(agent): Named,
     Parameters(span): Parameters<Span>,
 ) -> Result<Json<History>, Problem> {
     let agent = id::<AgentId>(&agent)?;

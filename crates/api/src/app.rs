@@ -21,7 +21,7 @@ use crate::{agents, calls, draws, events, gate, idempotency, metrics, page, reco
 pub(crate) const LONGEST_BODY: usize = 64 << 10;
 
 /// The most event streams at once.
-const STREAMS: usize = 256;
+pub(crate) const STREAMS: usize = 256;
 
 /// What the API is connected to.
 pub struct Wiring {

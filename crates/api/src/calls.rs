@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use insight::Cdr;
 use model::{AgentId, CallId, Event, Outcome, QueueId, Timestamp};
@@ -16,7 +15,7 @@ use switchboard::ports::Request;
 use crate::agents::answer;
 use crate::app::App;
 use crate::problem::{Kind, Problem};
-use crate::request::{Parameters, body, id, parameter};
+use crate::request::{Named, Octets, Parameters, body, id, parameter};
 use crate::token::{Person, Right};
 
 /// The most events of one call that are shown.
@@ -55,8 +54,8 @@ pub(crate) struct Call {
 pub(crate) async fn release(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(call): Path<String>,
-    octets: Bytes,
+    Named(call): Named,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     person.may(Right::Release)?;
     let call = id(&call)?;
@@ -92,7 +91,7 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(call): Path<String>,
+    Named(call): Named,
 ) -> Result<Json<Call>, Problem> {
     person.may(Right::Records)?;
     let id = id::<CallId>(&call)?;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::{AgentId, EventKind, QueueId, Timestamp};
@@ -18,7 +17,7 @@ use store::{DrawRow, RecordingRow};
 use crate::app::App;
 use crate::calls::{next, page};
 use crate::problem::{Kind, Problem};
-use crate::request::{Parameters, body};
+use crate::request::{Named, Octets, Parameters, body};
 use crate::token::{Person, Right};
 
 /// The longest seed, in octets.
@@ -79,7 +78,7 @@ pub(crate) struct Draws {
 pub(crate) async fn make(
     State(app): State<Arc<App>>,
     person: Person,
-    octets: Bytes,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     person.may(Right::Recordings)?;
     let now = app.wiring.clock.now();
@@ -176,7 +175,7 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(draw): Path<String>,
+    Named(draw): Named,
 ) -> Result<Json<DrawRow>, Problem> {
     person.may(Right::Recordings)?;
     find(&app, &draw).await.map(Json)
@@ -190,8 +189,8 @@ async fn find(app: &App, draw: &str) -> Result<DrawRow, Problem> {
 pub(crate) async fn verify(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(draw): Path<String>,
-    octets: Bytes,
+    Named(draw): Named,
+    octets: Octets,
 ) -> Result<Response, Problem> {
     person.may(Right::Recordings)?;
     let Nothing {} = body(&octets)?;

@@ -21,6 +21,8 @@ mod recordings;
 mod request;
 mod serve;
 mod status;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use app::{MetricsAccess, Wiring, router};

@@ -14,7 +14,7 @@ use prometheus::{CounterVec, GaugeVec, Opts, Registry, TextEncoder};
 use store::JournalState;
 use switchboard::status::Status;
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::problem::{Kind, Problem};
 
 /// One figure of a driver. A name that ends in `_total` is a counter, others are gauges.
@@ -98,7 +98,10 @@ fn of_api(app: &App) -> Vec<Sample> {
         "Requests without a token that is accepted.",
         figure(counted.unauthorized.load(Ordering::Relaxed)),
     );
-    classes.chain([refused]).collect()
+    let open = app::STREAMS.saturating_sub(app.streams.available_permits());
+    let help = "Event streams that are open.";
+    let streams = Sample::of("hotline_event_streams", help, figure(open as u64));
+    classes.chain([refused, streams]).collect()
 }
 
 fn of_floor(status: &Status) -> Vec<Sample> {

@@ -7,7 +7,7 @@ const PAGE: &str = include_str!("status.html");
 
 /// The page runs its own script, speaks to its own server, and shows text alone.
 const POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-                      connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                      connect-src 'self'; media-src blob:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
 pub(crate) async fn show() -> impl IntoResponse {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -23,7 +23,7 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use crate::app::App;
 use crate::calls::{next, page};
 use crate::problem::{Kind, Problem};
-use crate::request::{Parameters, id, parameter};
+use crate::request::{Named, Parameters, id, parameter};
 use crate::token::{Person, Right};
 
 /// How much of a file is read at once, in octets.
@@ -78,7 +78,7 @@ fn state(text: &str) -> Result<RecordingState, Problem> {
 pub(crate) async fn show(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(recording): Path<String>,
+    Named(recording): Named,
 ) -> Result<Json<RecordingRow>, Problem> {
     person.may(Right::Recordings)?;
     row(&app, &recording).await.map(Json)
@@ -92,7 +92,7 @@ async fn row(app: &App, recording: &str) -> Result<RecordingRow, Problem> {
 pub(crate) async fn audio(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(recording): Path<String>,
+    Named(recording): Named,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {

@@ -3,16 +3,31 @@
 use std::str::FromStr;
 
 use axum::body::Bytes;
-use axum::extract::FromRequestParts;
-use axum::extract::{Extension, Query};
+use axum::extract::{Extension, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::problem::{Kind, Problem};
 use crate::token::Person;
 
+/// A request's body, as it came.
+#[derive(Debug)]
+pub(crate) struct Octets(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Octets {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        Bytes::from_request(request, state).await.map(Self).map_err(|error| {
+            let is_long = error.status() == StatusCode::PAYLOAD_TOO_LARGE;
+            Problem::from(if is_long { Kind::BodyTooLarge } else { Kind::BodyMalformed })
+        })
+    }
+}
+
 /// Reads a body as JSON; no body counts as an empty object.
-pub(crate) fn body<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+pub(crate) fn body<T: DeserializeOwned>(Octets(body): &Octets) -> Result<T, Problem> {
     let octets: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(octets)
         .map_err(|error| Problem::new(Kind::BodyMalformed, error.to_string()))
@@ -22,6 +37,19 @@ pub(crate) fn body<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
 pub(crate) fn id<T: FromStr>(text: &str) -> Result<T, Problem> {
     let unknown = || Problem::new(Kind::IdMalformed, "the id in the path cannot be read");
     text.parse().map_err(|_| unknown())
+}
+
+/// The one variable part of a path.
+#[derive(Debug)]
+pub(crate) struct Named(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(name)| Self(name)).map_err(|_| Kind::IdMalformed.into())
+    }
 }
 
 /// The parameters after the question mark.

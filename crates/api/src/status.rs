@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use model::{Actor, AgentId, Refusal};
@@ -15,7 +15,7 @@ use switchboard::status::{AgentStatus, QueueStatus, Status};
 
 use crate::app::App;
 use crate::problem::{Kind, Problem};
-use crate::request::id;
+use crate::request::{Named, id};
 use crate::token::Person;
 
 #[derive(Debug, Serialize)]
@@ -81,7 +81,7 @@ pub(crate) async fn agents(
 pub(crate) async fn agent(
     State(app): State<Arc<App>>,
     person: Person,
-    Path(agent): Path<String>,
+    Named(agent): Named,
 ) -> Result<Json<AgentStatus>, Problem> {
     let agent = id::<AgentId>(&agent)?;
     let status = seen_by(&app, &person).await?;

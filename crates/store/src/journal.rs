@@ -216,6 +216,7 @@ impl Journal {
     /// [`JournalError::Ahead`] when `position` lies after the end of the log.
     pub fn subscribe(&self, position: Option<Position>) -> Result<Subscription, JournalError> {
         let end = self.durable();
+        let position = position.filter(|asked| *asked > Position::BEGINNING);
         match position {
             Some(asked) if Some(asked) > end => Err(JournalError::Ahead { asked, end }),
             _ => Ok(Subscription::new(Arc::clone(&self.inner.shared), position)),

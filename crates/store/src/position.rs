@@ -16,6 +16,9 @@ pub struct Position {
 }
 
 impl Position {
+    /// Before every event: a reader who has seen nothing may say so. Written `0:0`.
+    pub const BEGINNING: Self = Self { epoch: Epoch::new(0), seq: 0 };
+
     /// The place of `event`.
     #[must_use]
     pub const fn of(event: &Event) -> Self {

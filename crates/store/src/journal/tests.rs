@@ -278,10 +278,62 @@ async fn a_follower_sees_every_event_once_whether_it_keeps_up_or_falls_behind() 
 }
 
 #[test]
+fn who_has_seen_nothing_may_follow_an_empty_log() {
+    let state = tempfile::tempdir().unwrap();
+    let (journal, _) = open(state.path());
+    assert!(journal.subscribe(Some(Position::BEGINNING)).is_ok());
+}
+
+#[test]
 fn nobody_can_follow_from_after_the_end() {
     let state = tempfile::tempdir().unwrap();
     written(state.path(), 3);
     let (journal, _) = open(state.path());
     let error = journal.subscribe(Some((Epoch::new(1), 4).into())).unwrap_err();
     assert_eq!(error.to_string(), "position 1:4 lies after the end of the log at 1:3");
+}
+
+/// A disk of 256 KiB; root alone can make one.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(folder.path());
+        mount.output().is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let mut umount = std::process::Command::new("umount");
+        let _ = umount.arg("--lazy").arg(self.0.path()).output();
+    }
+}
+
+#[test]
+fn a_full_disk_loses_no_event_and_the_text_says_what_to_do() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("not run: a small disk can be mounted by root alone");
+        return;
+    };
+    let state = disk.0.path();
+    let (journal, _) = open(state);
+    fs::write(state.join("ballast"), vec![0; 128 << 10]).unwrap();
+    for seq in 1..=1_000 {
+        journal.append(event(1, seq)).unwrap();
+    }
+    let is_full = |state: &JournalState| matches!(state, JournalState::Failing(_));
+    wait_until(|| is_full(&journal.health().state));
+    let state_now = format!("{:?}", journal.health().state);
+    assert!(state_now.contains("free space there"), "{state_now}");
+    fs::write(state.join("ballast"), []).unwrap();
+    for seq in 1_001..=1_010 {
+        journal.append(event(1, seq)).unwrap();
+    }
+    wait_until(|| journal.durable() == Some((Epoch::new(1), 1_010).into()));
+    assert_eq!(sequence(journal.read_after(None)).len(), 1_010);
+    drop(journal);
+    assert_eq!(open(state).1.last, Some((Epoch::new(1), 1_010).into()));
 }

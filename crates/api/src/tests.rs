@@ -1,0 +1,9 @@
+//! The whole surface over loopback: a real listener, a store in a temporary folder, and a floor
+//! that answers what it is told to.
+
+mod client;
+mod commands;
+mod hostile;
+mod house;
+mod reading;
+mod streams;

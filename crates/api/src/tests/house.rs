@@ -1,0 +1,304 @@
+//! A house for the tests: everything the API is wired to.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clock::Clock;
+use model::{
+    Actor, AgentId, AgentState, CallId, Epoch, Event, EventKind, Next, PhoneId, RecordingId,
+    Refusal, TenantId, Timestamp,
+};
+use store::{Database, Journal, Projector};
+use switchboard::ports::{Full, Inbox, Input, Reply, Request};
+use switchboard::status::{AgentStatus, CallStatus, QueueStatus, Status};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::client::{Answer, Stream, send};
+use crate::{Floor, MetricsAccess, Replies, Role, Sample, TokenEntry, Tokens, Wiring};
+
+/// When the tests' log begins.
+pub(super) const BEGIN: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+/// A floor that writes notes and what it is asked into the log, and answers at once.
+pub(super) struct Desk {
+    journal: Journal,
+    replies: Arc<Replies>,
+    log: Mutex<Log>,
+}
+
+#[derive(Default)]
+struct Log {
+    seq: u64,
+    asked: Vec<(String, Request)>,
+    silent: bool,
+}
+
+impl Desk {
+    pub(super) fn asked(&self) -> Vec<(String, Request)> {
+        self.log.lock().unwrap().asked.clone()
+    }
+
+    pub(super) fn fall_silent(&self) {
+        self.log.lock().unwrap().silent = true;
+    }
+
+    /// Writes one event, numbered after the last.
+    pub(super) fn write(&self, call: Option<u32>, kind: EventKind, actor: Actor) {
+        let mut log = self.log.lock().unwrap();
+        log.seq += 1;
+        let epoch = Epoch::new(1);
+        let event = Event {
+            tenant: TenantId::from("default"),
+            epoch,
+            seq: log.seq,
+            at: BEGIN + Duration::from_millis(log.seq),
+            call: call.map(|call| CallId::new(epoch, call)),
+            segment: None,
+            leg: None,
+            agent: call.map(|_| AgentId::new(1001)),
+            queue: None,
+            actor,
+            cause: None,
+            config_version: 1,
+            kind,
+        };
+        self.journal.append(event).unwrap();
+    }
+}
+
+impl Inbox for Desk {
+    fn put(&self, input: Input) -> Result<(), Full> {
+        match input {
+            Input::Note { actor, call, kind } => {
+                self.write(call.map(CallId::number), kind, actor);
+            }
+            Input::Request { reply, actor, request } => {
+                let mut log = self.log.lock().unwrap();
+                if log.silent {
+                    return Err(Full(Box::new(Input::Request { reply, actor, request })));
+                }
+                if request != Request::Status {
+                    log.asked.push((actor.to_string(), request.clone()));
+                }
+                drop(log);
+                self.replies.complete(reply, answer(&request));
+            }
+            Input::Leg { .. }
+            | Input::Media { .. }
+            | Input::Recording { .. }
+            | Input::Binding { .. }
+            | Input::Configure(_)
+            | Input::Tick
+            | Input::Shutdown => panic!("the API never says this"),
+        }
+        Ok(())
+    }
+}
+
+fn answer(request: &Request) -> Result<Reply, Refusal> {
+    let agent = |state| Ok(Reply::Agent(Box::new(state)));
+    match request {
+        Request::Status => Ok(Reply::Status(Box::new(status()))),
+        Request::SignIn { agent: who, .. } if who.number() == 1001 => {
+            agent(AgentState::Ready { since: BEGIN, idle_since: BEGIN })
+        }
+        Request::SignIn { .. } => Err(Refusal::PhoneNotRegistered),
+        Request::Become { next: Next::Busy(_), .. } => {
+            Ok(Reply::Remembered(Next::Busy("lunch".into())))
+        }
+        Request::Release { .. } => Err(Refusal::CallUnknown),
+        Request::Become { .. }
+        | Request::EndWrapUp { .. }
+        | Request::ExtendWrapUp { .. }
+        | Request::Force { .. } => Ok(Reply::Done),
+    }
+}
+
+pub(super) fn status() -> Status {
+    let state = AgentState::Ready { since: BEGIN, idle_since: BEGIN };
+    let agent = AgentStatus {
+        agent: AgentId::new(1001),
+        name: "王芳".into(),
+        phone: Some(PhoneId::from("1001")),
+        bindings: 1,
+        state,
+    };
+    let queue = QueueStatus {
+        queue: "sales".into(),
+        label: "售前".into(),
+        waiting: 2,
+        longest_wait_ms: 1_500,
+        ready: 1,
+        signed_in: 1,
+        entered: 2,
+        outcomes: Default::default(),
+    };
+    let call = CallStatus {
+        call: CallId::new(Epoch::new(1), 9),
+        since: BEGIN,
+        from: "138****8000".into(),
+        to: "13912345678".parse().unwrap(),
+        stage: "talking".into(),
+        queue: None,
+        agent: Some(AgentId::new(1001)),
+    };
+    Status {
+        at: BEGIN,
+        config_version: 1,
+        agents: vec![agent],
+        queues: vec![queue],
+        calls: vec![call],
+        ports: (4, 100),
+        repairs: 0,
+    }
+}
+
+pub(super) struct House {
+    pub(super) address: SocketAddr,
+    pub(super) desk: Arc<Desk>,
+    pub(super) journal: Journal,
+    pub(super) database: Database,
+    pub(super) projector: Arc<Projector>,
+    pub(super) recordings: PathBuf,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) server: JoinHandle<std::io::Result<()>>,
+    _state: TempDir,
+}
+
+fn tokens() -> Tokens {
+    let entry = |name: &str, role| TokenEntry::of(name, role, &format!("{name}-token"));
+    Tokens::new(vec![
+        entry("admin", Role::Admin),
+        entry("lead", Role::TeamLead),
+        entry("wang", Role::Agent(AgentId::new(1001))),
+        entry("qa", Role::Reviewer),
+        entry("wall", Role::Viewer),
+    ])
+}
+
+impl House {
+    pub(super) async fn open() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let tenant = TenantId::from("default");
+        let (journal, _) = Journal::open(state.path(), &tenant).unwrap();
+        let database = Database::sqlite(&state.path().join("hotline.db"), &tenant).await.unwrap();
+        let projector = Arc::new(Projector::start(journal.clone(), database.clone()));
+        let recordings = state.path().join("recordings");
+        std::fs::create_dir(&recordings).unwrap();
+        let replies = Arc::new(Replies::default());
+        let desk = Arc::new(Desk {
+            journal: journal.clone(),
+            replies: Arc::clone(&replies),
+            log: Mutex::default(),
+        });
+        let sample = || vec![Sample::of("hotline_media_streams", "Open streams.", 4.0)];
+        let wiring = Wiring {
+            floor: Floor::new(Arc::clone(&desk) as Arc<dyn Inbox>, replies),
+            journal: journal.clone(),
+            database: database.clone(),
+            projector: Arc::clone(&projector),
+            recordings: recordings.clone(),
+            tokens: tokens(),
+            metrics: MetricsAccess::Token,
+            samples: vec![Box::new(sample)],
+            clock: Clock::start(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let router = crate::router(wiring, stopped.clone());
+        let server = tokio::spawn(crate::serve(listener, router, stopped));
+        Self {
+            address,
+            desk,
+            journal,
+            database,
+            projector,
+            recordings,
+            stop,
+            server,
+            _state: state,
+        }
+    }
+
+    /// Asks with a token, and without a body.
+    pub(super) async fn ask(&self, who: &str, method: &str, path: &str) -> Answer {
+        self.ask_with(who, (method, path), "", "").await
+    }
+
+    pub(super) async fn post(&self, who: &str, path: &str, body: &str) -> Answer {
+        self.ask_with(who, ("POST", path), "", body).await
+    }
+
+    pub(super) async fn ask_with(
+        &self,
+        who: &str,
+        (method, path): (&str, &str),
+        headers: &str,
+        body: &str,
+    ) -> Answer {
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: hotline\r\nConnection: close\r\n\
+             Authorization: Bearer {who}-token\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        );
+        send(self.address, &request).await
+    }
+
+    pub(super) async fn stream(&self, who: &str, query: &str) -> Stream {
+        let path = format!("/v1/events?access_token={who}-token{query}");
+        Stream::open(self.address, &path, "").await.unwrap()
+    }
+
+    /// Writes a call that was talked to and recorded; its audio is the octets 0, 1, 2, …
+    pub(super) async fn records(&self, call: u32, length: usize) -> Vec<u8> {
+        let audio: Vec<u8> = (0..=255).cycle().take(length).collect();
+        let file = format!("2026-11-22/1-{call}.1.wav");
+        let path = self.recordings.join(&file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, &audio).unwrap();
+        let recording = RecordingId { call: CallId::new(Epoch::new(1), call), part: 1 };
+        let arrived = EventKind::CallArrived {
+            from: "13800138000".parse().unwrap(),
+            to: "4008001234".parse().unwrap(),
+            hotline: Some("support".into()),
+            trunk: None,
+            phone: None,
+            sip_call_id: "a@b".into(),
+        };
+        let started = EventKind::RecordingStarted {
+            recording,
+            part: model::PartKind::Talk,
+            left: None,
+            right: None,
+        };
+        let sealed = EventKind::RecordingSealed {
+            recording,
+            file,
+            octets: length as u64,
+            duration_ms: 1_000,
+            sha256: format!("{call:064x}"),
+            lost_frames: 0,
+            recovered: false,
+        };
+        for kind in [arrived, started, EventKind::CallEnded {}, sealed] {
+            self.desk.write(Some(call), kind, Actor::caller());
+        }
+        self.settle().await;
+        audio
+    }
+
+    /// Waits until everything written is on disk and in the database.
+    pub(super) async fn settle(&self) {
+        let journal = self.journal.clone();
+        tokio::task::spawn_blocking(move || journal.flush()).await.unwrap().unwrap();
+        if let Some(end) = self.journal.durable() {
+            self.projector.reached(end).await;
+        }
+    }
+}
