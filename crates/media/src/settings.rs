@@ -12,7 +12,9 @@ pub struct MediaSettings {
     /// Zero to wake for each packet, which is quickest; else packets are collected this long, which
     /// costs less under load and delays each by as much. At most 20 ms.
     pub wake_every: Duration,
-    /// How long a far side that ought to send may be silent before it counts as lost.
+    /// How long a far side that ought to send may be silent before it counts as lost: one that
+    /// says it sends and was heard before, is joined, or is played a prompt. Ringback alone does
+    /// not count.
     pub lost_after: Duration,
     /// Streams open at once.
     pub max_streams: usize,

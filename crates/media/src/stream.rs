@@ -66,9 +66,9 @@ pub(crate) struct Stream {
     /// The place of the stream it is joined to, on the same thread.
     pub(crate) peer: Option<usize>,
     pub(crate) taps: Vec<Tap>,
-    /// When it last gave a sign of life, or was first expected to.
-    alive_at: Timestamp,
-    lost: bool,
+    /// When it last gave a sign of life, was last found lost, or was first expected to speak;
+    /// `None` before that: a caller whose call is still ringing need not send yet.
+    alive_at: Option<Timestamp>,
     strangers: u32,
     /// The deadline that is set for it.
     pub(crate) due: Timestamp,
@@ -93,8 +93,7 @@ impl Stream {
             heard: Heard::Nothing,
             peer: None,
             taps: Vec::new(),
-            alive_at: now,
-            lost: false,
+            alive_at: None,
             strangers: 0,
             due: now,
         }
@@ -108,8 +107,12 @@ impl Stream {
         }
         self.far = Some(far);
         self.latch.signal(description.address);
-        self.alive_at = now;
-        self.lost = false;
+        self.alive_at = self.alive_at.map(|_| now);
+    }
+
+    /// From now on the far side is in a conversation and expected to speak.
+    pub(crate) fn engage(&mut self, now: Timestamp) {
+        self.alive_at = self.alive_at.or(Some(now));
     }
 
     /// From now on something else is heard.
@@ -152,8 +155,7 @@ impl Stream {
             return Taken::Nothing;
         }
         turn.counters.received.one();
-        self.alive_at = turn.now;
-        self.lost = false;
+        self.alive_at = Some(turn.now);
         self.reception.count(&packet.header, turn.now);
         let (header, range) = (packet.header, packet.range);
         match payload {
@@ -230,14 +232,17 @@ impl Stream {
         self.take_report(buffer.get(..length).unwrap_or(&[]), from, turn);
     }
 
-    /// Does what is due; `true` when the far side has just been found lost.
+    /// Does what is due; `true` when the far side has been silent for too long, said again after
+    /// each further stretch of silence.
     pub(crate) fn deadline(&mut self, now: Timestamp, lost_after: Duration) -> bool {
         if now >= self.reporting.due {
             self.send_report(now, Farewell::No);
             self.reporting.again(now);
         }
         let lost = self.silent_until(lost_after).is_some_and(|until| now >= until);
-        self.lost |= lost;
+        if lost {
+            self.alive_at = Some(now);
+        }
         lost
     }
 
@@ -262,8 +267,8 @@ impl Stream {
 
     /// When the far side will have been silent for too long; `None` while it need not send.
     fn silent_until(&self, lost_after: Duration) -> Option<Timestamp> {
-        let expected = !self.lost && self.far.as_ref().is_some_and(FarSide::sends);
-        expected.then(|| self.alive_at + lost_after)
+        let sends = self.far.as_ref().is_some_and(FarSide::sends);
+        self.alive_at.filter(|_| sends).map(|alive_at| alive_at + lost_after)
     }
 
     fn payload(&self, packet: &Packet<'_>) -> Payload {
@@ -288,7 +293,7 @@ impl Stream {
             return self.stranger(from, turn.counters);
         }
         match self.reporting.take(datagram, from, &mut self.reception, turn.now) {
-            Ok(()) => self.alive_at = turn.now,
+            Ok(()) => self.alive_at = self.alive_at.map(|_| turn.now),
             Err(_) => turn.counters.malformed.one(),
         }
     }

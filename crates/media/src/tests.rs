@@ -343,16 +343,31 @@ fn two_legs_pointed_at_each_other_do_not_take_the_thread() {
 }
 
 #[test]
-fn a_far_side_that_falls_silent_is_lost_once_and_one_on_hold_is_not() {
+fn a_far_side_that_falls_silent_is_lost_and_one_on_hold_is_not() {
     let lost_after = Duration::from_millis(500);
     let house = House::open(MediaSettings { lost_after, ..settings(1) });
     let [mut caller, mut held] = [CodecChoice::PCMA; 2].map(Phone::new);
     held.direction = Direction::Inactive;
     house.connect(2, &mut held);
     house.connect(1, &mut caller);
+    house.tell(2, play(1, &[], true));
     caller.says(600.0, 1);
     assert_eq!(house.fact(), (1, MediaFact::Lost));
     house.no_fact();
+    assert_eq!(house.fact(), (1, MediaFact::Lost), "silence that goes on is said again");
+}
+
+#[test]
+fn a_caller_who_hears_ringback_need_not_speak_and_one_in_a_conversation_must() {
+    let lost_after = Duration::from_millis(100);
+    let house = House::open(MediaSettings { lost_after, ..settings(1) });
+    let mut caller = Phone::new(CodecChoice::PCMA);
+    house.connect(1, &mut caller);
+    house.tell(1, MediaCommand::Ringback);
+    caller.hears(10);
+    house.no_fact();
+    house.tell(1, play(1, &["missing"], true));
+    assert_eq!(house.fact(), (1, MediaFact::Lost));
 }
 
 #[test]

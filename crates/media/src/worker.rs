@@ -160,12 +160,17 @@ impl Worker {
         let Some(stream) = self.streams.get(slot) else { return };
         let taken = stream.receive(&mut *self.buffer, turn);
         let (leg, peer) = (stream.leg, stream.peer);
+        // The first packet ever starts the watch for silence.
+        let sooner = stream.next_deadline(self.common.settings.lost_after) < stream.due;
         if !stream.taps.is_empty() {
             let mut ring = Ring { capture: &mut *self.capture, counters: &self.counters };
             stream.capture(&taken, &*self.buffer, now, &mut ring);
         }
         if let Some(peer) = peer.and_then(|peer| self.streams.get(peer)) {
             peer.relay(&taken, &mut *self.buffer, turn);
+        }
+        if sooner {
+            self.set_deadline(slot);
         }
         if let Taken::Key { digit: Some(digit), .. } = taken {
             self.report(leg, MediaFact::Digit(digit));
@@ -234,6 +239,7 @@ impl Worker {
         }
     }
 
+    /// Sets the deadline of a stream anew, after a change to what is expected of it.
     fn set_deadline(&mut self, slot: usize) {
         let Some(stream) = self.streams.get(slot) else { return };
         self.deadlines.remove(&(stream.due, slot));

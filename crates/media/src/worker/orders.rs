@@ -72,6 +72,7 @@ impl Worker {
                 let clips = self.clips(leg, &prompts);
                 let player = if repeat { Player::repeat(clips) } else { Player::once(play, clips) };
                 self.play(slot, player, now);
+                self.engage(slot, now);
             }
             MediaCommand::Ringback => {
                 let player = Player::repeat(vec![Arc::clone(&self.common.ringback)]);
@@ -82,7 +83,7 @@ impl Worker {
                     stream.hear(Heard::Nothing);
                 }
             }
-            MediaCommand::Join(other) => self.join(slot, other),
+            MediaCommand::Join(other) => self.join(slot, other, now),
             MediaCommand::Record { recording, right } => self.record(leg, right, recording, now),
             MediaCommand::StopRecord { recording } => self.stop_record(recording),
             MediaCommand::Close => self.close(slot, now),
@@ -185,7 +186,7 @@ impl Worker {
         }
     }
 
-    fn join(&mut self, slot: usize, other: LegId) {
+    fn join(&mut self, slot: usize, other: LegId, now: Timestamp) {
         let Some(peer) = self.streams.find(other).filter(|peer| *peer != slot) else {
             tracing::warn!(peer = %other, "stream is to be joined to one that is not open");
             return;
@@ -202,7 +203,17 @@ impl Worker {
                     stream.hear(Heard::Peer);
                 }
             }
+            self.engage(from, now);
         }
+    }
+
+    /// The far side is expected to speak from now on. Ringback alone expects nothing: the call may
+    /// not be answered yet.
+    fn engage(&mut self, slot: usize, now: Timestamp) {
+        if let Some(stream) = self.streams.get(slot) {
+            stream.engage(now);
+        }
+        self.set_deadline(slot);
     }
 
     /// Ends the join of a stream: neither hears the other any more.
