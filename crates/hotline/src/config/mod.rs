@@ -41,7 +41,7 @@ use switchboard::config::FloorConfig;
 use toml_edit::{Document, TableLike};
 
 pub(crate) use finding::{Finding, Findings, Severity};
-pub(crate) use secrets::{Account, Token, TokenRole};
+pub(crate) use secrets::{Account, Token};
 pub(crate) use service::{
     ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings, Transport,
 };
@@ -200,7 +200,7 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
         phones: people.phones.into_iter().map(|(id, phone)| (id, phone.config)).collect(),
         hotlines: hotlines.into_iter().map(|hotline| (hotline.id, hotline.config)).collect(),
         trunks: outside.trunks,
-        outbound: outside.rules.into_iter().map(|rule| rule.rule).collect(),
+        outbound: outside.rules,
         feature_codes: people.feature_codes,
         sounds,
         recording: service.recording_rules,

@@ -3,14 +3,20 @@
 
 use std::collections::BTreeMap;
 
+use switchboard::config::OutboundRule;
+
 use super::finding::Code;
 use super::flows::Hotline;
-use super::outside::Rule;
 use super::people::{People, Phone};
 use super::section::Reader;
 
 /// Checks every number against the others.
-pub(super) fn check(reader: &Reader, people: &People, hotlines: &[Hotline], rules: &[Rule]) {
+pub(super) fn check(
+    reader: &Reader,
+    people: &People,
+    hotlines: &[Hotline],
+    rules: &[OutboundRule],
+) {
     let mut numbers: BTreeMap<&str, String> = BTreeMap::new();
     for hotline in hotlines {
         let number = hotline.config.number.as_str();
@@ -40,15 +46,14 @@ fn check_extension(
     reader: &Reader,
     people: &People,
     (extension, phone): (&str, &Phone),
-    rules: &[Rule],
+    rules: &[OutboundRule],
 ) {
     for code in people.codes.iter().filter(|code| extension.starts_with(&code.value)) {
         let message = format!("extension {extension} begins with the feature code {}", code.value);
         let help = "choose another extension".to_owned();
         reader.report(Code::ExtensionClash, &phone.at, message, help);
     }
-    let takes = |rule: &&Rule| {
-        let rule = &rule.rule;
+    let takes = |rule: &&OutboundRule| {
         let (fewest, most) = (usize::from(rule.length.0), usize::from(rule.length.1));
         rule.trunk.is_some()
             && !rule.prefix.is_empty()
@@ -56,7 +61,7 @@ fn check_extension(
             && (fewest..=most).contains(&extension.len())
     };
     if let Some(rule) = rules.iter().find(takes) {
-        let prefix = &rule.rule.prefix;
+        let prefix = &rule.prefix;
         let message = format!(
             "extension {extension} could be a number outside: an [[outbound]] rule takes `{prefix}`"
         );

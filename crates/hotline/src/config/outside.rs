@@ -20,14 +20,7 @@ use super::value::Network;
 pub(super) struct Outside {
     pub(super) trunks: BTreeMap<TrunkId, TrunkConfig>,
     pub(super) peers: BTreeMap<TrunkId, TrunkPeer>,
-    pub(super) rules: Vec<Rule>,
-}
-
-/// One rule with its place.
-#[derive(Clone, Debug)]
-pub(super) struct Rule {
-    pub(super) at: Range<usize>,
-    pub(super) rule: OutboundRule,
+    pub(super) rules: Vec<OutboundRule>,
 }
 
 /// Reads trunks and rules.
@@ -49,9 +42,9 @@ pub(super) fn read(
     }
     let mut rules = Vec::new();
     for section in Section::listed(reader, root, &key::OUTBOUND) {
-        let rule = read_rule(reader, &section, people, &peers);
+        let Some(rule) = read_rule(reader, &section, people, &peers) else { continue };
         check_reached(reader, &section.at(), &rule, &rules);
-        rules.push(Rule { at: section.at(), rule });
+        rules.push(rule);
     }
     Outside { trunks, peers, rules }
 }
@@ -110,7 +103,7 @@ fn read_rule(
     section: &Section<'_>,
     people: &People,
     peers: &BTreeMap<TrunkId, TrunkPeer>,
-) -> OutboundRule {
+) -> Option<OutboundRule> {
     let roles = section.names("roles").unwrap_or_default();
     let known = people::roles(&people.phones);
     for role in roles.iter().filter(|role| !known.contains(role.value.as_str())) {
@@ -120,7 +113,7 @@ fn read_rule(
     if let Some(show) = &show {
         check_shown(reader, show);
     }
-    let prefix = section.text("prefix").map(|prefix| prefix.value).unwrap_or_default();
+    let prefix = section.prefix("prefix");
     let length = section.length("length").unwrap_or((1, 32));
     let strip: u8 = section.small("strip").unwrap_or_default();
     if strip >= length.1 {
@@ -128,14 +121,15 @@ fn read_rule(
         let help = format!("numbers of this rule have at most {} characters", length.1);
         reader.report(Code::BadValue, &section.key_at("strip"), message, help);
     }
-    OutboundRule {
+    let trunk = read_trunk(reader, section, peers);
+    Some(OutboundRule {
         roles: roles.into_iter().map(|role| role.value).collect(),
-        prefix,
+        prefix: prefix?,
         strip,
         length,
-        trunk: read_trunk(reader, section, peers),
+        trunk,
         show: show.map(|show| show.value),
-    }
+    })
 }
 
 fn read_trunk(
@@ -178,9 +172,13 @@ fn check_shown(reader: &Reader, show: &Spanned<Number>) {
 }
 
 /// A rule that an earlier one always forestalls.
-fn check_reached(reader: &Reader, at: &Range<usize>, rule: &OutboundRule, earlier: &[Rule]) {
-    let takes_all = |earlier: &&Rule| {
-        let earlier = &earlier.rule;
+fn check_reached(
+    reader: &Reader,
+    at: &Range<usize>,
+    rule: &OutboundRule,
+    earlier: &[OutboundRule],
+) {
+    let takes_all = |earlier: &&OutboundRule| {
         let holds = earlier.roles.is_empty()
             || (!rule.roles.is_empty() && rule.roles.is_subset(&earlier.roles));
         holds
@@ -189,7 +187,7 @@ fn check_reached(reader: &Reader, at: &Range<usize>, rule: &OutboundRule, earlie
             && earlier.length.1 >= rule.length.1
     };
     if let Some(earlier) = earlier.iter().find(takes_all) {
-        let prefix = &earlier.rule.prefix;
+        let prefix = &earlier.prefix;
         let message = format!(
             "the rule for `{}` is never asked: the one for `{prefix}` comes first",
             rule.prefix

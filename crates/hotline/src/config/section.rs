@@ -119,7 +119,10 @@ impl<'a> Section<'a> {
         let section = Self { reader, schema, table, start: item.at.start, length: item.at.len() };
         match table {
             Some(table) => section.find_unknown_keys(table),
-            None => section.wrong_type(&item.at, "a table", item.value),
+            None => {
+                let message = format!("[{}] is {}", schema.path, kind_of(item.value));
+                reader.report(Code::WrongType, &item.at, message, schema.text.into());
+            }
         }
         section
     }
@@ -398,6 +401,15 @@ impl<'a> Section<'a> {
             let is_dialled = text.trim_start_matches('+').chars().all(|c| c.is_ascii_digit());
             text.parse().ok().filter(|_| is_dialled)
         })
+    }
+
+    /// What numbers begin with; may be empty.
+    pub(crate) fn prefix(&self, name: &str) -> Option<String> {
+        let prefix = self.parsed(name, "what a number begins with: digits, or `+`", |text| {
+            let fits = text.chars().all(|c| c.is_ascii_digit() || c == '+') && text.len() <= 16;
+            fits.then(|| text.to_owned())
+        });
+        prefix.map(|prefix| prefix.value)
     }
 
     /// What a phone dials for a feature.

@@ -115,7 +115,7 @@ fn a_file_that_is_not_there_is_a_finding() {
 fn a_phone_gets_its_secret_from_the_file_or_from_the_environment() {
     let mut new = secrets::NewSecrets::default();
     new.phones.insert(PhoneId::from("1001"), "open sesame".into());
-    new.tokens.insert("cli".into(), (TokenRole::Admin, "token".into()));
+    new.tokens.insert("cli".into(), (secrets::TokenRole::Admin, "token".into()));
     let mut changed = Changed::example();
     let state = changed.folder.path().join("state");
     fs::create_dir_all(&state).unwrap();
@@ -158,6 +158,7 @@ fn every_fault_of_a_single_kind_is_found_alone() {
         ("realm = \"hotline.example\"", "", Code::MissingKey),
         ("max_calls = 200", "max_calls = \"200\"", Code::WrongType),
         ("max_calls = 200", "max_calls = 0", Code::BadValue),
+        ("[rules]", "[[rules]]", Code::WrongType),
         ("ring = \"20s\"", "ring = \"20\"", Code::BadValue),
         ("ring = \"20s\"", "ring = \"20h\"", Code::BadValue),
         ("\"highest_skill\"", "\"highest_skil\"", Code::UnknownStrategy),
@@ -201,6 +202,7 @@ fn every_fault_of_a_single_kind_is_found_alone() {
         ("addresses = [\"127.0.0.0/8\"]", "addresses = []", Code::TrunkWithoutAddress),
         ("addresses = [\"127.0.0.0/8\"]", "", Code::TrunkWithoutAddress),
         ("addresses = [\"127.0.0.0/8\"]", "addresses = [\"127.0.0.1/8\"]", Code::BadValue),
+        ("prefix = \"000\"", "prefix = \"*9\"", Code::BadValue),
         ("proxy = \"127.0.0.1:5090\"", "", Code::TrunkWithoutAddress),
         ("trunk = \"carrier\"", "trunk = \"carier\"", Code::TrunkUnknown),
         ("state = \"state\"", "state = \"/proc/hotline\"", Code::FolderNotWritable),
