@@ -9,6 +9,8 @@ use crate::{run, source};
 
 const EVENTS: &str = "docs/events.md";
 const OPERATING: &str = "docs/operating.md";
+/// Where the API's own codes are, one a line: `Name = "code", 404, "text";`.
+const PROBLEMS: &str = "crates/api/src/problem.rs";
 
 /// Writes what is generated.
 ///
@@ -40,13 +42,23 @@ pub(crate) fn check() -> Result<(), String> {
         findings.push(format!("{EVENTS} is out of date"));
     }
     let operating = source::read(&run::root().join(OPERATING))?;
-    for refusal in Refusal::ALL {
-        let heading = format!("### `{}`\n", refusal.doc().code);
-        if !operating.contains(&heading) {
-            findings.push(format!("{OPERATING} has no section on `{}`", refusal.doc().code));
+    let problems = source::read(&run::root().join(PROBLEMS))?;
+    let refusals = Refusal::ALL.iter().map(|refusal| refusal.doc().code);
+    for code in refusals.chain(codes(&problems)) {
+        if !operating.contains(&format!("### `{code}`\n")) {
+            findings.push(format!("{OPERATING} has no section on `{code}`"));
         }
     }
     if findings.is_empty() { Ok(()) } else { Err(findings.join("\n")) }
+}
+
+/// The codes declared in a source file, each with its HTTP status after it.
+fn codes(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let (code, rest) = line.split_once(" = \"")?.1.split_once("\", ")?;
+        let (status, _) = rest.split_once(", ")?;
+        (status.len() == 3 && status.bytes().all(|byte| byte.is_ascii_digit())).then_some(code)
+    })
 }
 
 fn events() -> String {
@@ -71,6 +83,12 @@ fn events() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_is_known_by_the_status_after_it() {
+        let text = "    Unauthorized = \"token_required\", 401, \"a token\";\nlet a = \"b\", c;\n";
+        assert_eq!(codes(text).collect::<Vec<_>>(), ["token_required"]);
+    }
 
     #[test]
     fn every_kind_has_its_row() {
