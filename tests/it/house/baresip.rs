@@ -1,0 +1,211 @@
+//! baresip: a telephone that nobody here wrote, as a process of its own.
+//!
+//! It sends a sine, writes down what it hears, and is told what to do over its control port.
+
+use std::fs;
+use std::io::{BufReader, Read, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{PASSWORD, Process, SOON, free_port, free_ports, wait};
+
+/// Audio ports of one phone.
+const AUDIO_PORTS: u16 = 20;
+
+/// How SIP reaches the server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Over {
+    Udp,
+    Tcp,
+}
+
+/// What it does when it rings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answers {
+    AtOnce,
+    WhenTold,
+}
+
+#[derive(Debug)]
+pub(crate) struct Baresip {
+    process: Process,
+    control: TcpStream,
+    events: Arc<Mutex<Vec<Value>>>,
+    folder: TempDir,
+    server: SocketAddr,
+}
+
+impl Baresip {
+    /// An agent's phone, registered.
+    pub(crate) fn agent(
+        number: &str,
+        server: SocketAddr,
+        (over, answers): (Over, Answers),
+        hz: u32,
+    ) -> Self {
+        let transport = match over {
+            Over::Udp => "udp",
+            Over::Tcp => "tcp",
+        };
+        let mode = match answers {
+            Answers::AtOnce => "auto",
+            Answers::WhenTold => "manual",
+        };
+        let account = format!(
+            "<sip:{number}@{server};transport={transport}>;auth_user={number};\
+             auth_pass={PASSWORD};regint=600;answermode={mode};audio_codecs=PCMA,PCMU"
+        );
+        let phone = Self::start(&account, server, hz);
+        phone.expects("REGISTER_OK");
+        phone
+    }
+
+    /// Somebody who calls from outside: not registered, known by the address alone.
+    pub(crate) fn caller(number: &str, trunk: SocketAddr, hz: u32) -> Self {
+        let account = format!(
+            "<sip:{number}@{trunk};transport=udp>;regint=0;answermode=manual;audio_codecs=PCMA"
+        );
+        Self::start(&account, trunk, hz)
+    }
+
+    fn start(account: &str, server: SocketAddr, hz: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (sip, control) = (free_port(), free_port());
+        let (first, last) = free_ports(AUDIO_PORTS);
+        let text = format!(
+            "poll_method epoll\n\
+             sip_listen 127.0.0.1:{sip}\n\
+             audio_source ausine,{hz}\n\
+             audio_player aubridge,nowhere\n\
+             audio_alert aubridge,alert\n\
+             ausrc_srate 48000\n\
+             ausrc_channels 2\n\
+             auplay_channels 1\n\
+             audio_buffer 20-160\n\
+             jitter_buffer_delay 2-10\n\
+             rtp_ports {first}-{last}\n\
+             module_path /usr/lib/baresip/modules\n\
+             module g711.so\n\
+             module ausine.so\n\
+             module aubridge.so\n\
+             module sndfile.so\n\
+             snd_path {heard}\n\
+             module_tmp account.so\n\
+             module_app menu.so\n\
+             module_app ctrl_tcp.so\n\
+             ctrl_tcp_listen 127.0.0.1:{control}\n\
+             ringback_disabled yes\n\
+             menu_bell no\n",
+            heard = folder.path().display(),
+        );
+        fs::write(folder.path().join("config"), text).unwrap();
+        fs::write(folder.path().join("accounts"), format!("{account}\n")).unwrap();
+        fs::write(folder.path().join("contacts"), "").unwrap();
+        let mut command = Command::new("baresip");
+        command.arg("-s").arg("-f").arg(folder.path());
+        let mut process = Process::start("baresip", &mut command, &folder.path().join("log"));
+        let control = wait("baresip takes commands", SOON, || {
+            assert!(process.has_ended().is_none(), "baresip has ended");
+            TcpStream::connect(("127.0.0.1", control)).ok()
+        });
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (heard, stream) = (Arc::clone(&events), control.try_clone().unwrap());
+        std::thread::spawn(move || listen(stream, &heard));
+        Self { process, control, events, folder, server }
+    }
+
+    /// Dials a number at the server.
+    pub(crate) fn dials(&self, number: &str) {
+        let server = self.server;
+        self.told("dial", &format!("sip:{number}@{server}"));
+    }
+
+    pub(crate) fn accepts(&self) {
+        self.told("accept", "");
+    }
+
+    /// Ends its call, or refuses the one that rings.
+    pub(crate) fn hangs_up(&self) {
+        self.told("hangup", "");
+    }
+
+    pub(crate) fn holds(&self) {
+        self.told("hold", "");
+    }
+
+    pub(crate) fn retrieves(&self) {
+        self.told("resume", "");
+    }
+
+    /// Hands its call on (REFER).
+    pub(crate) fn transfers_to(&self, number: &str) {
+        let server = self.server;
+        self.told("transfer", &format!("sip:{number}@{server}"));
+    }
+
+    /// Vanishes without a word.
+    pub(crate) fn vanishes(mut self) {
+        self.process.kill();
+    }
+
+    fn told(&self, command: &str, params: &str) {
+        let ask = json!({ "command": command, "params": params, "token": command }).to_string();
+        let netstring = format!("{}:{ask},", ask.len());
+        (&self.control).write_all(netstring.as_bytes()).unwrap();
+    }
+
+    /// Waits for an event, and forgets it and all before it.
+    #[track_caller]
+    pub(crate) fn expects(&self, kind: &str) -> Value {
+        self.expects_within(kind, SOON)
+    }
+
+    #[track_caller]
+    pub(crate) fn expects_within(&self, kind: &str, patience: Duration) -> Value {
+        wait(&format!("baresip reports {kind}"), patience, || {
+            let mut events = self.events.lock().unwrap();
+            let at = events.iter().position(|event| event["type"] == kind)?;
+            events.drain(..=at).next_back()
+        })
+    }
+
+    /// Everything it has heard, one recording after another.
+    pub(crate) fn heard(&self) -> Vec<i16> {
+        let mut files: Vec<_> = fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_str().unwrap().ends_with("-dec.wav"))
+            .collect();
+        files.sort();
+        files.iter().flat_map(|file| samples(file)).collect()
+    }
+}
+
+/// 16-bit samples after the header; its lengths are not right before the file is closed.
+fn samples(file: &Path) -> Vec<i16> {
+    let octets = fs::read(file).unwrap();
+    let audio = octets.get(44..).unwrap_or_default();
+    audio.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// Reads netstrings until the connection ends.
+fn listen(stream: TcpStream, events: &Mutex<Vec<Value>>) {
+    let mut octets = BufReader::new(stream).bytes().map_while(Result::ok);
+    loop {
+        let length: Vec<u8> = octets.by_ref().take_while(|octet| *octet != b':').collect();
+        let Some(length) = String::from_utf8(length).ok().and_then(|text| text.parse().ok()) else {
+            return;
+        };
+        let body: Vec<u8> = octets.by_ref().take(length).collect();
+        octets.next();
+        if let Ok(event) = serde_json::from_slice::<Value>(&body) {
+            events.lock().unwrap().push(event);
+        }
+    }
+}

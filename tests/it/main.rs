@@ -1,0 +1,36 @@
+//! End-to-end tests: the service as it is shipped, against phones (baresip), a carrier (SIPp) and
+//! a browser (Chromium) that nobody here wrote. Simulated phones appear only where there are many.
+//!
+//! | module | shows |
+//! |---|---|
+//! | `house` | nothing: it starts the service and the peers, and hears what was said |
+//! | `recorded` | a call from carrier to agent, heard at both ends and in the recording |
+//! | `endings` | every way a call may end before and while somebody talks |
+//! | `orders` | two agents and three callers, in every order |
+//! | `crash` | what a `kill -9` leaves |
+//! | `hostile` | odd, broken and mutated datagrams against the live service |
+//! | `load` | fifty calls at once |
+//! | `beside` | extensions, hold, transfer, feature codes, calling out |
+//! | `faults` | bad surroundings get a clear answer |
+//! | `page` | the status page in a browser |
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a test stops where something is wrong, says what it saw, and waits by the clock"
+)]
+
+mod beside;
+mod crash;
+mod endings;
+mod faults;
+mod hostile;
+mod house;
+mod load;
+mod orders;
+mod page;
+mod recorded;
