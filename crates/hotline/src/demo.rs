@@ -27,8 +27,8 @@ pub(crate) struct Settings {
     /// The configuration file.
     #[arg(long, default_value = "config/hotline.toml")]
     config: PathBuf,
-    /// How many agents sign in; the rest of the phones stay free for real softphones.
-    #[arg(long, default_value_t = 6)]
+    /// How many agents sign in; fewer leave their phones free for real softphones.
+    #[arg(long, default_value_t = 8)]
     agents: usize,
     /// How many callers a minute dial the hotline.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..=600))]
@@ -117,8 +117,8 @@ fn tell(
             service.phones()
         ));
         report::line(&format!(
-            "  call in 拨打热线 {number}, an agent by extension 分机 such as 1001; sign in as an \
-             agent with *11 where the phone is an agent's"
+            "  dial the hotline 拨打热线 {number}, or an agent's extension 分机 such as 1001; to be an \
+             agent yourself, start the demo with --agents 6, register as 1007 and dial *11"
         ));
     }
     report::line("\nCtrl-C ends everything 按 Ctrl-C 结束\n");
