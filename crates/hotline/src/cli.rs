@@ -7,7 +7,7 @@ use model::AgentId;
 
 use crate::client::{Client, Place};
 use crate::failure::Failure;
-use crate::{client, config, demo, report, service};
+use crate::{client, config, demo, report, secrets, service};
 
 /// Call-centre telephony middleware 呼叫中心电话中间件: one number in front, queues, agents,
 /// recordings and their review behind it.
@@ -31,6 +31,13 @@ enum Command {
     },
     /// Check a configuration: every fault with its line and its remedy 检查配置.
     Check {
+        /// The configuration file.
+        #[arg(long, default_value = "config/hotline.toml")]
+        config: PathBuf,
+    },
+    /// Make the secrets of a configuration, once: a password for each phone, a token for each role
+    /// of the API 生成话机密码与令牌.
+    Secrets {
         /// The configuration file.
         #[arg(long, default_value = "config/hotline.toml")]
         config: PathBuf,
@@ -246,6 +253,7 @@ impl Cli {
                 report::line(&format!("{}: nothing is wrong", config.display()));
                 Ok(())
             }
+            Command::Secrets { config } => secrets::make(&config),
             Command::Status { server, watch } => {
                 client::status(&server.client()?, server.json, watch)
             }

@@ -8,6 +8,7 @@
 //! | `wiring` | the floor's commands to the drivers |
 //! | `client` | the commands that ask a running service |
 //! | `report` | what those commands print |
+//! | `secrets` | the secrets of a new installation |
 //! | `demo` | a whole centre on one machine |
 
 mod cli;
@@ -16,6 +17,7 @@ mod config;
 mod demo;
 mod failure;
 mod report;
+mod secrets;
 mod service;
 mod wiring;
 

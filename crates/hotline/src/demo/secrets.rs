@@ -11,6 +11,7 @@ use model::PhoneId;
 
 use crate::config::{self, secrets::NewSecrets};
 use crate::failure::Failure;
+use crate::secrets::passwords;
 
 /// The passwords in the clear, for the demo's own phones and for yours.
 const FILE: &str = "demo-phones.json";
@@ -81,13 +82,4 @@ impl Secrets {
     pub(crate) fn phones_at(&self, listen: SocketAddr) -> Server<'_> {
         Server { address: listen, secrets: self }
     }
-}
-
-fn passwords(config: &config::Config) -> Result<BTreeMap<PhoneId, String>, Failure> {
-    let password = |phone: &PhoneId| {
-        let mut octets = [0_u8; 8];
-        getrandom::fill(&mut octets).map_err(|error| Failure::new(error.to_string()))?;
-        Ok((phone.clone(), hex::encode(octets)))
-    };
-    config.floor.phones.keys().map(password).collect()
 }

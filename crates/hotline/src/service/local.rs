@@ -46,13 +46,3 @@ pub(crate) fn reached(address: SocketAddr) -> SocketAddr {
         SocketAddr::V6(_) => SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, address.port())),
     }
 }
-
-/// A new secret of 256 bits.
-///
-/// # Errors
-/// When the system has no randomness to give.
-pub(crate) fn secret() -> Result<String, Failure> {
-    let mut octets = [0_u8; 32];
-    getrandom::fill(&mut octets).map_err(|error| Failure::new(error.to_string()))?;
-    Ok(hex::encode(octets))
-}

@@ -16,10 +16,11 @@ use switchboard::ports::{Capture, Inbox, Input, LegIds, RecordingFact};
 use switchboard::{Opening, Switchboard};
 
 use super::http::Http;
-use super::local::{LocalFile, reached, secret};
+use super::local::{LocalFile, reached};
 use super::{STOP_PATIENCE, metrics};
 use crate::config::{self, Config};
 use crate::failure::Failure;
+use crate::secrets::local_token;
 use crate::wiring::{Keeper, Outlets, RecorderCell, accounts, counted, restored, trunks};
 
 /// How often the floor's thread is looked after.
@@ -76,7 +77,7 @@ impl Service {
         };
         let sip = sip_net::start(setup, ports, clock).await?;
 
-        let token = secret()?;
+        let token = local_token()?;
         let replies = Arc::new(api::Replies::default());
         let projector = Arc::new(Projector::start(journal.clone(), database.clone()));
         let wiring = api::Wiring {
