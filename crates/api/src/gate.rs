@@ -26,8 +26,10 @@ const PROTOCOL: &str = "bearer.";
 const IN_QUERY: &str = "access_token=";
 
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
     let response = answer.unwrap_or_else(|_| Problem::from(Kind::TimedOut).into_response());
+    tracing::debug!(%method, path, status = response.status().as_u16(), "request");
     app.counted.response(response.status());
     response
 }

@@ -1,6 +1,5 @@
 //! Customers' numbers, hidden from those who need not see them.
 
-use insight::Cdr;
 use model::{Event, EventKind, HotlineId, Number};
 use switchboard::status::Status;
 
@@ -33,14 +32,6 @@ pub(crate) fn event(event: &mut Event) {
         }
         _ => {}
     }
-}
-
-/// Hides the numbers of a call record.
-pub(crate) fn call(cdr: &mut Cdr) {
-    hide(&mut cdr.from);
-    hide_dialled(&mut cdr.to, cdr.hotline.as_ref());
-    cdr.transferred_to.iter_mut().for_each(hide);
-    cdr.segments.iter_mut().filter_map(|segment| segment.with.as_mut()).for_each(hide);
 }
 
 /// Hides the numbers dialled of live calls; those of callers come hidden.

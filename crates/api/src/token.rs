@@ -74,7 +74,7 @@ pub(crate) enum Right {
     Force,
     /// End a call.
     Release,
-    /// See call records and what agents did when.
+    /// See call records, numbers included, and what agents did when.
     Records,
     /// Listen to recordings, and draw samples of them.
     Recordings,

@@ -5,6 +5,7 @@
 //! projections are rebuilt from it. Bindings and draws are kept here alone.
 
 use std::fmt;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
@@ -109,6 +110,10 @@ impl Database {
     /// As [`Self::open`].
     pub async fn sqlite(path: &Path, tenant: &TenantId) -> Result<Self, DatabaseError> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        // It holds customers' numbers, so nobody else may read it. SQLite gives the files beside it
+        // the same mode; where it cannot be made, opening says why.
+        let mut options = std::fs::OpenOptions::new();
+        let _ = options.write(true).create(true).truncate(false).mode(0o600).open(&path);
         let path = path.to_string_lossy();
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
         let encode = |byte: u8| {

@@ -21,6 +21,7 @@ mod shared;
 mod writer;
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -141,7 +142,9 @@ impl Journal {
         limits: Limits,
     ) -> Result<(Self, Opened), JournalError> {
         let folder = folder(state, tenant)?;
-        fs::create_dir_all(&folder).map_err(JournalError::io("create", &folder))?;
+        // The log holds customers' numbers: it is nobody else's to read.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(JournalError::io("create", &folder))?;
         let lock = Lock::take(&folder.join("lock"))?;
         let (folds, cut) = read_through(&folder)?;
         let epoch = begin_epoch(&folder, folds.at)?;

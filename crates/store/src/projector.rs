@@ -21,6 +21,10 @@ use crate::{Database, DatabaseError, Journal, JournalError, Position, Subscripti
 /// How long a refused batch waits before it is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How long the projector rests once it has caught up, so that events that come one by one share a
+/// transaction.
+const REST: Duration = Duration::from_millis(20);
+
 /// How the projections do.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ProjectorHealth {
@@ -156,6 +160,9 @@ impl Follower {
             };
             if let Err(error) = self.apply(&mut place, &events).await {
                 return error.into();
+            }
+            if place.subscription.position() == self.journal.durable() {
+                sleep(REST).await;
             }
         }
     }

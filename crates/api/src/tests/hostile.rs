@@ -91,6 +91,15 @@ async fn octets_that_are_no_proper_http_end_their_connection_alone() {
 }
 
 #[tokio::test]
+async fn a_client_that_says_nothing_or_never_ends_its_head_is_let_go() {
+    let house = House::open().await;
+    assert!(raw(house.address, b"").await.is_empty());
+    raw(house.address, b"GET /v1/status HTTP/1.1\r\nHost: h\r\n").await;
+    let whole = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert!(raw(house.address, whole).await.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
 async fn after_hundreds_of_mutated_requests_the_next_is_served() {
     let house = House::open().await;
     let seed = "POST /v1/agents/1001/busy HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\

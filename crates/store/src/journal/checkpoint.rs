@@ -47,7 +47,9 @@ impl Checkpoint {
 /// Writes a file beside its place, makes it last, and puts it in its place.
 pub(super) fn replace(aside: &Path, path: &Path, octets: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
-    let mut file = fs::File::create(aside)?;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(aside)?;
     file.write_all(octets)?;
     file.sync_all()?;
     fs::rename(aside, path)

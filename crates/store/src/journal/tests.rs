@@ -278,6 +278,17 @@ async fn a_follower_sees_every_event_once_whether_it_keeps_up_or_falls_behind() 
 }
 
 #[test]
+fn the_log_is_nobody_elses_to_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 1);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = state.path().join("journal/default");
+    assert_eq!((mode(&folder), mode(&logs(state.path())[0])), (0o700, 0o600));
+    assert_eq!(mode(&folder.join("checkpoint.json")), 0o600);
+}
+
+#[test]
 fn who_has_seen_nothing_may_follow_an_empty_log() {
     let state = tempfile::tempdir().unwrap();
     let (journal, _) = open(state.path());
@@ -336,4 +347,45 @@ fn a_full_disk_loses_no_event_and_the_text_says_what_to_do() {
     assert_eq!(sequence(journal.read_after(None)).len(), 1_010);
     drop(journal);
     assert_eq!(open(state).1.last, Some((Epoch::new(1), 1_010).into()));
+}
+
+const VICTIM: &str = "HOTLINE_TEST_JOURNAL";
+
+/// Not a test of its own: what the test below starts and kills. Says what readers could have seen.
+#[test]
+fn victim() {
+    let Ok(state) = std::env::var(VICTIM) else { return };
+    let (journal, _) = open(Path::new(&state));
+    for seq in 1.. {
+        journal.append(event(1, seq)).unwrap();
+        if seq % 50 == 0
+            && let Some(durable) = journal.durable()
+        {
+            println!("durable {}", durable.seq);
+        }
+    }
+}
+
+#[test]
+fn a_killed_process_leaves_every_event_that_anybody_saw() {
+    use std::io::BufRead as _;
+    use std::process::{Command, Stdio};
+    let state = tempfile::tempdir().unwrap();
+    let mut victim = Command::new(std::env::current_exe().unwrap());
+    victim.args(["--exact", "journal::tests::victim", "--nocapture"]);
+    let mut victim = victim.env(VICTIM, state.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = std::io::BufReader::new(victim.stdout.take().unwrap()).lines();
+    let seen = |line: String| line.strip_prefix("durable ").and_then(|seq| seq.parse::<u64>().ok());
+    let mut last = 0;
+    while last < 20_000 {
+        last = lines.next().unwrap().ok().and_then(seen).unwrap_or(last);
+    }
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    last = lines.map_while(Result::ok).filter_map(seen).last().unwrap_or(last);
+    let (journal, opened) = open(state.path());
+    assert!(opened.last.unwrap().seq >= last, "{opened:?} after {last} was seen");
+    assert_eq!(opened.epoch, Epoch::new(2));
+    let events = sequence(journal.read_after(None));
+    assert!(events.iter().zip(1..).all(|(event, seq)| *event == (1, seq)));
 }

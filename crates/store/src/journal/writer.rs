@@ -5,7 +5,7 @@
 //! is dropped and nothing overtakes.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::sleep;
@@ -182,7 +182,7 @@ impl Writer {
         let path = &segment.path;
         // A file of this name can only be left from an attempt that failed: `first` is new.
         let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).open(path);
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
         let file = file.map_err(JournalError::io("create", path))?;
         file.write_all_at(MAGIC, 0).map_err(JournalError::io("write", path))?;
         sync_folder(&self.shared.folder).map_err(JournalError::io("write", &self.shared.folder))?;
