@@ -15,7 +15,7 @@ use switchboard::config::FloorConfig;
 use crate::cli::{LogFormat, read};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::service::{Service, block_on, start_log, stop_asked};
+use crate::service::{Running, block_on, start_log, stop_asked};
 use crate::{client, report};
 
 /// How often the demo tells how things stand.
@@ -52,7 +52,7 @@ async fn play(
 ) -> Result<(), Failure> {
     let floor = config.floor.clone();
     let state = config.store.state.clone();
-    let service = Service::start(config).await?;
+    let service = Running::start(config).await?;
     let server = secrets.phones_at(service.phones());
     let staff = staff::Staff::sign_in(&floor, settings.agents, &server).await?;
     tell(&settings, &service, &secrets, &floor, &staff);
@@ -88,7 +88,7 @@ async fn over(seconds: Option<u64>) {
 
 fn tell(
     settings: &Settings,
-    service: &Service,
+    service: &Running,
     secrets: &secrets::Secrets,
     floor: &FloorConfig,
     staff: &staff::Staff,

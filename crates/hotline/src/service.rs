@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::report;
 
 pub(crate) use log::start_log;
-pub(crate) use start::Service;
+pub(crate) use start::Running;
 
 /// How long calls and recordings may take to end at a stop.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
 
 /// Serves until SIGINT or SIGTERM.
 pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
-    let service = Service::start(config).await?;
+    let service = Running::start(config).await?;
     for line in service.greeting() {
         report::line(&line);
     }

@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const STEP_MICROS: i64 = 500_000;
 
 /// A running service.
-pub(crate) struct Service {
+pub(crate) struct Running {
     runtime: Runtime,
     sip: sip_net::Handle,
     media: Arc<Media>,
@@ -44,7 +44,7 @@ pub(crate) struct Service {
     _local: LocalFile,
 }
 
-impl Service {
+impl Running {
     /// Opens and wires everything.
     pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
         let clock = Clock::start();
