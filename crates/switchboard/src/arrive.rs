@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::{
-    CallId, Cause, EventKind, HotlineId, LegId, MediaDescription, Number, PhoneId, TrunkId,
+    AgentId, CallId, CallKind, Cause, EventKind, HotlineId, LegId, Number, PhoneId, TrunkId,
 };
 
 use crate::call::{Call, FarEnd, Leg, LegState, Stage};
@@ -22,6 +22,16 @@ pub(crate) enum Route {
 }
 
 impl Route {
+    /// The route of a call that must not be passed on (RFC 3261 §16.3); we may still answer it.
+    fn without_hops(self) -> Self {
+        match self {
+            Self::Extension(_) | Self::Outside { .. } => {
+                Self::Refused { cause: Cause::NoRoute, status: 483 }
+            }
+            Self::Hotline(_) | Self::Feature | Self::Refused { .. } => self,
+        }
+    }
+
     const fn hotline(&self) -> Option<&HotlineId> {
         if let Self::Hotline(hotline) = self { Some(hotline) } else { None }
     }
@@ -29,19 +39,21 @@ impl Route {
 
 impl Switchboard {
     pub(crate) fn arrive(&mut self, leg: LegId, rings: RingsIn) {
+        if self.legs.contains_key(&leg) {
+            return;
+        }
         let route = self.admit(&rings).unwrap_or_else(|| self.route(&rings.origin, &rings.to));
+        let route = if rings.max_forwards == 0 { route.without_hops() } else { route };
         let call = self.next_call_id();
         let from = self.calling_number(&rings);
-        self.tell_arrival(call, leg, &rings, &route);
+        let agent = self.calling_agent(&rings.origin);
+        self.tell_arrival(About::call(call).with_leg(leg).with_agent(agent), &rings, &route);
         let Some(local) = self.ports.take() else {
             return self.turn_away(call, leg, Cause::LimitReached, 503);
         };
-        let (far_end, agent) = match rings.origin {
-            Origin::Trunk(trunk) => (FarEnd::Trunk(trunk), None),
-            Origin::Phone(phone) => {
-                let agent = self.agents.agent_at(&phone);
-                (FarEnd::Phone(phone), agent)
-            }
+        let far_end = match rings.origin {
+            Origin::Trunk(trunk) => FarEnd::Trunk(trunk),
+            Origin::Phone(phone) => FarEnd::Phone(phone),
         };
         self.legs.insert(
             leg,
@@ -50,7 +62,9 @@ impl Switchboard {
                 call,
                 far_end,
                 agent,
+                agent_left: false,
                 state: LegState::Early,
+                rang: false,
                 local,
                 remote: rings.offer.clone(),
             },
@@ -77,7 +91,12 @@ impl Switchboard {
 
     fn lead(&mut self, call: CallId, leg: LegId, route: Route, to: &Number) {
         match route {
-            Route::Hotline(hotline) => self.greet(call, &hotline),
+            Route::Hotline(hotline) => {
+                // An agent who dials in is a caller: nothing is offered to that phone meanwhile.
+                let agent = self.legs.get(&leg).and_then(|leg| leg.agent);
+                self.agent_on_other_call(agent, call, CallKind::Internal);
+                self.greet(call, &hotline);
+            }
             Route::Extension(phone) => self.dial_extension(call, phone),
             Route::Feature => self.feature_code(call, to),
             Route::Outside { trunk, number, show } => {
@@ -94,7 +113,8 @@ impl Switchboard {
         if self.stopping != Stopping::No {
             return refused(Cause::Shutdown, 503);
         }
-        if self.calls.len() >= limit || self.trunk_full(&rings.origin) {
+        let trunk_full = matches!(&rings.origin, Origin::Trunk(trunk) if self.is_full(trunk));
+        if self.calls.len() >= limit || trunk_full {
             return refused(Cause::LimitReached, 503);
         }
         if rings.offer.as_ref().is_some_and(|offer| offer.codecs.is_empty()) {
@@ -103,14 +123,14 @@ impl Switchboard {
         None
     }
 
-    fn trunk_full(&self, origin: &Origin) -> bool {
-        let Origin::Trunk(trunk) = origin else { return false };
+    /// Whether a trunk carries as many calls as it may.
+    pub(crate) fn is_full(&self, trunk: &TrunkId) -> bool {
         let most = self.config.trunks.get(trunk).map_or(0, |trunk| trunk.max_calls);
         self.legs_on(trunk) >= usize::try_from(most).unwrap_or(usize::MAX)
     }
 
-    pub(crate) fn legs_on(&self, trunk: &TrunkId) -> usize {
-        let on_trunk = |leg: &&Leg| leg.far_end == FarEnd::Trunk(trunk.clone());
+    fn legs_on(&self, trunk: &TrunkId) -> usize {
+        let on_trunk = |leg: &&Leg| matches!(&leg.far_end, FarEnd::Trunk(by) if by == trunk);
         self.legs.values().filter(on_trunk).count()
     }
 
@@ -123,6 +143,9 @@ impl Switchboard {
             return Route::Refused { cause: Cause::NoRoute, status: 404 };
         };
         let extension = PhoneId::from(to.as_str());
+        if extension == *caller {
+            return Route::Refused { cause: Cause::Refused, status: 486 };
+        }
         if self.config.phones.contains_key(&extension) {
             return Route::Extension(extension);
         }
@@ -138,6 +161,13 @@ impl Switchboard {
         hotlines.find(|(_, hotline)| hotline.number == *to).map(|(id, _)| id.clone())
     }
 
+    fn calling_agent(&self, origin: &Origin) -> Option<AgentId> {
+        match origin {
+            Origin::Trunk(_) => None,
+            Origin::Phone(phone) => self.agents.agent_at(phone),
+        }
+    }
+
     fn calling_number(&self, rings: &RingsIn) -> Number {
         match &rings.origin {
             Origin::Trunk(_) => rings.from.clone(),
@@ -146,14 +176,13 @@ impl Switchboard {
         }
     }
 
-    fn tell_arrival(&mut self, call: CallId, leg: LegId, rings: &RingsIn, route: &Route) {
+    fn tell_arrival(&mut self, about: About, rings: &RingsIn, route: &Route) {
         let from = self.calling_number(rings);
         let hotline = route.hotline().cloned();
         let (phone, trunk) = match &rings.origin {
             Origin::Phone(phone) => (Some(phone.clone()), None),
             Origin::Trunk(trunk) => (None, Some(trunk.clone())),
         };
-        let about = About::call(call).with_leg(leg);
         self.ledger.event(
             about.clone().by(model::Actor::caller()),
             EventKind::CallArrived {
@@ -185,20 +214,10 @@ impl Switchboard {
             return;
         }
         leg.state = LegState::Established;
-        let answer = leg.answer();
+        let (answer, agent) = (leg.answer(), leg.agent);
         self.ledger.leg(caller, LegCommand::Answer { answer });
-        let about = About::call(call).with_leg(caller);
+        let about = About::call(call).with_leg(caller).with_agent(agent);
         self.ledger.event(about.clone(), EventKind::LegAnswered {});
         self.ledger.event(about, EventKind::CallAnswered {});
-    }
-}
-
-impl Leg {
-    /// Our answer to the far end's latest offer, or our offer when it made none.
-    pub(crate) fn answer(&self) -> MediaDescription {
-        match &self.remote {
-            Some(offer) => offer.answer(self.local),
-            None => MediaDescription::ours(self.local),
-        }
     }
 }

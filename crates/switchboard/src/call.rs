@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use flow::Walk;
 use model::{
-    AgentId, CallId, CallKind, LegId, MediaDescription, Number, PhoneId, QueueId, RecordingId,
-    SegmentId, Timestamp, TrunkId,
+    AgentId, CallId, CallKind, Cause, LegId, MediaDescription, Number, PhoneId, QueueId,
+    RecordingId, SegmentId, Timestamp, TrunkId,
 };
 
 /// A live call: from arrival until its last leg is released.
@@ -63,6 +63,18 @@ impl Stage {
         if let Self::Talking(talk) = self { Some(talk) } else { None }
     }
 
+    /// What kind of call it is for an agent who is on it.
+    pub(crate) const fn kind(&self) -> CallKind {
+        match self {
+            Self::Dialling(dialling) => dialling.kind,
+            Self::Talking(talk) => talk.kind,
+            Self::Transferring(transfer) => transfer.kind,
+            Self::Flow { .. } | Self::Queued(_) | Self::Announcing { .. } | Self::Ending => {
+                CallKind::Internal
+            }
+        }
+    }
+
     pub(crate) const fn transfer(&self) -> Option<&Transfer> {
         if let Self::Transferring(transfer) = self { Some(transfer) } else { None }
     }
@@ -76,7 +88,7 @@ pub(crate) enum Stage {
     /// Waiting in a queue.
     Queued(Wait),
     /// Hearing why the call ends.
-    Announcing { play: u32 },
+    Announcing { play: u32, cause: Cause },
     /// The called party is being dialled: an extension, or a number outside.
     Dialling(Dialling),
     /// Two parties are joined.
@@ -171,10 +183,45 @@ pub(crate) struct Leg {
     pub(crate) far_end: FarEnd,
     /// Who is signed in at the phone.
     pub(crate) agent: Option<AgentId>,
+    /// Whether the agent's part in the call is over, though the leg is not.
+    pub(crate) agent_left: bool,
     pub(crate) state: LegState,
+    /// Whether the far phone has said that it rings.
+    pub(crate) rang: bool,
     pub(crate) local: SocketAddr,
     /// The far end's latest description.
     pub(crate) remote: Option<MediaDescription>,
+}
+
+impl Leg {
+    /// The agent whom this leg keeps on the call.
+    pub(crate) fn engages(&self) -> Option<AgentId> {
+        self.agent.filter(|_| !self.agent_left)
+    }
+
+    /// The agent's part in the call is over; whose it was, the first time.
+    pub(crate) fn let_go(&mut self) -> Option<AgentId> {
+        let agent = self.engages();
+        self.agent_left = true;
+        agent
+    }
+
+    /// Whether the far end has put us on hold.
+    pub(crate) fn holds(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| !remote.direction.receives())
+    }
+
+    /// Our answer to the far end's latest offer, or our offer when it made none.
+    pub(crate) fn answer(&self) -> MediaDescription {
+        match &self.remote {
+            Some(offer) => offer.answer(self.local),
+            None => MediaDescription::ours(self.local),
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.state != LegState::Releasing
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

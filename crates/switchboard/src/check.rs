@@ -6,7 +6,7 @@ use agent::Availability;
 use model::{AgentId, AgentState, LegId};
 
 use crate::Switchboard;
-use crate::call::{LegState, Stage};
+use crate::call::{FarEnd, Leg, Stage};
 
 impl Switchboard {
     /// Checks the floor's invariants. Simulations call it after every step.
@@ -15,9 +15,13 @@ impl Switchboard {
     /// Says which one is broken, and where.
     pub fn check(&self) -> Result<(), String> {
         self.agents.check()?;
+        self.acd.check()?;
         self.check_legs()?;
+        self.check_stages()?;
         self.check_agents()?;
+        self.check_engaged()?;
         self.check_index()?;
+        self.check_deadlines()?;
         self.check_accounts()
     }
 
@@ -35,8 +39,7 @@ impl Switchboard {
         if let Some(call) = self.calls.values().find(|call| call.legs.is_empty()) {
             return Err(format!("call {} has no leg", call.id));
         }
-        let alive =
-            |leg: &LegId| self.legs.get(leg).is_some_and(|leg| leg.state != LegState::Releasing);
+        let alive = |leg: &LegId| self.legs.get(leg).is_some_and(Leg::is_live);
         let stuck = self
             .calls
             .values()
@@ -45,6 +48,65 @@ impl Switchboard {
             Some(call) => Err(format!("call {} is ending but a leg was not told", call.id)),
             None => Ok(()),
         }
+    }
+
+    /// What a stage is about is there, and what must end it by itself is armed.
+    fn check_stages(&self) -> Result<(), String> {
+        for call in self.calls.values() {
+            let live = |leg: &LegId| self.legs.get(leg).is_some_and(Leg::is_live);
+            let parties = match &call.stage {
+                Stage::Flow { .. } | Stage::Announcing { .. } => vec![call.caller],
+                Stage::Queued(wait) => {
+                    vec![call.caller, wait.offer.as_ref().map_or(call.caller, |offer| offer.leg)]
+                }
+                Stage::Dialling(dialling) => vec![call.caller, dialling.callee],
+                Stage::Talking(talk) => vec![talk.left, talk.right],
+                Stage::Transferring(transfer) => {
+                    vec![transfer.talk.peer(transfer.transferor), transfer.target]
+                }
+                Stage::Ending => vec![],
+            };
+            let needs_deadline = matches!(
+                call.stage,
+                Stage::Announcing { .. } | Stage::Dialling(_) | Stage::Transferring(_)
+            );
+            if !parties.iter().all(live) || needs_deadline && call.deadline.is_none() {
+                return Err(format!("call {} is stuck: {call:?}", call.id));
+            }
+            let queue = call.stage.wait().map(|wait| &wait.queue);
+            if queue != self.acd.position(call.id).map(|(queue, _)| queue) {
+                return Err(format!("call {} waits here or there, not in both", call.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each call's deadline is the one that is armed.
+    fn check_deadlines(&self) -> Result<(), String> {
+        let of_calls = self.calls.values().filter_map(|call| Some((call.deadline?, call.id)));
+        if of_calls.collect::<BTreeSet<_>>() == self.deadlines {
+            Ok(())
+        } else {
+            Err(format!("armed are {:?}, which the calls do not know", self.deadlines))
+        }
+    }
+
+    /// Whoever is signed in at a phone that is in a call is given no other.
+    fn check_engaged(&self) -> Result<(), String> {
+        for leg in self.legs.values().filter(|leg| leg.is_live()) {
+            let FarEnd::Phone(phone) = &leg.far_end else { continue };
+            let Some(agent) = self.agents.agent_at(phone) else { continue };
+            if leg.engages().is_some() && !self.is_engaged(phone)
+                || leg.agent.is_none() && !self.is_ending(leg)
+            {
+                return Err(format!("leg {} is in a call and agent {agent} is not", leg.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_ending(&self, leg: &Leg) -> bool {
+        self.calls.get(&leg.call).is_none_or(|call| matches!(call.stage, Stage::Ending))
     }
 
     /// No agent is reserved, ringing, on a call or in wrap-up without what explains it.
@@ -62,7 +124,7 @@ impl Switchboard {
                 }
                 AgentState::OnCall { call, .. } => {
                     let on_leg = |leg: &LegId| {
-                        self.legs.get(leg).is_some_and(|leg| leg.agent == Some(agent))
+                        self.legs.get(leg).is_some_and(|leg| leg.engages() == Some(agent))
                     };
                     self.calls.get(call).is_some_and(|call| call.legs.iter().any(on_leg))
                 }

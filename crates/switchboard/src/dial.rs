@@ -54,7 +54,17 @@ impl Switchboard {
         };
         self.legs.insert(
             leg,
-            Leg { id: leg, call: id, far_end, agent, state: LegState::Early, local, remote: None },
+            Leg {
+                id: leg,
+                call: id,
+                far_end,
+                agent,
+                agent_left: false,
+                state: LegState::Early,
+                rang: false,
+                local,
+                remote: None,
+            },
         );
         if let Some(call) = self.calls.get_mut(&id) {
             call.legs.insert(leg);
@@ -88,8 +98,7 @@ impl Switchboard {
         number: Number,
         show: Option<Number>,
     ) {
-        let most = self.config.trunks.get(&trunk).map_or(0, |trunk| trunk.max_calls);
-        if self.legs_on(&trunk) >= usize::try_from(most).unwrap_or(usize::MAX) {
+        if self.is_full(&trunk) {
             return self.refuse_caller(id, Cause::LimitReached, 503);
         }
         self.dial_out(id, Target::Trunk { trunk, number }, show);
@@ -122,28 +131,34 @@ impl Switchboard {
     }
 
     pub(crate) fn far_end_rings(&mut self, leg: LegId, early: Option<MediaDescription>) {
-        let Some(id) = self.call_of(leg) else { return };
-        let Some(call) = self.calls.get(&id) else { return };
-        let about =
-            About::call(id).with_leg(leg).with_agent(self.legs.get(&leg).and_then(|leg| leg.agent));
-        match &call.stage {
-            Stage::Queued(wait) => {
-                let Some(offer) = wait.offer.clone().filter(|offer| offer.leg == leg) else {
-                    return;
-                };
-                self.ledger.event(about, EventKind::LegRinging {});
-                self.agent_fact(agent::Fact::Ringing { agent: offer.agent, call: id });
+        let Some(known) = self.legs.get_mut(&leg).filter(|leg| leg.state == LegState::Early) else {
+            return;
+        };
+        let (id, agent) = (known.call, known.agent);
+        // A phone repeats its 180 as often as it likes; the log is told once.
+        if !std::mem::replace(&mut known.rang, true) {
+            let about = About::call(id).with_leg(leg).with_agent(agent);
+            self.ledger.event(about, EventKind::LegRinging {});
+        }
+        match self.calls.get(&id).map(|call| &call.stage) {
+            Some(Stage::Queued(wait)) => {
+                let offer = wait.offer.as_ref().filter(|offer| offer.leg == leg);
+                if let Some(agent) = offer.map(|offer| offer.agent) {
+                    self.agent_fact(agent::Fact::Ringing { agent, call: id });
+                }
             }
-            Stage::Dialling(dialling) if dialling.callee == leg => {
-                self.ledger.event(about, EventKind::LegRinging {});
+            Some(Stage::Dialling(dialling)) if dialling.callee == leg => {
                 self.pass_on_ringing(id, leg, early);
             }
-            Stage::Transferring(_) => self.ledger.event(about, EventKind::LegRinging {}),
-            Stage::Flow { .. }
-            | Stage::Announcing { .. }
-            | Stage::Dialling(_)
-            | Stage::Talking(_)
-            | Stage::Ending => {}
+            Some(
+                Stage::Flow { .. }
+                | Stage::Announcing { .. }
+                | Stage::Dialling(_)
+                | Stage::Talking(_)
+                | Stage::Transferring(_)
+                | Stage::Ending,
+            )
+            | None => {}
         }
     }
 
@@ -169,11 +184,13 @@ impl Switchboard {
         let Some(id) = self.call_of(leg) else { return };
         self.remote_described(leg, answer);
         let Some(known) = self.legs.get_mut(&leg) else { return };
-        if known.state != LegState::Early {
+        match known.state {
+            LegState::Early => known.state = LegState::Established,
             // The ACK of an INVITE without an offer brought the far side's answer.
-            return;
+            LegState::Established => return self.hold_as_described(leg),
+            // Signalling ends a call whose answer crosses our release.
+            LegState::Releasing => return,
         }
-        known.state = LegState::Established;
         let agent = known.agent;
         self.ledger
             .event(About::call(id).with_leg(leg).with_agent(agent), EventKind::LegAnswered {});
@@ -190,11 +207,12 @@ impl Switchboard {
                 self.answer_caller(id);
                 self.join(id, (caller, leg), kind, None);
             }
-            Stage::Transferring(_) => self.transfer_answered(id, leg),
+            Stage::Transferring(transfer) if transfer.target == leg => self.transfer_answered(id),
             Stage::Flow { .. }
             | Stage::Announcing { .. }
             | Stage::Dialling(_)
             | Stage::Talking(_)
+            | Stage::Transferring(_)
             | Stage::Ending => self.release_leg(leg, Cause::CallerLeft, None),
         }
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use acd::{AcdEvent, Decision, Explanation};
 use agent::Fact;
 use model::{
-    AgentId, CallId, CallKind, Cause, EventKind, OfferEnd, Outcome, PromptId, QueueId, Timestamp,
+    AgentId, CallId, CallKind, Cause, EventKind, LegId, OfferEnd, Outcome, PromptId, QueueId,
+    Timestamp,
 };
 
 use crate::call::{FromQueue, Offer, Stage, Wait};
@@ -20,8 +21,7 @@ impl Switchboard {
                 self.entered(call, &queue, priority, waiting);
             }
             Decision::Offer { call, queue, agent, until, ring: _, wrap_up, explanation } => {
-                self.tell_offer(call, &queue, agent, explanation);
-                self.offer(call, &queue, &Offering { agent, until, wrap_up });
+                self.offer(call, &queue, Offering { agent, until, wrap_up, explanation });
             }
             Decision::OfferOver { call, agent } => self.end_offer(call, agent, OfferEnd::NoAnswer),
             Decision::Left { call, queue, outcome, waited, to, cause } => {
@@ -62,29 +62,19 @@ impl Switchboard {
         self.ledger.media(call.caller, command);
     }
 
-    fn offer(&mut self, id: CallId, queue: &QueueId, offering: &Offering) {
-        let Offering { agent, until, wrap_up } = *offering;
+    fn offer(&mut self, id: CallId, queue: &QueueId, offering: Offering) {
+        let Offering { agent, until, wrap_up, explanation } = offering;
         let now = self.ledger.now;
-        let waits = self.waiting(id).is_some_and(|wait| wait.queue == *queue);
-        let Some(phone) = self.agents.phone(agent).cloned().filter(|_| waits) else {
-            return self.offer_ended(id, agent, OfferEnd::Withdrawn);
-        };
         let changes = self.agents.fact(Fact::Reserved { agent, call: id, until }, now);
         if changes.is_empty() {
-            // The agent is no longer free: the floor moved on in the same step.
+            // The same step has made something else of the agent: the offer never began.
             return self.offer_ended(id, agent, OfferEnd::Withdrawn);
         }
+        self.tell_offer(id, queue, agent, explanation);
         self.agents_changed(changes, None);
-        let Some(call) = self.calls.get(&id) else { return };
-        let display = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
-        let dial = Dial {
-            call: id,
-            target: Target::Phone(phone),
-            agent: Some(agent),
-            from: call.from.clone(),
-            display,
-        };
-        let Some(leg) = self.dial(dial) else {
+        let Some(leg) = self.dial_agent(id, queue, agent) else {
+            let about = self.about_offer(id, agent);
+            self.tell_offer_ended(about, now, OfferEnd::Withdrawn);
             return self.offer_ended(id, agent, OfferEnd::Withdrawn);
         };
         if let Some(call) = self.calls.get_mut(&id)
@@ -92,6 +82,16 @@ impl Switchboard {
         {
             wait.offer = Some(Offer { agent, leg, since: now, wrap_up });
         }
+    }
+
+    /// Rings an agent for a waiting call; `None` when no port is free.
+    fn dial_agent(&mut self, id: CallId, queue: &QueueId, agent: AgentId) -> Option<LegId> {
+        let phone = self.agents.phone(agent).cloned()?;
+        self.waiting(id).filter(|wait| wait.queue == *queue)?;
+        let from = self.calls.get(&id)?.from.clone();
+        let display = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
+        let target = Target::Phone(phone);
+        self.dial(Dial { call: id, target, agent: Some(agent), from, display })
     }
 
     fn tell_offer(&mut self, id: CallId, queue: &QueueId, agent: AgentId, why: Explanation) {
@@ -110,34 +110,46 @@ impl Switchboard {
         );
     }
 
-    /// Ends an offer from our side: the agent's phone stops ringing.
+    /// Ends an offer from our side: the agent's phone stops ringing. The cores learn of it even
+    /// where no phone rings any more, or the caller would stay offered for ever.
     pub(crate) fn end_offer(&mut self, id: CallId, agent: AgentId, end: OfferEnd) {
-        let Some(offer) = self.take_offer(id, agent) else { return };
+        if let Some(offer) = self.take_offer(id, agent) {
+            self.stop_ringing(id, &offer, end);
+        }
+        self.offer_ended(id, agent, end);
+    }
+
+    pub(crate) fn stop_ringing(&mut self, id: CallId, offer: &Offer, end: OfferEnd) {
         let cause = match end {
             OfferEnd::NoAnswer => Cause::NoAnswer,
             OfferEnd::CallerLeft => Cause::CallerLeft,
             OfferEnd::Refused => Cause::Refused,
             OfferEnd::Unreachable => Cause::Unreachable,
-            OfferEnd::Withdrawn => Cause::Forced,
+            OfferEnd::Withdrawn => Cause::OfferWithdrawn,
         };
         self.release_leg(offer.leg, cause, None);
-        self.tell_offer_ended(id, &offer, end);
-        self.offer_ended(id, agent, end);
+        let about = self.about_offer(id, offer.agent).with_leg(offer.leg);
+        self.tell_offer_ended(about, offer.since, end);
     }
 
     /// The agent's leg is gone of itself: declined, unreachable, timed out.
     pub(crate) fn offer_leg_released(&mut self, id: CallId, offer: &Offer, cause: Cause) {
         let end = if cause == Cause::Refused { OfferEnd::Refused } else { OfferEnd::Unreachable };
-        self.tell_offer_ended(id, offer, end);
+        let about = self.about_offer(id, offer.agent).with_leg(offer.leg);
+        self.tell_offer_ended(about, offer.since, end);
         self.offer_ended(id, offer.agent, end);
     }
 
-    fn tell_offer_ended(&mut self, id: CallId, offer: &Offer, end: OfferEnd) {
-        let rang_ms = millis(self.ledger.now.since(offer.since));
-        let mut about = About::call(id).with_leg(offer.leg).with_agent(Some(offer.agent));
-        if let Some(wait) = self.waiting(id) {
-            about = about.with_segment(wait.segment).with_queue(&wait.queue);
+    fn about_offer(&self, id: CallId, agent: AgentId) -> About {
+        let about = About::call(id).with_agent(Some(agent));
+        match self.waiting(id) {
+            Some(wait) => about.with_segment(wait.segment).with_queue(&wait.queue),
+            None => about,
         }
+    }
+
+    fn tell_offer_ended(&mut self, about: About, since: Timestamp, end: OfferEnd) {
+        let rang_ms = millis(self.ledger.now.since(since));
         self.ledger.event(about, EventKind::QueueOfferEnded { end, rang_ms });
     }
 
@@ -162,17 +174,52 @@ impl Switchboard {
     }
 
     fn left(&mut self, left: &Left) {
+        self.tell_left(left);
+        match left.outcome {
+            Outcome::Answered | Outcome::Abandoned | Outcome::Callback | Outcome::LeftByKey => {}
+            Outcome::Overflowed if left.to.is_some() => {}
+            Outcome::Overflowed | Outcome::TimedOut | Outcome::Rejected | Outcome::Failed => {
+                self.announce_and_end(left.call, left.cause);
+            }
+        }
+    }
+
+    fn tell_left(&mut self, left: &Left) {
         let segment = self.waiting(left.call).map(|wait| wait.segment);
         let about =
             About { segment, ..About::call(left.call).with_queue(&left.queue).because(left.cause) };
         let waited_ms = millis(left.waited);
         let to = left.to.clone();
         self.ledger.event(about, EventKind::QueueLeft { outcome: left.outcome, waited_ms, to });
-        match left.outcome {
-            Outcome::Answered | Outcome::Abandoned | Outcome::Callback | Outcome::LeftByKey => {}
-            Outcome::Overflowed if left.to.is_some() => {}
-            Outcome::Overflowed | Outcome::TimedOut | Outcome::Rejected | Outcome::Failed => {
-                self.announce_and_end(left.call, left.cause);
+    }
+
+    /// The caller waits no longer, for a reason the distribution does not know: the call ended.
+    pub(crate) fn leave_queue(&mut self, id: CallId, cause: Cause) {
+        // A caller whose line went dead left, however unwillingly; `failed` is our own fault.
+        let by_caller = matches!(
+            cause,
+            Cause::CallerLeft | Cause::CallerHungUp | Cause::SignallingLost | Cause::MediaLost
+        );
+        let (gone, end) = if by_caller {
+            (AcdEvent::CallGone { call: id }, OfferEnd::CallerLeft)
+        } else {
+            (AcdEvent::CallFailed { call: id, cause }, OfferEnd::Withdrawn)
+        };
+        let offer = self.calls.get_mut(&id).and_then(|call| call.stage.wait_mut()?.offer.take());
+        if let Some(offer) = &offer {
+            self.stop_ringing(id, offer, end);
+            self.agent_fact(Fact::OfferEnded { agent: offer.agent, call: id, end });
+        }
+        for decision in self.acd.handle(gone, self.ledger.now) {
+            match decision {
+                // The wait must end in the log while its segment is known.
+                Decision::Left { call, queue, outcome, waited, to, cause } if call == id => {
+                    self.tell_left(&Left { call, queue, outcome, waited, to, cause });
+                }
+                Decision::Entered { .. }
+                | Decision::Offer { .. }
+                | Decision::OfferOver { .. }
+                | Decision::Left { .. } => self.decisions.push_back(decision),
             }
         }
     }
@@ -204,6 +251,7 @@ struct Offering {
     agent: AgentId,
     until: Timestamp,
     wrap_up: Duration,
+    explanation: Explanation,
 }
 
 struct Left {

@@ -21,7 +21,7 @@ impl Switchboard {
         };
         self.answer_caller(id);
         self.occupy(id, &phone);
-        self.announce(id, sound);
+        self.announce(id, sound, Cause::FlowEnded);
     }
 
     /// While the tone is heard the phone is on a call: nothing is offered to its agent until then.
@@ -29,7 +29,7 @@ impl Switchboard {
         let agent = self.agents.agent_at(phone);
         let Some(caller) = self.calls.get(&id).map(|call| call.caller) else { return };
         if let Some(leg) = self.legs.get_mut(&caller) {
-            leg.agent = agent;
+            (leg.agent, leg.agent_left) = (agent, false);
         }
         self.agent_on_other_call(agent, id, CallKind::Internal);
     }

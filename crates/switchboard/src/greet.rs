@@ -69,9 +69,9 @@ impl Switchboard {
         self.ledger.event(about, EventKind::FlowEnded {});
     }
 
-    fn queue_call(&mut self, id: CallId, queue: QueueId, priority: u8) {
+    pub(crate) fn queue_call(&mut self, id: CallId, queue: QueueId, priority: u8) {
         if !self.config.acd.queues.contains_key(&queue) {
-            // A live change took the queue away while the caller heard the greeting.
+            // A live change took the queue away meanwhile.
             return self.announce_and_end(id, Cause::NoRoute);
         }
         let now = self.ledger.now;
@@ -83,16 +83,16 @@ impl Switchboard {
     /// Tells the caller that nobody can take the call, then ends it.
     pub(crate) fn announce_and_end(&mut self, id: CallId, cause: Cause) {
         match self.config.sounds.nobody.clone() {
-            Some(prompt) => self.announce(id, prompt),
+            Some(prompt) => self.announce(id, prompt, cause),
             None => self.end_call(id, cause),
         }
     }
 
     /// Plays one prompt to the caller, then ends the call.
-    pub(crate) fn announce(&mut self, id: CallId, prompt: PromptId) {
+    pub(crate) fn announce(&mut self, id: CallId, prompt: PromptId, cause: Cause) {
         let play = self.play_to_caller(id, vec![prompt]);
         if let Some(call) = self.calls.get_mut(&id) {
-            call.stage = Stage::Announcing { play };
+            call.stage = Stage::Announcing { play, cause };
         }
         self.set_deadline(id, Some(self.ledger.now + LONGEST_ANNOUNCEMENT));
     }
@@ -116,8 +116,9 @@ impl Switchboard {
                 wait.welcome = None;
                 self.queue_music(id);
             }
-            Stage::Announcing { play } if *play == ended => {
-                self.end_call(id, Cause::FlowEnded);
+            Stage::Announcing { play, cause } if *play == ended => {
+                let cause = *cause;
+                self.end_call(id, cause);
             }
             // An earlier prompt, cut short by what the caller met next.
             Stage::Flow { .. }

@@ -1,8 +1,7 @@
 //! Legs and calls end.
 
-use acd::AcdEvent;
 use agent::Fact;
-use model::{CallId, Cause, EventKind, LegId, OfferEnd};
+use model::{CallId, Cause, EventKind, LegId};
 
 use crate::call::{Leg, LegState, Stage, Talk};
 use crate::ledger::About;
@@ -60,33 +59,6 @@ impl Switchboard {
         }
     }
 
-    fn leave_queue(&mut self, id: CallId, cause: Cause) {
-        let wait = self.calls.get_mut(&id).and_then(|call| call.stage.wait_mut());
-        let offer = wait.and_then(|wait| wait.offer.take());
-        // A caller whose line went dead left, however unwillingly; `failed` is our own fault.
-        let by_caller = matches!(
-            cause,
-            Cause::CallerLeft | Cause::CallerHungUp | Cause::SignallingLost | Cause::MediaLost
-        );
-        let (gone, end) = if by_caller {
-            (AcdEvent::CallGone { call: id }, OfferEnd::CallerLeft)
-        } else {
-            (AcdEvent::CallFailed { call: id, cause }, OfferEnd::Withdrawn)
-        };
-        let decisions = self.acd.handle(gone, self.ledger.now);
-        for decision in decisions {
-            // The wait must end in the log while its segment is known.
-            self.carry_out(decision);
-        }
-        let Some(offer) = offer else { return };
-        self.release_leg(offer.leg, Cause::CallerLeft, None);
-        let rang_ms = crate::distribute::millis(self.ledger.now.since(offer.since));
-        let about = About::call(id).with_leg(offer.leg).with_agent(Some(offer.agent));
-        self.ledger.event(about, EventKind::QueueOfferEnded { end, rang_ms });
-        self.agent_fact(Fact::OfferEnded { agent: offer.agent, call: id, end });
-        self.sync_availability(offer.agent);
-    }
-
     /// The agents of a talk are free of it: after a queue's call comes its wrap-up.
     pub(crate) fn agents_left(&mut self, id: CallId, talk: &Talk) {
         for leg in [talk.left, talk.right] {
@@ -95,7 +67,12 @@ impl Switchboard {
     }
 
     pub(crate) fn agent_left(&mut self, id: CallId, leg: LegId, talk: Option<&Talk>) {
-        let Some(agent) = self.legs.get_mut(&leg).and_then(|leg| leg.agent.take()) else { return };
+        let Some(agent) = self.legs.get_mut(&leg).and_then(Leg::let_go) else { return };
+        let engages = |leg: &LegId| self.legs.get(leg).and_then(Leg::engages) == Some(agent);
+        if self.calls.get(&id).is_some_and(|call| call.legs.iter().any(engages)) {
+            // The same phone is in the call with another line.
+            return;
+        }
         let from_queue = talk.and_then(|talk| talk.from_queue.as_ref());
         let wrap_up = from_queue.map_or(std::time::Duration::ZERO, |from| from.wrap_up);
         self.agent_fact(Fact::CallEnded { agent, call: id, wrap_up });

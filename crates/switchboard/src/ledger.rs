@@ -61,16 +61,31 @@ pub(crate) struct Ledger {
     seq: u64,
     pub(crate) config_version: u64,
     pub(crate) now: Timestamp,
+    /// Who brings about what happens now; the service itself when nobody is named.
+    acting: Option<Actor>,
     commands: Vec<Command>,
 }
 
 impl Ledger {
     pub(crate) const fn new(tenant: TenantId, epoch: Epoch, config_version: u64) -> Self {
-        Self { tenant, epoch, seq: 0, config_version, now: Timestamp::EPOCH, commands: Vec::new() }
+        Self {
+            tenant,
+            epoch,
+            seq: 0,
+            config_version,
+            now: Timestamp::EPOCH,
+            acting: None,
+            commands: Vec::new(),
+        }
     }
 
     pub(crate) const fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Names whoever brings about the events that follow and name nobody themselves.
+    pub(crate) fn acting(&mut self, actor: Option<Actor>) {
+        self.acting = actor;
     }
 
     pub(crate) fn event(&mut self, about: About, kind: EventKind) {
@@ -86,7 +101,7 @@ impl Ledger {
             leg,
             agent,
             queue,
-            actor: actor.unwrap_or_else(Actor::system),
+            actor: actor.or_else(|| self.acting.clone()).unwrap_or_else(Actor::system),
             cause,
             config_version: self.config_version,
             kind,

@@ -43,7 +43,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use acd::{Acd, Decision};
 use agent::Agents;
-use model::{CallId, EventKind, LegId, PhoneId, RecordingId, Timestamp};
+use model::{AgentState, CallId, EventKind, LegId, PhoneId, RecordingId, Timestamp};
 
 use call::{Call, Leg};
 use config::FloorConfig;
@@ -135,7 +135,7 @@ impl Switchboard {
             LegFact::Ringing { early } => self.far_end_rings(leg, early),
             LegFact::Answered { answer } => self.far_end_answered(leg, answer),
             LegFact::Reoffered { offer } => self.reoffered(leg, offer),
-            LegFact::Reanswered { answer } => self.remote_described(leg, answer),
+            LegFact::Reanswered { answer } => self.reanswered(leg, answer),
             LegFact::Digit(digit) => self.digit(leg, digit),
             LegFact::TransferAsked { to } => self.transfer_asked(leg, &to),
             LegFact::Released { cause, status } => self.released(leg, cause, status),
@@ -179,10 +179,27 @@ impl Switchboard {
             }
             self.deadline_passed(call);
         }
-        let changes = self.agents.handle_timeout(now);
-        self.agents_changed(changes, None);
         let decisions = self.acd.handle_timeout(now);
         self.decisions.extend(decisions);
+        // The ring time ends an offer; only what it forgot is left for the agent's lease to mend.
+        self.settle();
+        for change in self.agents.handle_timeout(now) {
+            self.mend_offer(&change);
+            self.agents_changed(vec![change], None);
+        }
+    }
+
+    /// An agent's lease ran out: an offer was forgotten, and the caller is given back.
+    fn mend_offer(&mut self, change: &agent::Change) {
+        let (AgentState::Reserved { call, .. } | AgentState::Ringing { call, .. }) = change.from
+        else {
+            return;
+        };
+        self.repairs += 1;
+        let what = format!("agent {} was offered call {call} past the ring time", change.agent);
+        let about = About::call(call).with_agent(Some(change.agent));
+        self.ledger.event(about, EventKind::Repaired { what });
+        self.end_offer(call, change.agent, model::OfferEnd::NoAnswer);
     }
 
     fn deadline_passed(&mut self, call: CallId) {
@@ -190,7 +207,7 @@ impl Switchboard {
             Some(call::Stage::Flow { .. }) => self.walk_on(call, |walk, now| walk.time_passed(now)),
             Some(call::Stage::Dialling(_)) => self.rang_out(call),
             Some(call::Stage::Transferring(_)) => self.transfer_rang_out(call),
-            Some(call::Stage::Announcing { .. }) => self.end_call(call, model::Cause::FlowEnded),
+            Some(call::Stage::Announcing { cause, .. }) => self.end_call(call, *cause),
             // These stages set no deadline of their own.
             Some(call::Stage::Queued(_) | call::Stage::Talking(_) | call::Stage::Ending) | None => {
             }

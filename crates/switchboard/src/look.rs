@@ -65,7 +65,9 @@ impl Switchboard {
                 (stage, Some(wait.queue.clone()), agent)
             }
             Stage::Announcing { .. } => ("announcement", None, None),
-            Stage::Dialling(dialling) => ("dialling", None, agent_on(&dialling.callee)),
+            Stage::Dialling(dialling) => {
+                ("dialling", None, agent_on(&dialling.callee).or_else(|| agent_on(&call.caller)))
+            }
             Stage::Talking(talk) => {
                 let stage = if talk.holding.is_empty() { "talking" } else { "held" };
                 let queue = talk.from_queue.as_ref().map(|from| from.queue.clone());

@@ -42,7 +42,9 @@ impl Switchboard {
                 if !self.calls.contains_key(&call) {
                     return Err(Refusal::CallUnknown);
                 }
+                self.ledger.acting(Some(actor.clone()));
                 self.end_call(call, Cause::Forced);
+                self.ledger.acting(None);
                 Ok(Reply::Done)
             }
             Request::Status => Ok(Reply::Status(Box::new(self.look()))),

@@ -88,9 +88,6 @@ impl Switchboard {
         let changes = self.agents.configure(self.config.rules.clone(), &known, now);
         self.agents_changed(changes, None);
         for (agent, snapshot) in agents {
-            if !self.config.agents.contains_key(&agent) {
-                continue;
-            }
             let phone_state = match &snapshot.phone {
                 Some(phone) => self.phone_state(phone),
                 None => agent::PhoneState::Unbound,

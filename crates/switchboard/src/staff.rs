@@ -1,9 +1,10 @@
 //! What happens to agents, told to the log and to the distribution in the same step.
 
 use agent::{Availability, Change, Fact};
-use model::{Actor, AgentId, AgentState, EventKind, PhoneId, StateName};
+use model::{Actor, AgentId, AgentState, CallKind, EventKind, PhoneId};
 
 use crate::Switchboard;
+use crate::call::{FarEnd, Leg};
 use crate::ledger::About;
 
 impl Switchboard {
@@ -11,28 +12,37 @@ impl Switchboard {
     pub(crate) fn agents_changed(&mut self, changes: Vec<Change>, actor: Option<&Actor>) {
         for change in changes {
             self.tell_change(&change, actor);
-            let now = self.ledger.now;
-            let event = match (change.from.name(), change.to.name()) {
-                (StateName::SignedOut, to) if to != StateName::SignedOut => {
-                    Some(acd::AcdEvent::AgentSignedIn { agent: change.agent })
-                }
-                (from, StateName::SignedOut) if from != StateName::SignedOut => {
-                    Some(acd::AcdEvent::AgentSignedOut { agent: change.agent })
-                }
-                _ => None,
-            };
-            if let Some(event) = event {
-                let decisions = self.acd.handle(event, now);
+            if let Some(event) = session_changed(&change) {
+                let decisions = self.acd.handle(event, self.ledger.now);
                 self.decisions.extend(decisions);
+            }
+            if let Some(phone) = &change.signed_in_at {
+                self.take_up_calls(change.agent, phone);
             }
             self.sync_availability(change.agent);
         }
     }
 
+    /// An agent who signs in while the phone is already in a call is on that call.
+    fn take_up_calls(&mut self, agent: AgentId, phone: &PhoneId) {
+        let at_phone = |leg: &&mut Leg| {
+            let far_end = matches!(&leg.far_end, FarEnd::Phone(far_end) if far_end == phone);
+            far_end && leg.is_live() && leg.agent.is_none()
+        };
+        let legs = self.legs.values_mut().filter(at_phone).map(|leg| {
+            leg.agent = Some(agent);
+            leg.call
+        });
+        for call in legs.collect::<Vec<_>>() {
+            let kind = self.calls.get(&call).map_or(CallKind::Internal, |call| call.stage.kind());
+            self.agent_on_other_call(Some(agent), call, kind);
+        }
+    }
+
     fn tell_change(&mut self, change: &Change, actor: Option<&Actor>) {
-        let actor = actor.cloned().unwrap_or_else(Actor::system);
         let call = change.to.call().or_else(|| change.from.call());
-        let about = About { call, ..About::agent(change.agent).because(change.cause) }.by(actor);
+        let actor = actor.cloned();
+        let about = About { call, actor, ..About::agent(change.agent).because(change.cause) };
         if let Some(phone) = &change.signed_in_at {
             let kind = EventKind::AgentSignedIn { phone: phone.clone() };
             self.ledger.event(about.clone(), kind);
@@ -83,7 +93,7 @@ impl Switchboard {
         &mut self,
         agent: Option<AgentId>,
         call: model::CallId,
-        kind: model::CallKind,
+        kind: CallKind,
     ) {
         if let Some(agent) = agent {
             self.agent_fact(Fact::CallStarted { agent, call, kind });
@@ -101,5 +111,16 @@ impl Switchboard {
                     | AgentState::OnCall { .. }
             )
         )
+    }
+}
+
+/// What the distribution must know of a working session that begins or ends.
+fn session_changed(change: &Change) -> Option<acd::AcdEvent> {
+    let signed_out = |state: &AgentState| matches!(state, AgentState::SignedOut { .. });
+    let agent = change.agent;
+    match (signed_out(&change.from), signed_out(&change.to)) {
+        (true, false) => Some(acd::AcdEvent::AgentSignedIn { agent }),
+        (false, true) => Some(acd::AcdEvent::AgentSignedOut { agent }),
+        (true, true) | (false, false) => None,
     }
 }

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use model::{
-    CallId, CallKind, Direction, EventKind, LegId, MediaDescription, Number, PartKind, RecordingId,
-};
+use model::{CallId, CallKind, EventKind, LegId, MediaDescription, Number, PartKind, RecordingId};
 
 use crate::Switchboard;
-use crate::call::{FarEnd, FromQueue, LegState, Stage, Talk};
+use crate::call::{FarEnd, FromQueue, Stage, Talk};
 use crate::ledger::About;
 use crate::ports::{LegCommand, MediaCommand, PartDetails, RecordingCommand};
 
@@ -35,6 +33,10 @@ impl Switchboard {
         let about = self.about_talk(id);
         self.ledger.event(about, EventKind::TalkStarted { call_kind: kind, with });
         self.ledger.media(left, MediaCommand::Join(right));
+        for leg in [left, right] {
+            // Whoever held before the two were joined still does.
+            self.hold_as_described(leg);
+        }
         self.record(id);
     }
 
@@ -97,10 +99,7 @@ impl Switchboard {
 
     /// The far side changes the session: hold, retrieve, a new address.
     pub(crate) fn reoffered(&mut self, leg: LegId, offer: Option<MediaDescription>) {
-        let Some(known) = self.legs.get_mut(&leg) else { return };
-        if known.state == LegState::Releasing {
-            return;
-        }
+        let Some(known) = self.legs.get(&leg).filter(|leg| leg.is_live()) else { return };
         let Some(offer) = offer else {
             let answer = MediaDescription::ours(known.local);
             return self.ledger.leg(leg, LegCommand::AnswerReoffer { answer });
@@ -109,11 +108,22 @@ impl Switchboard {
             return self.ledger.leg(leg, LegCommand::RefuseReoffer { status: 488 });
         }
         let answer = offer.answer(known.local);
-        let call = known.call;
-        let holds = matches!(offer.direction, Direction::SendOnly | Direction::Inactive);
         self.remote_described(leg, offer);
         self.ledger.leg(leg, LegCommand::AnswerReoffer { answer });
-        self.hold(call, leg, holds);
+        self.hold_as_described(leg);
+    }
+
+    /// The far side answered a change of the session that we offered, at its wish or ours.
+    pub(crate) fn reanswered(&mut self, leg: LegId, answer: MediaDescription) {
+        self.remote_described(leg, answer);
+        self.hold_as_described(leg);
+    }
+
+    /// Takes the far side's latest description for what it says about holding.
+    pub(crate) fn hold_as_described(&mut self, leg: LegId) {
+        if let Some(known) = self.legs.get(&leg).filter(|leg| leg.is_live()) {
+            self.hold(known.call, leg, known.holds());
+        }
     }
 
     /// Takes note of who holds. The held party hears music; a hold and what follows it are parts

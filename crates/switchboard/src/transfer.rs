@@ -17,30 +17,37 @@ use crate::ports::{LegCommand, MediaCommand, Origin, Target};
 
 impl Switchboard {
     pub(crate) fn transfer_asked(&mut self, leg: LegId, to: &Number) {
-        let Some(id) = self.call_of(leg) else { return };
-        let phone = match self.legs.get(&leg).map(|leg| &leg.far_end) {
-            Some(FarEnd::Phone(phone)) => phone.clone(),
+        let Some(known) = self.legs.get(&leg) else { return };
+        let id = known.call;
+        let FarEnd::Phone(phone) = known.far_end.clone() else {
             // A carrier does not hand our callers on.
-            Some(FarEnd::Trunk(_)) | None => return self.transfer_progress(leg, 403),
+            return self.transfer_progress(leg, 403);
         };
-        if self.talk(id).is_none() {
-            return self.transfer_progress(leg, 481);
+        match self.calls.get(&id).map(|call| &call.stage) {
+            Some(Stage::Talking(_)) => {}
+            Some(Stage::Transferring(_)) => return self.transfer_progress(leg, 491),
+            Some(
+                Stage::Flow { .. }
+                | Stage::Queued(_)
+                | Stage::Announcing { .. }
+                | Stage::Dialling(_)
+                | Stage::Ending,
+            )
+            | None => return self.transfer_progress(leg, 481),
         }
         match self.route(&Origin::Phone(phone), to) {
-            Route::Hotline(hotline) => {
-                self.transfer_progress(leg, 100);
-                self.tell_transfer(id, leg, to);
-                self.transfer_to_flow(id, leg, &hotline);
-            }
+            Route::Hotline(hotline) => self.transfer_to_flow(leg, to, &hotline),
             Route::Extension(phone) if !self.is_bound(&phone) => self.transfer_progress(leg, 480),
             Route::Extension(phone) if self.is_engaged(&phone) => self.transfer_progress(leg, 486),
             Route::Extension(phone) => {
-                let agent = self.agents.agent_at(&phone);
-                let dial = self.transfer_dial(id, Target::Phone(phone), agent);
+                let dial = self.transfer_dial(id, Target::Phone(phone), None);
                 self.begin_transfer(leg, to, CallKind::Internal, dial);
             }
-            Route::Outside { trunk, number, .. } => {
-                let dial = self.transfer_dial(id, Target::Trunk { trunk, number }, None);
+            Route::Outside { trunk, .. } if self.is_full(&trunk) => {
+                self.transfer_progress(leg, 503);
+            }
+            Route::Outside { trunk, number, show } => {
+                let dial = self.transfer_dial(id, Target::Trunk { trunk, number }, show);
                 self.begin_transfer(leg, to, CallKind::Outbound, dial);
             }
             Route::Feature => self.transfer_progress(leg, 403),
@@ -48,13 +55,12 @@ impl Switchboard {
         }
     }
 
-    fn transfer_dial(
-        &self,
-        call: CallId,
-        target: Target,
-        agent: Option<model::AgentId>,
-    ) -> Option<Dial> {
-        let from = self.calls.get(&call)?.from.clone();
+    fn transfer_dial(&self, call: CallId, target: Target, show: Option<Number>) -> Option<Dial> {
+        let from = show.or_else(|| Some(self.calls.get(&call)?.from.clone()))?;
+        let agent = match &target {
+            Target::Phone(phone) => self.agents.agent_at(phone),
+            Target::Trunk { .. } => None,
+        };
         Some(Dial { call, target, agent, from, display: None })
     }
 
@@ -63,8 +69,10 @@ impl Switchboard {
         let (id, agent) = (dial.call, dial.agent);
         let Some(target) = self.dial(dial) else { return self.transfer_progress(leg, 503) };
         self.transfer_progress(leg, 100);
-        self.agent_on_other_call(agent, id, kind);
         let Some(talk) = self.part(id, Cause::Transferred) else { return };
+        // A queue's caller stays one, and the next agent wraps up as well.
+        let kind = if talk.from_queue.is_some() { talk.kind } else { kind };
+        self.agent_on_other_call(agent, id, kind);
         let kept = talk.peer(leg);
         self.tell_transfer(id, leg, to);
         self.ledger.media(leg, MediaCommand::Silence);
@@ -92,38 +100,34 @@ impl Switchboard {
     }
 
     /// The kept party meets the hotline's flow again, as a caller would.
-    fn transfer_to_flow(&mut self, id: CallId, leg: LegId, hotline: &model::HotlineId) {
+    fn transfer_to_flow(&mut self, leg: LegId, to: &Number, hotline: &model::HotlineId) {
+        let Some(id) = self.call_of(leg) else { return };
+        self.transfer_progress(leg, 100);
         let Some(talk) = self.part(id, Cause::Transferred) else { return };
+        self.tell_transfer(id, leg, to);
         self.transfer_progress(leg, 200);
         self.release_leg(leg, Cause::Transferred, None);
-        self.agents_left(id, &talk);
+        self.agent_left(id, leg, Some(&talk));
         if let Some(call) = self.calls.get_mut(&id) {
             call.caller = talk.peer(leg);
         }
         self.greet(id, hotline);
     }
 
-    pub(crate) fn transfer_answered(&mut self, id: CallId, answered: LegId) {
+    pub(crate) fn transfer_answered(&mut self, id: CallId) {
         let Some(transfer) = self.take_transfer(id) else { return };
-        let Transfer { talk, transferor, transferor_here, target, kind, .. } = transfer;
-        if answered != target {
-            return;
-        }
+        let Transfer { talk, transferor, transferor_here, target, kind } = transfer;
         if transferor_here {
             self.transfer_progress(transferor, 200);
             self.release_leg(transferor, Cause::Transferred, None);
             self.agent_left(id, transferor, Some(&talk));
         }
-        let pair = match transferor == talk.left {
-            true => (target, talk.right),
-            false => (talk.left, target),
-        };
+        let pair = if transferor == talk.left { (target, talk.right) } else { (talk.left, target) };
         if let Some(call) = self.calls.get_mut(&id)
             && call.caller == transferor
         {
             call.caller = pair.0;
         }
-        let kind = if talk.from_queue.is_some() { talk.kind } else { kind };
         self.join(id, pair, kind, talk.from_queue);
     }
 
@@ -151,15 +155,14 @@ impl Switchboard {
         if let Some(call) = self.calls.get_mut(&id) {
             call.caller = kept;
         }
-        match talk.from_queue {
-            Some(from) => {
-                let event = acd::AcdEvent::CallQueued {
-                    call: id,
-                    queue: from.queue,
-                    priority: from.priority,
-                };
-                let decisions = self.acd.handle(event, self.ledger.now);
-                self.decisions.extend(decisions);
+        match &talk.from_queue {
+            Some(from) if kept == talk.left => {
+                self.queue_call(id, from.queue.clone(), from.priority);
+            }
+            // The caller handed the agent on: there is nobody to wait for.
+            Some(_) => {
+                self.agent_left(id, kept, Some(&talk));
+                self.end_call(id, Cause::Unreachable);
             }
             None => self.announce_and_end(id, Cause::Unreachable),
         }

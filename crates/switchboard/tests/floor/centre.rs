@@ -1,7 +1,7 @@
 //! A floor with drivers that obey at once: what is released is released, what is dialled waits for
 //! the story to say what the phone does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ use switchboard::ports::{
 use switchboard::status::Status;
 use switchboard::{Opening, Switchboard};
 
+use crate::books::Books;
+
 pub(crate) struct Centre {
     pub(crate) floor: Switchboard,
     pub(crate) now: Timestamp,
@@ -38,7 +40,14 @@ pub(crate) struct Centre {
     pub(crate) replies: Vec<Result<Reply, Refusal>>,
     pub(crate) status: Option<Status>,
     /// Prompts being played, to be ended by the story.
-    plays: BTreeMap<LegId, u32>,
+    pub(crate) plays: BTreeMap<LegId, u32>,
+    /// Legs that have not been released.
+    pub(crate) live: BTreeSet<LegId>,
+    /// Whether legs that are told to end do so only when the story says so.
+    pub(crate) slow: bool,
+    /// Legs that were told to end and have not.
+    ending: VecDeque<(LegId, LegFact)>,
+    pub(crate) books: Books,
 }
 
 pub(crate) fn config() -> FloorConfig {
@@ -131,7 +140,7 @@ pub(crate) fn description(port: u16) -> MediaDescription {
     MediaDescription::ours(SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
-fn opening(config: FloorConfig, epoch: u32, snapshot: FloorSnapshot) -> Opening {
+pub(crate) fn opening(config: FloorConfig, epoch: u32, snapshot: FloorSnapshot) -> Opening {
     Opening {
         config,
         lease: PortLease { address: [127, 0, 0, 1].into(), first: 20_000, last: 20_998 },
@@ -139,6 +148,20 @@ fn opening(config: FloorConfig, epoch: u32, snapshot: FloorSnapshot) -> Opening 
         snapshot,
         bindings: BTreeMap::new(),
         version: "test".into(),
+    }
+}
+
+/// An ordinary INVITE.
+pub(crate) fn rings(origin: Origin, from: &str, to: &str) -> RingsIn {
+    let number = |text: &str| text.parse::<Number>().unwrap();
+    RingsIn {
+        origin,
+        from: number(from),
+        display: None,
+        to: number(to),
+        offer: Some(description(40_000)),
+        sip_call_id: format!("{from}-{to}"),
+        max_forwards: 70,
     }
 }
 
@@ -156,9 +179,14 @@ impl Centre {
         snapshot: FloorSnapshot,
         bound: &[&str],
     ) -> Self {
-        let now = Timestamp::from_secs(NINE);
         let mut opening = opening(config, epoch, snapshot);
         opening.bindings = bound.iter().map(|phone| (PhoneId::from(*phone), 1)).collect();
+        Self::begin(opening, Timestamp::from_secs(NINE), Books::default())
+    }
+
+    /// Opens a floor at any time, with the books of the run before.
+    pub(crate) fn begin(opening: Opening, now: Timestamp, books: Books) -> Self {
+        let epoch = opening.epoch.number();
         let (floor, commands) = Switchboard::open(opening, now);
         let mut centre = Self {
             floor,
@@ -172,8 +200,13 @@ impl Centre {
             replies: vec![],
             status: None,
             plays: BTreeMap::new(),
+            live: BTreeSet::new(),
+            slow: false,
+            ending: VecDeque::new(),
+            books,
         };
         centre.carry_out(commands);
+        centre.check();
         centre
     }
 
@@ -196,6 +229,10 @@ impl Centre {
     pub(crate) fn input(&mut self, input: Input) {
         let commands = self.floor.handle(input, self.now);
         self.carry_out(commands);
+        self.check();
+    }
+
+    fn check(&self) {
         if let Err(broken) = self.floor.check() {
             panic!("{broken}\n{}", self.log());
         }
@@ -206,6 +243,9 @@ impl Centre {
         for command in commands {
             match command {
                 Command::Leg { leg, command } => {
+                    if matches!(command, LegCommand::Dial { .. }) {
+                        self.live.insert(leg);
+                    }
                     match &command {
                         LegCommand::Dial { target: Target::Phone(phone), .. } => {
                             self.ringing.insert(leg, phone.to_string());
@@ -236,16 +276,41 @@ impl Centre {
                     }
                     self.replies.push(result);
                 }
-                Command::Publish(event) => self.events.push(*event),
+                Command::Publish(event) => {
+                    let read = self.books.read(&event);
+                    self.events.push(*event);
+                    if let Err(broken) = read {
+                        panic!("{broken}\n{}", self.log());
+                    }
+                }
             }
         }
-        while let Some((leg, cause, status)) = released.pop_front() {
+        for (leg, cause, status) in released {
             self.ringing.remove(&leg);
-            self.leg(leg, LegFact::Released { cause, status });
+            self.ending.push_back((leg, LegFact::Released { cause, status }));
+        }
+        if !self.slow {
+            self.end_legs();
+        }
+    }
+
+    /// Legs that were told to end have ended.
+    pub(crate) fn end_legs(&mut self) {
+        while let Some((leg, fact)) = self.ending.pop_front() {
+            self.leg(leg, fact);
         }
     }
 
     pub(crate) fn leg(&mut self, leg: LegId, fact: LegFact) {
+        match fact {
+            LegFact::RingsIn(_) => drop(self.live.insert(leg)),
+            LegFact::Released { .. } => {
+                self.ringing.remove(&leg);
+                self.plays.remove(&leg);
+                self.live.remove(&leg);
+            }
+            _ => {}
+        }
         self.input(Input::Leg { leg, fact });
     }
 
@@ -288,17 +353,12 @@ impl Centre {
     }
 
     pub(crate) fn arrives(&mut self, origin: Origin, from: &str, to: &str) -> LegId {
+        self.invites(rings(origin, from, to))
+    }
+
+    /// An INVITE as it is.
+    pub(crate) fn invites(&mut self, rings: RingsIn) -> LegId {
         let leg = self.ids.arriving();
-        let number = |text: &str| text.parse::<Number>().unwrap();
-        let rings = RingsIn {
-            origin,
-            from: number(from),
-            display: None,
-            to: number(to),
-            offer: Some(description(40_000)),
-            sip_call_id: format!("call-{leg}"),
-            max_forwards: 70,
-        };
         self.leg(leg, LegFact::RingsIn(Box::new(rings)));
         leg
     }

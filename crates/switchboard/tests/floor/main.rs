@@ -11,8 +11,10 @@
     reason = "a test fails by panicking, and a story may be long"
 )]
 
+mod books;
 mod calls;
 mod centre;
+mod crossings;
 mod queue;
 mod restart;
 mod simulation;

@@ -4,7 +4,7 @@ use insight::Floor;
 use model::StateName;
 use switchboard::ports::{Input, LegCommand, RecordingFact};
 
-use crate::centre::{Centre, agent, config};
+use crate::centre::{Centre, agent, config, opening};
 
 fn crashed(centre: &Centre) -> model::FloorSnapshot {
     let mut fold = Floor::default();
@@ -26,7 +26,9 @@ fn after_a_crash_calls_are_accounted_for_as_failed_and_agents_are_what_they_were
     let snapshot = crashed(&before);
     assert_eq!(snapshot.calls.len(), 3);
 
-    let mut after = Centre::open_with(config(), 2, snapshot, &["1001", "1002"]);
+    let mut opening = opening(config(), 2, snapshot);
+    opening.bindings = ["1001", "1002"].map(|phone| (phone.into(), 1)).into();
+    let mut after = Centre::begin(opening, before.now, before.books.clone());
     assert_eq!(after.outcomes(), [(2, "failed"), (3, "failed")], "{}", after.log());
     assert_eq!(after.state(1001).name(), StateName::WrapUp);
     assert_eq!(after.state(1002).name(), StateName::Busy);
