@@ -4,10 +4,10 @@
 //! Sums are kept over all segments, details of the first [`LISTED`] only, so that a call which
 //! goes round in circles for days cannot fill the memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    AgentId, CallId, CallKind, Cause, Epoch, Event, EventKind, HotlineId, Number, OfferEnd,
+    AgentId, CallId, CallKind, Cause, Epoch, Event, EventKind, HotlineId, LegId, Number, OfferEnd,
     Outcome, PhoneId, QueueId, RecordingId, SegmentId, Timestamp, TrunkId,
 };
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,9 @@ pub struct Segment {
     pub held_ms: u64,
     /// On hold since.
     pub held_since: Option<Timestamp>,
+    /// The legs that hold: either party may, or both.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub holders: BTreeSet<LegId>,
     /// Agents the waiting call was offered to, in order.
     pub offers: Vec<OfferRow>,
 }
@@ -289,12 +292,13 @@ impl Cdr {
     fn hold(&mut self, event: &Event) {
         if let Some(segment) = self.open_segment(event) {
             segment.held_since.get_or_insert(event.at);
+            segment.holders.extend(event.leg);
         }
     }
 
     fn retrieve(&mut self, event: &Event) {
         if let Some(segment) = self.open_segment(event) {
-            segment.retrieve(event.at);
+            segment.retrieved_by(event);
         }
     }
 
@@ -326,10 +330,24 @@ impl Cdr {
 
 impl Segment {
     fn close(&mut self, at: Timestamp, cause: Option<Cause>) -> (SegmentKind, u64, u64) {
+        self.holders.clear();
         self.retrieve(at);
         self.until = Some(at);
         self.cause = cause;
         (self.kind, millis(self.since, at), self.held_ms)
+    }
+
+    /// The hold is over when the last of those who hold has taken the other back.
+    fn retrieved_by(&mut self, event: &Event) {
+        match event.leg {
+            Some(leg) => {
+                self.holders.remove(&leg);
+            }
+            None => self.holders.clear(),
+        }
+        if self.holders.is_empty() {
+            self.retrieve(event.at);
+        }
     }
 
     fn retrieve(&mut self, at: Timestamp) {
@@ -362,6 +380,7 @@ fn begun(event: &Event) -> Segment {
         cause: None,
         held_ms: 0,
         held_since: None,
+        holders: BTreeSet::new(),
         offers: Vec::new(),
     }
 }

@@ -77,6 +77,25 @@ fn a_call_that_ends_while_held_counts_the_hold_to_its_end() {
 }
 
 #[test]
+fn a_hold_by_both_lasts_until_the_last_of_them_takes_the_other_back() {
+    let mut story = Story::default();
+    story.arrives(1);
+    story.talks(1, 1, 1001);
+    let mut step = |leg, kind: EventKind| {
+        story.of_call(1, 1, kind);
+        story.events.last_mut().unwrap().leg = Some(LegId::new(Story::EPOCH, leg));
+        story.later(10);
+    };
+    step(1, EventKind::Held {});
+    step(2, EventKind::Held {});
+    step(1, EventKind::Retrieved {});
+    step(2, EventKind::Retrieved {});
+    story.ends(1);
+    let cdr = row(&story);
+    assert_eq!((cdr.held_ms, cdr.talk_ms), (30_000, 10_000));
+}
+
+#[test]
 fn events_of_a_call_that_never_arrived_change_nothing() {
     let mut story = Story::default();
     story.waits(9, 1, "sales");
