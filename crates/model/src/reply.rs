@@ -51,8 +51,6 @@ refusals! {
     PhoneUnknown = "phone_unknown", 404, "no phone has this number";
     /// Somebody else is signed in there.
     PhoneTaken = "phone_taken", 409, "another agent is signed in at this phone";
-    /// Wrong work number or PIN.
-    CredentialsWrong = "credentials_wrong", 403, "work number or PIN is wrong";
     /// Not in the tenant's list.
     ReasonUnknown = "reason_unknown", 422, "no busy reason has this name";
     /// Makes no sense now.
@@ -65,12 +63,8 @@ refusals! {
     FeatureUnknown = "feature_unknown", 404, "no feature has this code";
     /// No such call.
     CallUnknown = "call_unknown", 404, "no live call has this id";
-    /// No such queue.
-    QueueUnknown = "queue_unknown", 404, "no queue has this name";
     /// The inbox is full or the service is stopping.
     Unavailable = "unavailable", 503, "the service cannot take this request now: try again";
-    /// The configuration would take something away that is in use.
-    ConfigurationRefused = "configuration_refused", 409, "the new configuration cannot be applied to the live floor";
 }
 
 impl fmt::Display for Refusal {
