@@ -55,7 +55,7 @@ impl Plan {
         let Ports { sip, trunk, api, audio: (first, last) } = ports;
         let Self { ring, wrap_up, max_calls, .. } = self;
         let prompts = root().join("config/prompts");
-        let start = if self.greeting { "welcome" } else { "support" };
+        let (start, greeting) = if self.greeting { ("welcome", GREETING) } else { ("support", "") };
         let proxy = self.carrier.map(|port| format!("proxy = \"127.0.0.1:{port}\"\n"));
         let proxy = proxy.unwrap_or_default();
         let members: Vec<_> = self.numbers().map(|number| number.to_string()).collect();
@@ -69,6 +69,7 @@ impl Plan {
             ("{wrap_up}", (*wrap_up).to_owned()),
             ("{number}", HOTLINE.to_owned()),
             ("{start}", start.to_owned()),
+            ("{greeting}", greeting.to_owned()),
             ("{proxy}", proxy),
             ("{members}", members.join(", ")),
             ("{prompts}", prompts.display().to_string()),
@@ -89,6 +90,13 @@ impl Plan {
         1001..1001 + self.agents
     }
 }
+
+const GREETING: &str = r#"
+[flows.main.steps.welcome]
+kind = "play"
+prompts = ["done"]
+next = "support"
+"#;
 
 const OUTBOUND: &str = r#"
 [[outbound]]
