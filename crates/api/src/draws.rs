@@ -26,6 +26,9 @@ const LONGEST_SEED: usize = 256;
 /// The most conversations drawn at once.
 const LARGEST: u32 = 10_000;
 
+/// No part lasts longer: one that ended in a period began at most so long before it.
+const LONGEST_PART: Duration = Duration::from_secs(86_400);
+
 /// What is asked of a draw.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,6 +89,10 @@ pub(crate) async fn make(
     let candidates = candidates(&app, &plan.filter).await?;
     let made = tokio::task::spawn_blocking(move || quality::draw(&plan, &candidates));
     let draw = made.await.map_err(|_| Problem::from(Kind::Fault))?;
+    if let Some(row) = app.wiring.database.draw(&draw.id).await? {
+        // The same plan over the same recordings is the same draw: it was made once.
+        return Ok(Json(row).into_response());
+    }
     let content = serde_json::to_value(&draw).map_err(|_| Problem::from(Kind::Fault))?;
     let actor = person.actor();
     let row = DrawRow { draw: draw.id.clone(), at: now, actor: actor.to_string(), content };
@@ -140,7 +147,8 @@ fn chance() -> Result<String, Problem> {
 /// What there is to draw from: parts that ended in the period. Parts of other times are left out
 /// here already, so that calls that come later do not change what a draw says of its population.
 async fn candidates(app: &App, filter: &Filter) -> Result<Vec<Candidate>, Problem> {
-    let rows = app.wiring.database.drawable(None, Some(filter.to)).await?;
+    let since = filter.from - LONGEST_PART;
+    let rows = app.wiring.database.drawable(Some(since), Some(filter.to)).await?;
     let in_period = |row: &RecordingRow| {
         let ended = row.at + Duration::from_millis(row.duration_ms.unwrap_or(0));
         filter.from <= ended && ended < filter.to

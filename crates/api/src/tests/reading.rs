@@ -104,6 +104,20 @@ async fn a_draw_is_in_the_log_and_is_verified_until_a_recording_changes() {
 }
 
 #[tokio::test]
+async fn the_same_draw_is_made_once() {
+    let house = House::open().await;
+    house.records(1, 10).await;
+    let plan = r#"{"seed":"spring","size":5,"to":"2025-01-01T00:00:00Z"}"#;
+    let (first, second) =
+        (house.post("qa", "/v1/draws", plan).await, house.post("lead", "/v1/draws", plan).await);
+    assert_eq!((first.status, second.status), (201, 200));
+    assert_eq!(first.json(), second.json());
+    house.settle().await;
+    let drawn = house.journal.read_after(None).map(|event| event.unwrap());
+    assert_eq!(drawn.filter(|event| event.kind.name() == "recording.drawn").count(), 1);
+}
+
+#[tokio::test]
 async fn a_draw_that_makes_no_sense_is_refused() {
     let house = House::open().await;
     for (body, code) in [
