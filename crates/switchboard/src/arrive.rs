@@ -82,6 +82,7 @@ impl Switchboard {
                 segments: 0,
                 parts: 0,
                 plays: 0,
+                over: None,
                 deadline: None,
             },
         );

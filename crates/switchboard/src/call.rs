@@ -25,6 +25,8 @@ pub(crate) struct Call {
     pub(crate) segments: u16,
     pub(crate) parts: u16,
     pub(crate) plays: u32,
+    /// Why the call ends, once that is decided.
+    pub(crate) over: Option<Cause>,
     /// When the stage must change by itself; mirrored in the floor's ordered deadlines.
     pub(crate) deadline: Option<Timestamp>,
 }
@@ -95,7 +97,7 @@ pub(crate) enum Stage {
     Talking(Talk),
     /// One party is being handed on.
     Transferring(Transfer),
-    /// Every leg has been told to end.
+    /// Every leg has been told to end; within one step also what lies between two stages.
     Ending,
 }
 

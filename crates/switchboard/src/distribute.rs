@@ -65,14 +65,18 @@ impl Switchboard {
     fn offer(&mut self, id: CallId, queue: &QueueId, offering: Offering) {
         let Offering { agent, until, wrap_up, explanation } = offering;
         let now = self.ledger.now;
-        let changes = self.agents.fact(Fact::Reserved { agent, call: id, until }, now);
+        let mut changes = vec![];
+        if self.waiting(id).is_some_and(|wait| wait.queue == *queue) {
+            changes = self.agents.fact(Fact::Reserved { agent, call: id, until }, now);
+        }
         if changes.is_empty() {
-            // The same step has made something else of the agent: the offer never began.
+            // The same step has made something else of caller or agent: the offer never began.
             return self.offer_ended(id, agent, OfferEnd::Withdrawn);
         }
         self.tell_offer(id, queue, agent, explanation);
         self.agents_changed(changes, None);
         let Some(leg) = self.dial_agent(id, queue, agent) else {
+            // No port is free.
             let about = self.about_offer(id, agent);
             self.tell_offer_ended(about, now, OfferEnd::Withdrawn);
             return self.offer_ended(id, agent, OfferEnd::Withdrawn);
@@ -87,7 +91,6 @@ impl Switchboard {
     /// Rings an agent for a waiting call; `None` when no port is free.
     fn dial_agent(&mut self, id: CallId, queue: &QueueId, agent: AgentId) -> Option<LegId> {
         let phone = self.agents.phone(agent).cloned()?;
-        self.waiting(id).filter(|wait| wait.queue == *queue)?;
         let from = self.calls.get(&id)?.from.clone();
         let display = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
         let target = Target::Phone(phone);

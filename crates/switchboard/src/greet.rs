@@ -62,8 +62,9 @@ impl Switchboard {
 
     /// Closes the flow's segment, if the call is in one.
     pub(crate) fn end_flow(&mut self, id: CallId, cause: Option<Cause>) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
         let Stage::Flow { segment, .. } = call.stage else { return };
+        call.stage = Stage::Ending;
         self.set_deadline(id, None);
         let about = About { cause, ..About::call(id).with_segment(segment) };
         self.ledger.event(about, EventKind::FlowEnded {});

@@ -21,6 +21,9 @@ impl Switchboard {
     /// Ends a call from our side, whatever its stage.
     pub(crate) fn end_call(&mut self, id: CallId, cause: Cause) {
         self.leave_stage(id, cause);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.over.get_or_insert(cause);
+        }
         let legs: Vec<LegId> =
             self.calls.get(&id).map_or(vec![], |call| call.legs.iter().copied().collect());
         for leg in legs {
@@ -164,7 +167,8 @@ impl Switchboard {
     fn forget_call(&mut self, id: CallId, cause: Cause) {
         if self.calls.get(&id).is_some_and(|call| call.legs.is_empty()) {
             self.leave_stage(id, cause);
-            self.calls.remove(&id);
+            let over = self.calls.remove(&id).and_then(|call| call.over);
+            let cause = over.unwrap_or(cause);
             self.ledger.event(About::call(id).because(cause), EventKind::CallEnded {});
         }
     }

@@ -234,7 +234,7 @@ impl Centre {
 
     fn check(&self) {
         if let Err(broken) = self.floor.check() {
-            panic!("{broken}\n{}", self.log());
+            panic!("{}\n{broken}", self.last_lines());
         }
     }
 
@@ -280,7 +280,7 @@ impl Centre {
                     let read = self.books.read(&event);
                     self.events.push(*event);
                     if let Err(broken) = read {
-                        panic!("{broken}\n{}", self.log());
+                        panic!("{}\n{broken}", self.last_lines());
                     }
                 }
             }
@@ -434,6 +434,12 @@ impl Centre {
     /// The log as one reads it aloud.
     pub(crate) fn log(&self) -> String {
         self.events.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Its last lines, for a failure after a long day.
+    pub(crate) fn last_lines(&self) -> String {
+        let first = self.events.len().saturating_sub(60);
+        self.events[first..].iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     /// Forgets the log so far.
