@@ -99,7 +99,7 @@ fn a_reviewer_draws_the_recording_and_hears_both_voices() {
     let recording = row["recording"].as_str().unwrap();
 
     assert!(server.command_line(&["recordings", "list"]).contains(recording));
-    let asked = ["qa", "draw", "--json", "--size", "1", "--seed", "a seed", "--per-agent", "1"];
+    let asked = ["qa", "--json", "draw", "--size", "1", "--seed", "a seed", "--per-agent", "1"];
     let draw: Value = serde_json::from_str(&server.command_line(&asked)).unwrap();
     let id = draw["draw"].as_str().unwrap();
     server.command_line(&["qa", "verify", id]);
