@@ -77,9 +77,9 @@ impl Handle {
     }
 
     pub(crate) fn stop(&self, patience: Duration) {
-        // A floor that is already gone needs no telling.
-        let _ = self.sender.send(Message::Input(Input::Shutdown));
-        let _ = self.sender.send(Message::Stop { patience });
+        // A floor that is already gone needs no telling, and one that is stuck is given up.
+        let _ = self.sender.send_timeout(Message::Input(Input::Shutdown), patience);
+        let _ = self.sender.send_timeout(Message::Stop { patience }, patience);
     }
 }
 

@@ -3,6 +3,9 @@
 //! The thread takes one input, hands it over with the time, and gives every command that comes
 //! back to the [`Drivers`], in order. It sleeps until the next input or the floor's own deadline;
 //! nothing polls.
+//!
+//! A panic on that thread is a broken invariant: the floor is over, [`Runtime::is_over`] says so,
+//! and whoever owns it must end the process with an error, so that a new one begins from the log.
 
 mod inbox;
 
@@ -11,6 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use clock::Clock;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use switchboard::Switchboard;
 use switchboard::ports::{Command, Inbox, Input};
 
@@ -22,12 +26,21 @@ pub trait Drivers: Send {
     fn carry_out(&mut self, command: Command);
 }
 
+/// How much longer than its patience a stop waits for the command that is being carried out.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// A running floor.
 #[derive(Debug)]
 pub struct Runtime {
     handle: Handle,
     thread: JoinHandle<()>,
+    /// Disconnected when the thread is over, however it ended.
+    over: Receiver<Never>,
 }
+
+/// What is never sent.
+#[derive(Debug)]
+enum Never {}
 
 impl Runtime {
     /// An inbox for a floor that does not run yet: drivers are made with its handle first.
@@ -47,10 +60,11 @@ impl Runtime {
         clock: Clock,
     ) -> std::io::Result<Self> {
         let (floor, opening) = floor;
-        let floor = Floor { floor, inputs, drivers, clock };
+        let (running, over) = crossbeam_channel::bounded(1);
+        let floor = Floor { floor, inputs, drivers, clock, _running: running };
         let thread =
             std::thread::Builder::new().name("floor".into()).spawn(move || floor.run(opening))?;
-        Ok(Self { handle, thread })
+        Ok(Self { handle, thread, over })
     }
 
     /// Where facts and requests are left.
@@ -60,10 +74,12 @@ impl Runtime {
     }
 
     /// Refuses new calls, releases live ones, waits at most `patience` for them to end, and ends
-    /// the thread.
+    /// the thread. A thread that a driver blocks is left behind.
     pub fn stop(self, patience: Duration) {
         self.handle.stop(patience);
-        if self.thread.join().is_err() {
+        if matches!(self.over.recv_timeout(patience + GRACE), Err(RecvTimeoutError::Timeout)) {
+            tracing::error!("the floor's thread does not end: a driver blocks it");
+        } else if self.thread.join().is_err() {
             tracing::error!("the floor's thread had panicked");
         }
     }
@@ -80,6 +96,7 @@ struct Floor {
     inputs: Inputs,
     drivers: Box<dyn Drivers>,
     clock: Clock,
+    _running: Sender<Never>,
 }
 
 impl Floor {
@@ -106,3 +123,6 @@ impl Floor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

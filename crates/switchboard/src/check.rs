@@ -68,7 +68,10 @@ impl Switchboard {
             };
             let needs_deadline = matches!(
                 call.stage,
-                Stage::Announcing { .. } | Stage::Dialling(_) | Stage::Transferring(_)
+                Stage::Flow { .. }
+                    | Stage::Announcing { .. }
+                    | Stage::Dialling(_)
+                    | Stage::Transferring(_)
             );
             if !parties.iter().all(live) || needs_deadline && call.deadline.is_none() {
                 return Err(format!("call {} is stuck: {call:?}", call.id));

@@ -14,6 +14,10 @@ use crate::ports::MediaCommand;
 /// media fault.
 const LONGEST_ANNOUNCEMENT: Duration = Duration::from_secs(60);
 
+/// Prompts of a flow that have not ended by then are taken to have: so are callers kept moving when
+/// media forgets them.
+const LONGEST_PROMPTS: Duration = Duration::from_secs(600);
+
 impl Switchboard {
     pub(crate) fn greet(&mut self, id: CallId, hotline: &HotlineId) {
         let Some(hotline) = self.config.hotlines.get(hotline) else { return };
@@ -27,14 +31,22 @@ impl Switchboard {
         self.meet(id, meet);
     }
 
+    /// What was waited for did not come: a digit, or the end of the prompts.
+    pub(crate) fn flow_timed_out(&mut self, id: CallId) {
+        self.walk_on(id, |walk, now| {
+            if walk.deadline().is_some() { walk.time_passed(now) } else { walk.prompts_ended(now) }
+        });
+    }
+
     /// Tells the walk what happened and carries out what the caller meets next.
     pub(crate) fn walk_on(&mut self, id: CallId, tell: impl FnOnce(&mut Walk, Timestamp) -> Meet) {
         let now = self.ledger.now;
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Stage::Flow { walk, .. } = &mut call.stage else { return };
         let meet = tell(walk, now);
-        let deadline = walk.deadline();
-        self.set_deadline(id, deadline);
+        if let Some(until) = walk.deadline() {
+            self.set_deadline(id, Some(until));
+        }
         self.meet(id, meet);
     }
 
@@ -43,6 +55,7 @@ impl Switchboard {
             Meet::Nothing => {}
             Meet::Prompts(prompts) => {
                 let play = self.play_to_caller(id, prompts);
+                self.set_deadline(id, Some(self.ledger.now + LONGEST_PROMPTS));
                 if let Some(call) = self.calls.get_mut(&id)
                     && let Stage::Flow { play: playing, .. } = &mut call.stage
                 {

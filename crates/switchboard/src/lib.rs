@@ -204,7 +204,7 @@ impl Switchboard {
 
     fn deadline_passed(&mut self, call: CallId) {
         match self.calls.get(&call).map(|call| &call.stage) {
-            Some(call::Stage::Flow { .. }) => self.walk_on(call, |walk, now| walk.time_passed(now)),
+            Some(call::Stage::Flow { .. }) => self.flow_timed_out(call),
             Some(call::Stage::Dialling(_)) => self.rang_out(call),
             Some(call::Stage::Transferring(_)) => self.transfer_rang_out(call),
             Some(call::Stage::Announcing { cause, .. }) => self.end_call(call, *cause),

@@ -428,13 +428,14 @@ pub enum Reply {
     Status(Box<crate::status::Status>),
 }
 
-/// Where facts and requests are left for the floor. Implemented by `runtime`; never blocks.
+/// Where facts and requests are left for the floor. Implemented by `runtime`.
 pub trait Inbox: Send + Sync {
-    /// Leaves an input. A fact always gets in; a new call or a request is handed back when the
-    /// inbox is above its high-water mark.
+    /// Leaves an input. A fact gets in while the floor runs, though it must wait where even the
+    /// room kept for facts is full; a new call or a request is handed back at once when the inbox
+    /// is above its high-water mark.
     ///
     /// # Errors
-    /// [`Full`], with the input, when it was not taken.
+    /// [`Full`], with the input, when it was not taken: also when the floor is over.
     fn put(&self, input: Input) -> Result<(), Full>;
 }
 

@@ -430,3 +430,11 @@ fn every_leg_of_an_agent_names_the_agent_to_its_end() {
     assert!(told.clone().count() >= 3);
     assert!(told.into_iter().all(|event| event.agent == Some(agent(1001))), "{}", centre.log());
 }
+
+#[test]
+fn a_caller_whose_greeting_never_ends_gets_into_the_queue_all_the_same() {
+    let mut centre = Centre::open();
+    centre.calls();
+    centre.wait(600);
+    assert_eq!(centre.look().calls[0].stage, "queue");
+}
