@@ -3,9 +3,11 @@
 //! crash at any event the next run closes what was open, once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use acd::WhenNobody;
+use flow::{Flow, Step};
 use insight::{AgentHistory, Calls, Floor, StateInterval};
 use model::{
     AgentId, Cause, Direction, Epoch, Event, LegId, MediaDescription, Next, Outcome, QueueId,
@@ -518,6 +520,10 @@ fn vary(config: &mut FloorConfig, chance: &mut Chance) {
     if chance.one_in(6) {
         config.max_calls = 4;
     }
+    if chance.one_in(2) {
+        let hotline = config.hotlines.get_mut(&"main".into()).unwrap();
+        hotline.flow = Arc::new(menu());
+    }
     for queue in config.acd.queues.values_mut() {
         if chance.one_in(4) {
             queue.max_length = Some(1);
@@ -529,6 +535,25 @@ fn vary(config: &mut FloorConfig, chance: &mut Chance) {
             queue.overflow = None;
         }
     }
+}
+
+/// A flow in which a key leads to either queue, and none to the end.
+fn menu() -> Flow {
+    let ask = Step::Menu {
+        prompts: vec!["press".into()],
+        wait: Duration::from_secs(5),
+        tries: 2,
+        choices: [('1', "queue".to_owned()), ('2', "spill".to_owned())].into(),
+        otherwise: "bye".into(),
+    };
+    let steps = [
+        ("ask", ask),
+        ("queue", Step::Queue { queue: "presales".into(), priority: 0 }),
+        ("spill", Step::Queue { queue: "spill".into(), priority: 3 }),
+        ("bye", Step::Release { prompts: vec!["bye".into()] }),
+    ];
+    let steps = steps.into_iter().map(|(name, step)| (name.to_owned(), step)).collect();
+    Flow { name: "menu".into(), start: "ask".into(), steps }
 }
 
 fn call_records(events: &[Event]) -> (Vec<insight::Cdr>, usize) {
