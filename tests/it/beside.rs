@@ -180,3 +180,22 @@ fn a_number_that_a_role_may_not_dial_is_refused_at_once() {
     }
     server.assert_all_at_rest(0);
 }
+
+#[test]
+fn a_stranger_at_the_phones_listener_reaches_no_number() {
+    let server = Server::start(Plan { carrier: Some(free_port()), ..Plan::default() });
+    let agent = Baresip::agent("1001", server.phones(), AT_ONCE, 1_000);
+    server.sign_in(1001);
+    // The address is a carrier's, but this is not where carriers call.
+    let stranger = Baresip::caller("13900139000", server.phones(), 600);
+    for number in ["4008001234", "1001", "013800138000", "*11"] {
+        stranger.dials(number);
+        let closed = stranger.expects_within("CALL_CLOSED", Duration::from_secs(5));
+        assert!(!closed["param"].as_str().unwrap().is_empty(), "{number}: {closed}");
+    }
+    assert_eq!(server.agent(1001).name(), StateName::Ready);
+    assert!(!agent.has_rung());
+    let calls = server.ask("/v1/calls");
+    assert_eq!(calls["calls"].as_array().map(Vec::len), Some(0), "{calls}");
+    server.assert_all_at_rest(0);
+}

@@ -156,3 +156,20 @@ fn an_agent_whose_phone_over_tcp_vanishes_is_signed_out_after_the_grace() {
     wait_until("nobody waits", SOON, || server.status().queues[0].waiting == 0);
     server.assert_all_at_rest(1);
 }
+
+#[test]
+fn a_caller_is_served_by_another_when_the_longest_idle_agents_phone_has_vanished() {
+    let server = Server::start(Plan::default());
+    let gone = Baresip::agent("1001", server.phones(), (Over::Udp, Answers::AtOnce), 1_000);
+    let here = Baresip::agent("1002", server.phones(), (Over::Udp, Answers::AtOnce), 1_400);
+    server.sign_in(1001);
+    server.sign_in(1002);
+    gone.vanishes();
+    let caller = Baresip::caller("13900139000", server.trunk(), 600);
+    caller.dials("4008001234");
+    here.expects("CALL_ESTABLISHED");
+    caller.hangs_up();
+    let call = server.ended_calls(1).remove(0);
+    assert_eq!(call.agents, [model::AgentId::new(1002)]);
+    server.assert_all_at_rest(1);
+}

@@ -69,10 +69,11 @@ impl Baresip {
         phone
     }
 
-    /// Somebody who calls from outside: not registered, known by the address alone.
+    /// Somebody who calls from outside: not registered, known by the address alone. It speaks
+    /// PCMU and nothing else, while agents' phones prefer PCMA.
     pub(crate) fn caller(number: &str, trunk: SocketAddr, hz: u32) -> Self {
         let account = format!(
-            "<sip:{number}@{trunk};transport=udp>;regint=0;answermode=manual;audio_codecs=PCMA"
+            "<sip:{number}@{trunk};transport=udp>;regint=0;answermode=manual;audio_codecs=PCMU"
         );
         Self::start(&account, trunk, hz)
     }
@@ -176,6 +177,11 @@ impl Baresip {
             let at = events.iter().position(|event| event["type"] == kind)?;
             events.drain(..=at).next_back()
         })
+    }
+
+    pub(crate) fn has_rung(&self) -> bool {
+        let events = self.events.lock().unwrap();
+        events.iter().any(|event| event["type"] == "CALL_INCOMING")
     }
 
     /// Everything it has heard, one recording after another.
