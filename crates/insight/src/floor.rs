@@ -31,9 +31,9 @@ impl Floor {
     pub fn apply(&mut self, event: &Event) {
         match &event.kind {
             EventKind::ConfigApplied { .. } => self.snapshot.config_version = event.config_version,
-            EventKind::AgentSignedIn { .. } | EventKind::AgentStateChanged { .. } => {
-                self.apply_to_agent(event);
-            }
+            EventKind::AgentSignedIn { .. }
+            | EventKind::AgentStateChanged { .. }
+            | EventKind::AgentRequestRemembered { .. } => self.apply_to_agent(event),
             _ => self.apply_to_call(event),
         }
     }
@@ -44,6 +44,11 @@ impl Floor {
         let row = self.agent(agent, event.at);
         match &event.kind {
             EventKind::AgentSignedIn { phone } => row.phone = Some(phone.clone()),
+            EventKind::AgentRequestRemembered { next } => {
+                if let Some(wish) = row.state.wish_mut() {
+                    *wish = Some(next.clone());
+                }
+            }
             EventKind::AgentStateChanged { to, .. } => {
                 row.state = to.clone();
                 if matches!(to, AgentState::SignedOut { .. }) {

@@ -254,6 +254,18 @@ impl AgentState {
         }
     }
 
+    /// Where what is asked for meanwhile is kept, in states that do not take it at once.
+    pub const fn wish_mut(&mut self) -> Option<&mut Option<Next>> {
+        match self {
+            Self::Reserved { next, .. }
+            | Self::Ringing { next, .. }
+            | Self::OnCall { next, .. }
+            | Self::WrapUp { next, .. }
+            | Self::Busy { back_to: next, .. } => Some(next),
+            Self::SignedOut { .. } | Self::Ready { .. } => None,
+        }
+    }
+
     /// When the state ends by itself, where it does.
     #[must_use]
     pub const fn deadline(&self) -> Option<Timestamp> {

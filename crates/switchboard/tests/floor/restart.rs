@@ -40,6 +40,33 @@ fn after_a_crash_calls_are_accounted_for_as_failed_and_agents_are_what_they_were
 }
 
 #[test]
+fn what_an_agent_asked_for_during_a_call_is_still_done_after_a_crash() {
+    let mut before = Centre::open();
+    before.sign_in(1001);
+    before.queues();
+    before.answers("1001");
+    before.becomes(1001, model::Next::Busy("lunch".into())).unwrap();
+    let mut opening = opening(config(), 2, crashed(&before));
+    opening.bindings = [("1001".into(), 1)].into();
+    let mut after = Centre::begin(opening, before.now, before.books.clone());
+    assert_eq!(after.state(1001).name(), StateName::WrapUp);
+    after.wait(10);
+    assert_eq!(after.state(1001).name(), StateName::Busy);
+}
+
+#[test]
+fn a_session_of_an_agent_who_is_no_longer_configured_ends_in_the_log() {
+    let mut before = Centre::open();
+    before.sign_in(1001);
+    let mut config = config();
+    config.agents.remove(&agent(1001));
+    let opening = opening(config, 2, crashed(&before));
+    let after = Centre::begin(opening, before.now, before.books.clone());
+    let ended = after.events.iter().find(|event| event.agent == Some(agent(1001)));
+    assert_eq!(ended.unwrap().cause, Some(model::Cause::Reconfigured));
+}
+
+#[test]
 fn a_stop_ends_every_call_and_waits_for_the_last_recording() {
     let mut centre = Centre::open();
     centre.sign_in(1001);
