@@ -139,14 +139,8 @@ impl Agents {
 
     fn remember(&mut self, agent: AgentId, wish: Next, by: By) -> Done {
         let Some(seat) = self.seats.get_mut(&agent) else { return Done::default() };
-        match &mut seat.state {
-            AgentState::Reserved { next, .. }
-            | AgentState::Ringing { next, .. }
-            | AgentState::OnCall { next, .. }
-            | AgentState::WrapUp { next, .. }
-            | AgentState::Busy { back_to: next, .. } => *next = Some(wish.clone()),
-            AgentState::SignedOut { .. } | AgentState::Ready { .. } => return Done::default(),
-        }
+        let Some(next) = seat.state.wish_mut() else { return Done::default() };
+        *next = Some(wish.clone());
         seat.next_forced = by == By::Lead;
         seat.lost_from = None;
         Done { remembered: Some(wish), ..Done::default() }
