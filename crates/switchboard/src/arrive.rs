@@ -1,12 +1,10 @@
 //! A new call at our door.
 
-use std::collections::BTreeSet;
-
 use model::{
     AgentId, CallId, CallKind, Cause, EventKind, HotlineId, LegId, Number, PhoneId, TrunkId,
 };
 
-use crate::call::{Call, FarEnd, Leg, LegState, Stage};
+use crate::call::{Call, FarEnd, Leg, LegState};
 use crate::ledger::About;
 use crate::ports::{LegCommand, MediaCommand, Origin, RingsIn};
 use crate::{Stopping, Switchboard, dial};
@@ -55,37 +53,10 @@ impl Switchboard {
             Origin::Trunk(trunk) => FarEnd::Trunk(trunk),
             Origin::Phone(phone) => FarEnd::Phone(phone),
         };
-        self.legs.insert(
-            leg,
-            Leg {
-                id: leg,
-                call,
-                far_end,
-                agent,
-                agent_left: false,
-                state: LegState::Early,
-                rang: false,
-                local,
-                remote: rings.offer.clone(),
-            },
-        );
-        self.calls.insert(
-            call,
-            Call {
-                id: call,
-                since: self.ledger.now,
-                from,
-                to: rings.to.clone(),
-                caller: leg,
-                legs: BTreeSet::from([leg]),
-                stage: Stage::Ending,
-                segments: 0,
-                parts: 0,
-                plays: 0,
-                over: None,
-                deadline: None,
-            },
-        );
+        let remote = rings.offer.clone();
+        self.legs.insert(leg, Leg { agent, remote, ..Leg::early(leg, call, far_end, local) });
+        let (since, to) = (self.ledger.now, rings.to.clone());
+        self.calls.insert(call, Call::begun(call, since, (from, to), leg));
         self.ledger.media(leg, MediaCommand::Open { local, remote: rings.offer });
         self.lead(call, leg, route, &rings.to);
     }

@@ -32,6 +32,29 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// A call that has just arrived, and leads nowhere yet.
+    pub(crate) fn begun(
+        id: CallId,
+        since: Timestamp,
+        (from, to): (Number, Number),
+        caller: LegId,
+    ) -> Self {
+        Self {
+            id,
+            since,
+            from,
+            to,
+            caller,
+            legs: BTreeSet::from([caller]),
+            stage: Stage::Ending,
+            segments: 0,
+            parts: 0,
+            plays: 0,
+            over: None,
+            deadline: None,
+        }
+    }
+
     pub(crate) fn next_segment(&mut self) -> SegmentId {
         self.segments = self.segments.saturating_add(1);
         SegmentId::new(self.segments)
@@ -196,6 +219,21 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
+    /// A leg that begins: nobody's, and nothing is known of the far end.
+    pub(crate) const fn early(id: LegId, call: CallId, far_end: FarEnd, local: SocketAddr) -> Self {
+        Self {
+            id,
+            call,
+            far_end,
+            agent: None,
+            agent_left: false,
+            state: LegState::Early,
+            rang: false,
+            local,
+            remote: None,
+        }
+    }
+
     /// The agent whom this leg keeps on the call.
     pub(crate) fn engages(&self) -> Option<AgentId> {
         self.agent.filter(|_| !self.agent_left)

@@ -52,20 +52,7 @@ impl Switchboard {
                 (FarEnd::Trunk(trunk.clone()), None, Some(trunk.clone()))
             }
         };
-        self.legs.insert(
-            leg,
-            Leg {
-                id: leg,
-                call: id,
-                far_end,
-                agent,
-                agent_left: false,
-                state: LegState::Early,
-                rang: false,
-                local,
-                remote: None,
-            },
-        );
+        self.legs.insert(leg, Leg { agent, ..Leg::early(leg, id, far_end, local) });
         if let Some(call) = self.calls.get_mut(&id) {
             call.legs.insert(leg);
         }
