@@ -1,0 +1,210 @@
+//! The service under load: built as it is released, with a configuration, ports and a folder of its
+//! own.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use model::{AgentId, EventKind, StateName, TenantId, Timestamp};
+use store::Journal;
+use tempfile::TempDir;
+
+use crate::phones::FIRST;
+use crate::process::Process;
+use crate::{CALLERS, SERVICE};
+
+/// The number that is called.
+pub const HOTLINE: &str = "4008001234";
+/// The password of every phone.
+pub const PASSWORD: &str = "secret-of-a-benchmark";
+const TOKEN: &str = "token-of-a-benchmark";
+/// How long a start may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
+
+/// The running service.
+#[derive(Debug)]
+pub struct Server {
+    process: Process,
+    ports: [u16; 3],
+    folder: TempDir,
+}
+
+impl Server {
+    /// Starts the service for so many agents and so many callers at once.
+    #[must_use]
+    pub fn start(agents: u16, callers: u16) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ports = [free_port(), free_port(), free_port()];
+        let file = folder.path().join("hotline.toml");
+        fs::write(&file, configuration(agents, callers, ports)).expect("a configuration");
+        let mut process = Process::start(&binary(), &folder.path().join("log"), |command| {
+            command.arg("serve").arg("--config").arg(&file);
+            command.env("HOTLINE_SECRET_TOKEN_ADMIN", TOKEN).env("HOTLINE_LOG", "warn");
+            for agent in FIRST..FIRST + agents {
+                command.env(format!("HOTLINE_SECRET_PHONE_{agent}"), PASSWORD);
+            }
+        });
+        let health = format!("http://{}/healthz", SocketAddr::new(SERVICE, ports[2]));
+        let log = folder.path().join("log");
+        wait(|| {
+            let said = || fs::read_to_string(&log).unwrap_or_default();
+            assert!(!process.has_ended(), "the service ended: {}", said());
+            ureq::get(&health).call().is_ok()
+        });
+        Self { process, ports, folder }
+    }
+
+    /// Where phones register.
+    #[must_use]
+    pub const fn phones(&self) -> SocketAddr {
+        SocketAddr::new(SERVICE, self.ports[0])
+    }
+
+    /// Where carriers call.
+    #[must_use]
+    pub const fn trunk(&self) -> SocketAddr {
+        SocketAddr::new(SERVICE, self.ports[1])
+    }
+
+    /// What it costs.
+    #[must_use]
+    pub const fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Signs the agents in; their phones are registered.
+    pub fn sign_in(&self, agents: u16) {
+        let address = SocketAddr::new(SERVICE, self.ports[2]);
+        let http = ureq::Agent::new_with_defaults();
+        for agent in FIRST..FIRST + agents {
+            let url = format!("http://{address}/v1/agents/{agent}/sign-in");
+            wait(|| {
+                let request = http.post(&url).header("Authorization", format!("Bearer {TOKEN}"));
+                request.send_json(std::collections::BTreeMap::<String, String>::new()).is_ok()
+            });
+        }
+    }
+
+    /// Ends the service, and reads from its log how long agents stood ready before a leg to their
+    /// phone was created while somebody waited: from each end of wrap-up or call to the next dial,
+    /// in microseconds.
+    #[must_use]
+    pub fn stop_and_read_waits(self) -> Vec<u64> {
+        self.process.stop();
+        let state = self.folder.path().join("state");
+        let opened = Journal::open(&state, &TenantId::from("default"));
+        let (journal, _) = opened.expect("the journal of a service that has ended");
+        let mut ready: std::collections::BTreeMap<AgentId, Timestamp> = Default::default();
+        let mut waits = Vec::new();
+        for event in journal.read_after(None).map_while(Result::ok) {
+            let Some(agent) = event.agent else { continue };
+            if let EventKind::AgentStateChanged { from, to } = &event.kind {
+                if to.name() == StateName::Ready && from.call().is_some() {
+                    ready.insert(agent, event.at);
+                }
+            } else if matches!(event.kind, EventKind::LegCreated { .. })
+                && let Some(since) = ready.remove(&agent)
+            {
+                waits.push(event.at.since(since).as_micros() as u64);
+            }
+        }
+        waits
+    }
+}
+
+/// Waits until it is so.
+pub fn wait(mut is_so: impl FnMut() -> bool) {
+    for _ in 0..PATIENCE.as_millis() / POLL.as_millis() {
+        if is_so() {
+            return;
+        }
+        sleep(POLL);
+    }
+    panic!("it did not come to pass within {PATIENCE:?}");
+}
+
+fn configuration(agents: u16, callers: u16, [sip, trunk, api]: [u16; 3]) -> String {
+    let prompts = root().join("config/prompts");
+    let prompts = prompts.display();
+    let most = callers + 10;
+    let last = 20_001 + most * 4;
+    let members: Vec<_> = (FIRST..FIRST + agents).map(|agent| agent.to_string()).collect();
+    let members = members.join(", ");
+    let mut text = format!(
+        r#"
+[service]
+state = "state"
+max_calls = {most}
+[sip]
+realm = "bench.example"
+listen = "{SERVICE}:{sip}"
+trunk_listen = "{SERVICE}:{trunk}"
+[media]
+address = "{SERVICE}"
+ports = "20000-{last}"
+lost_after = "10m"
+[api]
+listen = "{SERVICE}:{api}"
+[sounds]
+folder = "{prompts}"
+[hotlines.main]
+number = "{HOTLINE}"
+flow = "main"
+[flows.main]
+start = "queue"
+[flows.main.steps.queue]
+kind = "queue"
+queue = "support"
+[queues.support]
+label = "Support"
+needs = {{ support = 1 }}
+wrap_up = "0s"
+[skill_groups.support]
+label = "Support"
+skills = {{ support = 5 }}
+members = [{members}]
+[trunks.carrier]
+addresses = ["{CALLERS}"]
+max_calls = {most}
+"#
+    );
+    for agent in FIRST..FIRST + agents {
+        let _ = write!(text, "[agents.{agent}]\nname = \"A{agent}\"\n");
+        let _ = write!(text, "[phones.{agent}]\nrole = \"agent\"\n");
+    }
+    text
+}
+
+fn free_port() -> u16 {
+    let socket = UdpSocket::bind(SocketAddr::new(SERVICE, 0)).expect("a free port");
+    socket.local_addr().expect("a bound socket").port()
+}
+
+/// The service as it is released: built beside this benchmark, with the same profile.
+/// `HOTLINE_BINARY` names another.
+fn binary() -> PathBuf {
+    if let Some(named) = std::env::var_os("HOTLINE_BINARY") {
+        return named.into();
+    }
+    // …/<target>/<profile>/deps/calls-<hash>
+    let own = std::env::current_exe().expect("the path of this program");
+    let folder = own.parent().and_then(Path::parent).expect("a profile's folder");
+    let target = folder.parent().expect("a target folder");
+    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--locked", "--release", "--package", "hotline"])
+        .arg("--target-dir")
+        .arg(target)
+        .current_dir(root())
+        .status();
+    assert!(built.is_ok_and(|status| status.success()), "the service does not build");
+    target.join("release/hotline")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
