@@ -214,6 +214,7 @@ impl Media {
     }
 
     fn fail_open(&self, leg: LegId, why: &str) {
+        tracing::warn!(%leg, error = why, "stream cannot be opened");
         let fact = MediaFact::OpenFailed { error: why.to_owned() };
         if self.inbox.put(Input::Media { leg, fact }).is_err() {
             tracing::error!(%leg, "the floor did not take a fact of media");

@@ -36,3 +36,4 @@ pub use counters::CountersSnapshot;
 pub use handle::Media;
 pub use prompts::{PromptError, PromptLibrary};
 pub use settings::{MediaSettings, StartError};
+pub use sys::raise_open_files;

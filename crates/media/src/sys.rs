@@ -1,4 +1,4 @@
-//! The four system calls that the standard library lacks: epoll and eventfd.
+//! The system calls that the standard library lacks: epoll, eventfd and the limit of open files.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -135,5 +135,38 @@ impl Waker {
 impl AsRawFd for Waker {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+/// Lets this process have as many files open as the system allows it, and says how many that is.
+/// Streams take two sockets each, and systems begin with a limit of 1024 for programs that cannot
+/// do with more.
+///
+/// # Errors
+/// When the system refuses; the limit stays as it is then.
+#[expect(unsafe_code, reason = "the standard library cannot change limits")]
+pub fn raise_open_files() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` lives until the call returns, which keeps no pointer to it.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: as above.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(limit.rlim_cur)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_open_files_only_rises() {
+        let raised = raise_open_files().unwrap();
+        assert!(raised >= 256);
+        assert_eq!(raise_open_files().unwrap(), raised);
     }
 }
