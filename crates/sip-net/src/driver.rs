@@ -171,6 +171,12 @@ impl Handle {
         }
     }
 
+    /// Whether it serves. Before [`Handle::shutdown`] anything else is a fault of ours.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        !self.turns.is_closed()
+    }
+
     /// Where phones are listened for.
     #[must_use]
     pub const fn phones(&self) -> SocketAddr {
