@@ -80,9 +80,19 @@ impl Batch {
     }
 }
 
+/// Says that no more will come, however the writer ends.
+struct Closing(Arc<Shared>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.durable.send_modify(|durable| durable.closed = true);
+    }
+}
+
 impl Writer {
     /// Writes until told to stop, or until nobody is left who could append.
     pub(super) fn run(mut self) {
+        let _closing = Closing(Arc::clone(&self.shared));
         while let Some(batch) = self.gather() {
             let written = self.commit(&batch.events);
             for done in batch.flushes.iter().filter(|_| written) {
@@ -94,7 +104,6 @@ impl Writer {
             }
         }
         self.put_checkpoint();
-        self.shared.durable.send_modify(|durable| durable.closed = true);
     }
 
     fn gather(&self) -> Option<Batch> {
