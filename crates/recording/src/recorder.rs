@@ -119,6 +119,13 @@ impl Recorder {
     pub fn counters(&self) -> Counters {
         self.shared.counters()
     }
+
+    /// Whether both threads are alive. Once one has ended by itself nothing more is recorded, and
+    /// only a restart of the service brings it back.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.threads.iter().all(|thread| !thread.is_finished())
+    }
 }
 
 impl Drop for Recorder {
@@ -241,7 +248,8 @@ impl Shared {
     }
 
     fn report(&self, recording: RecordingId, fact: RecordingFact) {
-        // An inbox takes every fact.
+        // Only an inbox whose floor has ended takes no fact: then the part's own file is still
+        // there, and the next start reports it.
         let _ = self.inbox.put(Input::Recording { recording, fact });
     }
 

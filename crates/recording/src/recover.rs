@@ -8,7 +8,7 @@ use switchboard::ports::RecordingFact;
 use crate::StartError;
 use crate::folder::{Folder, Place};
 use crate::seal::{Circumstances, Sealed, seal, sealed_before};
-use crate::sealer::{fact, give_up_or_wait, remove, settle};
+use crate::sealer::{fact, give_up_or_wait, settle};
 
 /// Seals every part that was open when the service ended, up to its last whole frame, and gives
 /// the facts for the floor, in order of their files.
@@ -16,7 +16,7 @@ use crate::sealer::{fact, give_up_or_wait, remove, settle};
 /// A part that cannot be sealed now is tried again at the next start. One whose header cannot be
 /// read is kept aside with the ending `.damaged`; its fact names the recording as its file does,
 /// and where not even that is possible the log says so and no fact can. A file that was sealed
-/// but perhaps never reported is reported as it is.
+/// but perhaps never reported is reported as it is, at every start until [`crate::forget_part`].
 ///
 /// # Errors
 /// [`StartError`] when the folder cannot be used.
@@ -43,7 +43,7 @@ fn recover_part(folder: &Folder, place: &Place) -> Option<(RecordingId, Recordin
 }
 
 fn done(folder: &Folder, place: &Place, sealed: &Sealed) -> (RecordingId, RecordingFact) {
-    settle(place, sealed, |place| remove(&place));
+    settle(place, sealed);
     (sealed.recording, fact(folder, place, sealed))
 }
 

@@ -1,9 +1,11 @@
 //! The sealer: turns finished parts into WAV files and reports them.
 //!
-//! A sealed part's own file stays for [`GRACE`] after the report: should the service be killed
-//! before the report is in the journal, the next start finds the file and reports again.
+//! A sealed part's own file stays: only when the log says for certain that the part is sealed may
+//! it go, and that is for whoever reads the log to say ([`forget_part`]). Whatever comes between,
+//! the next start finds the file and reports again.
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
@@ -18,11 +20,9 @@ use crate::folder::{Folder, Place};
 use crate::recorder::Shared;
 use crate::seal::{Circumstances, Sealed, seal};
 
-/// Much longer than the journal takes to make an event durable.
-const GRACE: Duration = Duration::from_secs(2);
 /// How long a part that could not be sealed waits before the next attempt.
 const RETRY: Duration = Duration::from_secs(30);
-/// Most things put off; what does not fit is done by the next start.
+/// Most parts put off; what does not fit is sealed by the next start.
 const MOST_LATER: usize = 16_384;
 
 /// A finished part.
@@ -41,15 +41,9 @@ pub(crate) struct Job {
 pub(crate) struct Sealer {
     folder: Arc<Folder>,
     shared: Arc<Shared>,
-    later: BTreeMap<(Timestamp, u64), Later>,
+    /// Parts to be tried again, by when.
+    later: BTreeMap<(Timestamp, u64), Job>,
     deferred: u64,
-}
-
-/// What is put off.
-#[derive(Debug)]
-enum Later {
-    Seal(Job),
-    Remove(Place),
 }
 
 impl Sealer {
@@ -74,22 +68,15 @@ impl Sealer {
             }
             self.catch_up(clock.now());
         }
-        for later in std::mem::take(&mut self.later).into_values() {
-            if let Later::Remove(place) = later {
-                remove(&place);
-            }
-        }
     }
 
-    /// Does what was put off and is due.
+    /// Tries again what was put off and is due.
     fn catch_up(&mut self, now: Timestamp) {
         while let Some(entry) = self.later.first_entry()
             && entry.key().0 <= now
         {
-            match entry.remove() {
-                Later::Seal(job) => self.seal(job, now),
-                Later::Remove(place) => remove(&place),
-            }
+            let job = entry.remove();
+            self.seal(job, now);
         }
     }
 
@@ -97,10 +84,8 @@ impl Sealer {
         let circumstances = Circumstances { recovered: false, lost_frames: job.lost_frames };
         match seal(&job.place, circumstances) {
             Ok(sealed) => {
+                settle(&job.place, &sealed);
                 self.shared.report_sealed(job.recording, fact(&self.folder, &job.place, &sealed));
-                settle(&job.place, &sealed, |place| {
-                    self.put_off(now + GRACE, Later::Remove(place))
-                });
             }
             Err(error) => {
                 let text = give_up_or_wait(&job.place, &error);
@@ -108,16 +93,16 @@ impl Sealer {
                     self.shared.report_failure(job.recording, text);
                 }
                 if error.kind() != io::ErrorKind::InvalidData {
-                    self.put_off(now + RETRY, Later::Seal(job));
+                    self.put_off(now + RETRY, job);
                 }
             }
         }
     }
 
-    fn put_off(&mut self, until: Timestamp, later: Later) {
+    fn put_off(&mut self, until: Timestamp, job: Job) {
         if self.later.len() < MOST_LATER {
             self.deferred += 1;
-            self.later.insert((until, self.deferred), later);
+            self.later.insert((until, self.deferred), job);
         }
     }
 }
@@ -134,13 +119,14 @@ pub(crate) fn fact(folder: &Folder, place: &Place, sealed: &Sealed) -> Recording
     }
 }
 
-/// Decides what becomes of the file of a part that is sealed: `remove` takes it, or it is kept
-/// aside because some of it could not be read.
-pub(crate) fn settle(place: &Place, sealed: &Sealed, remove: impl FnOnce(Place)) {
-    if sealed.damaged {
-        keep_aside(place);
-    } else {
-        remove(place.clone());
+/// Gives the file of a sealed part a second name when some of it could not be read, under which it
+/// stays when the first goes.
+pub(crate) fn settle(place: &Place, sealed: &Sealed) {
+    if sealed.damaged
+        && let Err(error) = fs::hard_link(place.part(), place.damaged())
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        tracing::warn!(part = %place.part().display(), %error, "part could not be kept aside");
     }
 }
 
@@ -153,11 +139,21 @@ pub(crate) fn give_up_or_wait(place: &Place, error: &io::Error) -> String {
     failure("sealed; what was captured is kept and will be tried again", &place.part(), error)
 }
 
-/// Removes the file of a part that is sealed. When that fails it is found at the next start, which
-/// reports the sealed file again.
-pub(crate) fn remove(place: &Place) {
-    if let Err(error) = fs::remove_file(place.part()) {
-        tracing::warn!(part = %place.part().display(), %error, "sealed part could not be removed");
+/// Removes what a part was sealed from, once the log says for certain that `file` (as in
+/// [`RecordingFact::Sealed`], relative to `folder`) is complete. Until then the next start would
+/// find it and report again, so that no crash and no disk that is full for a while can make the
+/// log forget a recording. Does nothing when it is gone already.
+pub fn forget_part(folder: &Path, file: &str) {
+    let file = Path::new(file);
+    if !file.components().all(|component| matches!(component, Component::Normal(_))) {
+        return;
+    }
+    let part = folder.join(file).with_extension("part");
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(part = %part.display(), %error, "sealed part could not be removed");
+        }
+        _ => {}
     }
 }
 

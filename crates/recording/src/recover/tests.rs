@@ -37,12 +37,12 @@ fn a_part_torn_at_any_octet_is_recovered_up_to_its_last_whole_frame() {
         fs::write(place.part(), &bytes[..length]).unwrap();
         let facts = recover(folder.path()).unwrap();
         assert_eq!((facts.len(), facts[0].0), (1, part(1)));
-        assert!(!place.part().exists());
         if length < header {
             assert!(
                 matches!(&facts[0].1, RecordingFact::Failed { error } if error.contains("kept"))
             );
             assert_eq!(fs::read(place.damaged()).unwrap(), &bytes[..length]);
+            assert!(!place.part().exists());
             continue;
         }
         let RecordingFact::Sealed { duration, recovered: true, sha256, .. } = &facts[0].1 else {
@@ -76,13 +76,28 @@ fn a_part_damaged_in_its_midst_is_sealed_and_kept_aside() {
 }
 
 #[test]
-fn a_part_sealed_but_perhaps_not_reported_is_reported_as_it_is() {
+fn a_sealed_part_is_reported_at_every_start_until_the_log_holds_it_for_certain() {
     let folder = tempfile::tempdir().unwrap();
-    let (bytes, place) = left_behind(folder.path());
+    let (_, place) = left_behind(folder.path());
     let first = recover(folder.path()).unwrap();
-    fs::write(place.part(), bytes).unwrap();
     assert_eq!(recover(folder.path()).unwrap(), first);
-    assert!(!place.part().exists());
+    let RecordingFact::Sealed { file, sha256, .. } = &first[0].1 else { panic!("{first:?}") };
+    crate::forget_part(folder.path(), file);
+    crate::forget_part(folder.path(), file);
+    assert_eq!(recover(folder.path()).unwrap(), []);
+    verify(&place.sealed(), sha256).unwrap();
+}
+
+#[test]
+fn nothing_outside_the_folder_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("inside");
+    fs::create_dir(&inside).unwrap();
+    let other = folder.path().join("other.part");
+    fs::write(&other, "").unwrap();
+    crate::forget_part(&inside, "../other.wav");
+    crate::forget_part(&inside, &other.with_extension("wav").to_string_lossy());
+    assert!(other.exists());
 }
 
 #[test]
