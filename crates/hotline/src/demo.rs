@@ -15,7 +15,7 @@ use switchboard::config::FloorConfig;
 use crate::cli::{LogFormat, read};
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::service::{Running, block_on, start_log, stop_asked};
+use crate::service::{Running, StopSignals, block_on, start_log};
 use crate::{client, report};
 
 /// How often the demo tells how things stand.
@@ -52,6 +52,7 @@ async fn play(
 ) -> Result<(), Failure> {
     let floor = config.floor.clone();
     let state = config.store.state.clone();
+    let mut stop = StopSignals::listen()?;
     let service = Running::start(config).await?;
     let server = secrets.phones_at(service.phones());
     let staff = staff::Staff::sign_in(&floor, settings.agents, &server).await?;
@@ -59,15 +60,21 @@ async fn play(
     let number = hotline_number(&floor)?;
     let callers = callers::Callers::start(service.trunks(), number, settings.calls_per_minute)?;
     let ended = tokio::select! {
-        stop = stop_asked() => stop,
-        () = service.broken() => Err(Failure::new("the floor has ended by a fault of ours")),
+        () = stop.asked() => Ok(()),
+        failure = service.broken() => Err(failure),
         () = over(settings.seconds) => Ok(()),
         () = tell_on(state) => Ok(()),
     };
     report::line("\nstopping: callers hang up, agents sign out, recordings are sealed");
-    callers.stop().await;
-    staff.sign_out().await;
-    service.stop().await;
+    let stopping = async {
+        callers.stop().await;
+        staff.sign_out().await;
+        service.stop().await;
+    };
+    tokio::select! {
+        () = stopping => {}
+        () = stop.insisted() => return Err(Failure::new("asked twice to stop: ended at once")),
+    }
     report::line("stopped 已停止");
     ended
 }
@@ -96,7 +103,7 @@ fn tell(
     let number = hotline_number(floor).map(|number| number.to_string()).unwrap_or_default();
     let free = floor.phones.keys().find(|phone| !staff.uses(phone));
     report::line("\nhotline demo 演示\n");
-    for line in service.greeting() {
+    for line in service.greeting(true) {
         report::line(&line);
     }
     report::line(&format!(

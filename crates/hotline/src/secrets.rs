@@ -1,7 +1,6 @@
 //! Secrets of a new installation: made by chance, shown once, kept as hashes.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use model::PhoneId;
@@ -9,6 +8,7 @@ use model::PhoneId;
 use crate::config::Config;
 use crate::config::secrets::{FILE, NewSecrets, TokenRole, create};
 use crate::failure::Failure;
+use crate::service::{OWNER_ALONE, folder};
 use crate::{cli, report};
 
 /// Octets of chance in a phone's password, which somebody has to type into the phone.
@@ -42,8 +42,9 @@ pub(crate) fn make(path: &Path) -> Result<(), Failure> {
         tokens.insert(name.to_owned(), (role, chance(TOKEN)?));
     }
     let secrets = NewSecrets { phones: passwords(&config)?, tokens };
-    fs::create_dir_all(state)?;
-    create(state, &config.sip.realm, &secrets)?;
+    folder(state, "service.state", OWNER_ALONE)?;
+    create(state, &config.sip.realm, &secrets)
+        .map_err(|error| Failure::new(format!("{} cannot be written: {error}", file.display())))?;
     let phones = secrets.phones.iter();
     let rows: Vec<_> =
         phones.map(|(phone, password)| vec![phone.to_string(), password.clone()]).collect();

@@ -2,28 +2,37 @@
 //!
 //! The order of the start is the order of need: what a crash left is closed first, ports are opened
 //! before the floor can command them, and calls are let in last. A stop goes the other way: the
-//! floor releases its calls and waits for the last recording, then each driver ends.
+//! floor releases its calls and waits for the last recording, then each driver ends. No part of a
+//! stop waits for ever: what cannot be brought to an end is left as a crash would leave it.
 
 mod http;
 mod local;
 mod log;
 mod metrics;
+mod needs;
+mod signals;
 mod start;
+mod stop;
+mod watch;
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::time::Duration;
-
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::report;
 
 pub(crate) use log::start_log;
+pub(crate) use needs::{OWNER_ALONE, folder};
+pub(crate) use signals::StopSignals;
 pub(crate) use start::Running;
 
 /// How long calls and recordings may take to end at a stop.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the process waits for work that a stop has left behind.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 /// Runs a future on a new runtime for signalling, storage and HTTP; audio and the floor have
 /// threads of their own.
@@ -33,30 +42,29 @@ pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, Failure> {
         .thread_name("signalling")
         .enable_all()
         .build()?;
-    Ok(runtime.block_on(future))
+    let output = runtime.block_on(future);
+    // Dropping it would wait for a disk that never answers.
+    runtime.shutdown_timeout(LEFT_BEHIND);
+    Ok(output)
 }
 
-/// Serves until SIGINT or SIGTERM.
+/// Serves until asked to stop. At a second Ctrl-C it ends at once, as a crash would.
 pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
-    let service = Running::start(config).await?;
-    for line in service.greeting() {
+    let mut stop = StopSignals::listen()?;
+    let service = tokio::select! {
+        started = Running::start(config) => started?,
+        () = stop.asked() => return Ok(()),
+    };
+    for line in service.greeting(std::io::stdout().is_terminal()) {
         report::line(&line);
     }
     let ended = tokio::select! {
-        stop = stop_asked() => stop,
-        () = service.broken() => Err(Failure::new("the floor has ended by a fault of ours; see the log")),
+        () = stop.asked() => Ok(()),
+        failure = service.broken() => Err(failure),
     };
     report::line("stopping: calls are released, recordings sealed");
-    service.stop().await;
-    ended
-}
-
-pub(crate) async fn stop_asked() -> Result<(), Failure> {
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
-        _ = interrupted.recv() => {}
-        _ = terminated.recv() => {}
+        () = service.stop() => ended,
+        () = stop.insisted() => Err(Failure::new("asked twice to stop: ended at once")),
     }
-    Ok(())
 }

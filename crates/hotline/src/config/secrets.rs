@@ -123,9 +123,10 @@ impl std::fmt::Debug for NewSecrets {
 /// When it cannot be written, or is already there: secrets are never overwritten.
 pub(crate) fn create(state: &Path, realm: &str, secrets: &NewSecrets) -> io::Result<()> {
     let path = state.join(FILE);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(render(realm, secrets).as_bytes())?;
-    file.sync_all()
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let written = file.write_all(render(realm, secrets).as_bytes()).and_then(|()| file.sync_all());
+    // Half of it would stand in the way of the next attempt.
+    written.inspect_err(|_| drop(fs::remove_file(&path)))
 }
 
 fn render(realm: &str, secrets: &NewSecrets) -> String {

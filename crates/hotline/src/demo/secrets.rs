@@ -12,6 +12,7 @@ use model::PhoneId;
 use crate::config::{self, secrets::NewSecrets};
 use crate::failure::Failure;
 use crate::secrets::passwords;
+use crate::service::{OWNER_ALONE, folder};
 
 /// The passwords in the clear, for the demo's own phones and for yours.
 const FILE: &str = "demo-phones.json";
@@ -44,7 +45,7 @@ impl Secrets {
         let Ok((config, _)) = loaded else {
             return Ok(Self { state: PathBuf::new(), phones: BTreeMap::new() });
         };
-        fs::create_dir_all(&config.store.state)?;
+        folder(&config.store.state, "service.state", OWNER_ALONE)?;
         let state = config.store.state.canonicalize()?;
         let file = state.join(FILE);
         if file.exists() {
@@ -64,7 +65,6 @@ impl Secrets {
     }
 
     fn keep(&self, file: &Path, realm: &str) -> Result<(), Failure> {
-        fs::create_dir_all(&self.state)?;
         let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
         out.write_all(serde_json::to_string_pretty(&self.phones)?.as_bytes())?;
         let secrets = NewSecrets { phones: self.phones.clone(), tokens: BTreeMap::new() };

@@ -32,6 +32,11 @@ impl Http {
         Ok(Self { address, stop, task })
     }
 
+    /// Whether it has ended, which before [`Http::stop`] is a fault.
+    pub(crate) fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// Closes event streams, lets requests under way finish, and ends.
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);

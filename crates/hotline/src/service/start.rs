@@ -1,81 +1,76 @@
 //! One service: everything opened and wired, and taken down again.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use clock::Clock;
 use media::{Media, PromptLibrary};
-use model::{Epoch, RecordingId};
+use model::{Epoch, FloorSnapshot, RecordingId};
 use recording::Recorder;
 use runtime::{Bounds, Runtime};
 use store::{Database, Journal, Opened, Projector};
 use switchboard::ports::{Capture, Inbox, Input, LegIds, RecordingFact};
 use switchboard::{Opening, Switchboard};
+use tokio::task::JoinHandle;
 
 use super::http::Http;
 use super::local::{LocalFile, reached};
-use super::{STOP_PATIENCE, metrics};
+use super::{metrics, needs};
 use crate::config::{self, Config};
 use crate::failure::Failure;
 use crate::secrets::local_token;
-use crate::wiring::{Keeper, Outlets, RecorderCell, accounts, counted, restored, trunks};
-
-/// How often the floor's thread is looked after.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// A wall clock moved by more than this is written into the log.
-const STEP_MICROS: i64 = 500_000;
+use crate::wiring::{
+    self, Keeper, Outlets, RecorderCell, accounts, counted, follow_sealed, restored,
+};
 
 /// A running service.
 pub(crate) struct Running {
-    runtime: Runtime,
-    sip: sip_net::Handle,
-    media: Arc<Media>,
-    recorder: RecorderCell,
-    journal: Journal,
-    projector: Arc<Projector>,
-    database: Database,
-    http: Http,
+    pub(super) runtime: Runtime,
+    pub(super) sip: sip_net::Handle,
+    pub(super) media: Arc<Media>,
+    pub(super) recorder: RecorderCell,
+    pub(super) journal: Journal,
+    pub(super) projector: Arc<Projector>,
+    pub(super) database: Database,
+    pub(super) http: Http,
+    /// Keeps registrations; ends after signalling.
+    pub(super) keeping: JoinHandle<()>,
+    /// Forgets what recordings were sealed from; ends after the journal.
+    pub(super) following: JoinHandle<()>,
+    pub(super) clock: Clock,
     token: String,
-    clock: Clock,
-    _local: LocalFile,
+    local: LocalFile,
 }
 
 impl Running {
     /// Opens and wires everything.
     pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
         let clock = Clock::start();
-        fs::create_dir_all(&config.store.state)?;
-        fs::create_dir_all(&config.recording.folder)?;
+        needs::see_to(&config)?;
         let tenant = config.floor.tenant.clone();
         let (journal, opened) = Journal::open(&config.store.state, &tenant)?;
         if opened.cut > 0 {
             tracing::warn!(octets = opened.cut, "a torn end of the journal was cut");
         }
-        let sealed = recording::recover(&config.recording.folder)?;
+        let mut recovered = recording::recover(&config.recording.folder)?;
+        recovered.extend(unrecovered(&opened.snapshot, &recovered));
+        let log = journal.subscribe(opened.last)?;
+        let following = follow_sealed(log, config.recording.folder.clone());
         let database = open_database(&config).await?;
         let rows = restored(database.load_bindings().await?, clock.now());
 
         let (inbox, inputs) = Runtime::inbox(Bounds::default());
         let port: Arc<dyn Inbox> = Arc::new(inbox.clone());
         let (media, recorder) = start_media(&config, &port, clock)?;
-        let keeper = Keeper::start(database.clone(), rows.clone());
+        let (keeper, keeping) = Keeper::start(database.clone(), rows.clone());
         let ports = sip_net::Ports {
             inbox: Arc::clone(&port),
             legs: Arc::new(LegIds::new(opened.epoch)),
             store: Arc::new(keeper),
             counters: Arc::default(),
         };
-        let setup = sip_net::Setup {
-            settings: sip_settings(&config),
-            accounts: accounts(&config.accounts),
-            trunks: trunks(&config.trunks),
-            bindings: rows.clone(),
-        };
-        let sip = sip_net::start(setup, ports, clock).await?;
+        let sip = sip_net::start(sip_setup(&config, rows.clone()), ports, clock).await?;
 
         let token = local_token()?;
         let replies = Arc::new(api::Replies::default());
@@ -103,7 +98,7 @@ impl Running {
             replies,
         };
         let runtime = Runtime::start(floor, (inbox, inputs), Box::new(outlets), clock)?;
-        tell_recovered(&*port, sealed);
+        tell_recovered(&*port, recovered);
         Ok(Self {
             runtime,
             sip,
@@ -113,18 +108,27 @@ impl Running {
             projector,
             database,
             http,
-            token,
+            keeping,
+            following,
             clock,
-            _local: local,
+            token,
+            local,
         })
     }
 
-    /// Where it can be reached, for whoever started it.
-    pub(crate) fn greeting(&self) -> Vec<String> {
+    /// Where it can be reached. The token of this machine is shown `to_person` alone: what goes to
+    /// a file or a collector of logs is read by others, too.
+    pub(crate) fn greeting(&self, to_person: bool) -> Vec<String> {
+        let status = if to_person {
+            self.page()
+        } else {
+            let local = self.local.path().display();
+            format!("http://{}/ (its token is in {local})", reached(self.http.address))
+        };
         vec![
             format!("phones 话机     sip:{} (UDP, TCP)", self.phones()),
             format!("trunks 中继     sip:{} (UDP, TCP)", self.trunks()),
-            format!("status 状态页   {}", self.page()),
+            format!("status 状态页   {status}"),
         ]
     }
 
@@ -146,47 +150,6 @@ impl Running {
     /// Where requests to the floor are left.
     pub(crate) fn inbox(&self) -> Arc<dyn Inbox> {
         self.runtime.handle()
-    }
-
-    /// Returns when the floor has ended without being asked to. Looks after the wall clock as well.
-    pub(crate) async fn broken(&self) {
-        let mut look = tokio::time::interval(LOOK);
-        let mut known = self.clock.wall_step();
-        while !self.runtime.is_over() {
-            look.tick().await;
-            let step = self.clock.wall_step();
-            if (step - known).abs() > STEP_MICROS {
-                let kind = model::EventKind::ClockStepped { by_ms: (step - known) / 1_000 };
-                let note = Input::Note { actor: model::Actor::system(), call: None, kind };
-                // A floor that is gone is what this loop waits for.
-                let _ = self.inbox().put(note);
-                known = step;
-            }
-        }
-    }
-
-    /// Takes everything down in order: nothing said is lost.
-    pub(crate) async fn stop(self) {
-        let Self { runtime, sip, media, recorder, journal, projector, database, http, .. } = self;
-        // The floor waits for calls to end and recordings to be sealed, on its own thread.
-        let stopped = tokio::task::spawn_blocking(move || runtime.stop(STOP_PATIENCE));
-        if stopped.await.is_err() {
-            tracing::error!("the floor could not be stopped in order");
-        }
-        sip.shutdown().await;
-        let ended = tokio::task::spawn_blocking(move || {
-            media.stop();
-            drop(recorder.lock().unwrap_or_else(PoisonError::into_inner).take());
-            journal.flush()
-        });
-        if !matches!(ended.await, Ok(Ok(()))) {
-            tracing::error!("the journal could not be written to its end; see the log");
-        }
-        http.stop().await;
-        if let Some(projector) = Arc::into_inner(projector) {
-            projector.stop().await;
-        }
-        database.close().await;
     }
 }
 
@@ -218,10 +181,15 @@ fn start_media(
     Ok((Arc::new(media), Arc::new(Mutex::new(Some(recorder)))))
 }
 
-fn sip_settings(config: &Config) -> sip_net::Settings {
+fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_net::Setup {
     let listen = |address| sip_net::Listen { address, public: Some(config.sip.advertise) };
     let (phones, trunks) = (listen(config.sip.listen), listen(config.sip.trunk_listen));
-    sip_net::Settings::new(phones, trunks, &config.sip.realm)
+    sip_net::Setup {
+        settings: sip_net::Settings::new(phones, trunks, &config.sip.realm),
+        accounts: accounts(&config.accounts),
+        trunks: wiring::trunks(&config.trunks),
+        bindings,
+    }
 }
 
 fn tokens(config: &Config, local: &str) -> Result<api::Tokens, Failure> {
@@ -259,5 +227,41 @@ fn tell_recovered(inbox: &dyn Inbox, sealed: Vec<(RecordingId, RecordingFact)>) 
         if inbox.put(Input::Recording { recording, fact }).is_err() {
             tracing::error!(%recording, "the floor did not take a recovered recording");
         }
+    }
+}
+
+/// Parts that the log knows as begun and of which the folder knows nothing.
+fn unrecovered(
+    snapshot: &FloorSnapshot,
+    recovered: &[(RecordingId, RecordingFact)],
+) -> Vec<(RecordingId, RecordingFact)> {
+    let is_there = |part: &RecordingId| recovered.iter().any(|(there, _)| there == part);
+    let begun = snapshot.calls.values().flat_map(|call| &call.recordings);
+    let failed = |part: &RecordingId| {
+        let error = "nothing of it had reached the disk when the service ended; if the recordings \
+                     folder is another or not mounted, put it back and start again";
+        (*part, RecordingFact::Failed { error: error.to_owned() })
+    };
+    begun.filter(|part| !is_there(part)).map(failed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use model::{CallId, OpenCall};
+
+    use super::*;
+
+    #[test]
+    fn a_part_that_the_log_began_and_no_file_holds_is_accounted_for_as_failed() {
+        let call = CallId::new(Epoch::new(3), 17);
+        let part = |part| RecordingId { call, part };
+        let open = OpenCall { recordings: vec![part(1), part(2)], ..OpenCall::default() };
+        let snapshot =
+            FloorSnapshot { calls: BTreeMap::from([(call, open)]), ..Default::default() };
+        let found = vec![(part(1), RecordingFact::Failed { error: String::new() })];
+        let lost = unrecovered(&snapshot, &found);
+        assert!(matches!(&lost[..], [(id, RecordingFact::Failed { .. })] if *id == part(2)));
     }
 }

@@ -10,6 +10,7 @@ use sip::{Contacts, HeaderName, Headers};
 use sip_net::BindingStore;
 use store::Database;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// Changes that may wait for the database.
 const WAITING: usize = 65_536;
@@ -33,12 +34,12 @@ impl BindingStore for Keeper {
 }
 
 impl Keeper {
-    /// Starts to keep bindings; `rows` are those kept already. Must be called within a tokio
-    /// runtime.
-    pub(crate) fn start(database: Database, rows: Vec<BindingRow>) -> Self {
+    /// Starts to keep bindings; `rows` are those kept already. The task ends when the keeper is
+    /// gone and all that changed is kept. Must be called within a tokio runtime.
+    pub(crate) fn start(database: Database, rows: Vec<BindingRow>) -> (Self, JoinHandle<()>) {
         let (sender, changes) = mpsc::channel(WAITING);
-        tokio::spawn(keep(database, Known::of(rows), changes));
-        Self(sender)
+        let task = tokio::spawn(keep(database, Known::of(rows), changes));
+        (Self(sender), task)
     }
 }
 

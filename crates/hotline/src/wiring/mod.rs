@@ -3,7 +3,9 @@
 mod bindings;
 mod drivers;
 mod peers;
+mod sealed;
 
 pub(crate) use bindings::{Keeper, counted, restored};
 pub(crate) use drivers::{Outlets, RecorderCell};
 pub(crate) use peers::{accounts, trunks};
+pub(crate) use sealed::follow_sealed;
