@@ -235,6 +235,7 @@ impl Cdr {
                 self.outcome = Some(*outcome);
                 if let Some(segment) = self.open_segment(event) {
                     segment.outcome = Some(*outcome);
+                    segment.end_offers(*outcome);
                 }
                 self.end_segment(event);
             }
@@ -335,6 +336,23 @@ impl Segment {
         self.until = Some(at);
         self.cause = cause;
         (self.kind, millis(self.since, at), self.held_ms)
+    }
+
+    /// An offer still open when the wait ends without an answer has come to nothing with it.
+    fn end_offers(&mut self, outcome: Outcome) {
+        let end = match outcome {
+            Outcome::Answered => return,
+            Outcome::Abandoned => OfferEnd::CallerLeft,
+            Outcome::Overflowed
+            | Outcome::TimedOut
+            | Outcome::Rejected
+            | Outcome::LeftByKey
+            | Outcome::Callback
+            | Outcome::Failed => OfferEnd::Withdrawn,
+        };
+        for offer in &mut self.offers {
+            offer.end.get_or_insert(end);
+        }
     }
 
     /// The hold is over when the last of those who hold has taken the other back.

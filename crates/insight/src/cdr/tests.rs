@@ -55,6 +55,23 @@ fn a_row_tells_how_long_the_caller_waited_talked_and_was_held() {
 }
 
 #[test]
+fn an_offer_that_rings_when_the_caller_leaves_ends_with_the_wait() {
+    let ended = |outcome| {
+        let mut story = Story::default();
+        story.arrives(1);
+        story.waits(1, 1, "sales");
+        story.offered(1, 1, "sales", 1001);
+        story.later(5);
+        story.leaves(1, 1, "sales", outcome);
+        story.ends(1);
+        row(&story).segments[0].offers[0].end
+    };
+    assert_eq!(ended(Outcome::Abandoned), Some(OfferEnd::CallerLeft));
+    assert_eq!(ended(Outcome::Failed), Some(OfferEnd::Withdrawn));
+    assert_eq!(ended(Outcome::Answered), None);
+}
+
+#[test]
 fn a_row_tells_who_let_it_ring() {
     let cdr = row(&a_call_through_the_house());
     let offers = &cdr.segments[1].offers;
