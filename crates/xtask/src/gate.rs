@@ -143,6 +143,8 @@ fn end_to_end() -> Result<(), String> {
         println!("tests/ has no package: nothing to run");
         return Ok(());
     };
+    // The service under test; a build of minutes inside a test would look like a test that hangs.
+    run::command("cargo", &["build", "--locked", "--package", "hotline"])?;
     let mut words = test_command();
     words.extend(["--package", &package, "--locked"]);
     if has_nextest() {
