@@ -192,15 +192,18 @@ fn print_costs(costs: &[Cost]) {
         &rows,
     );
     let (asterisk, rtpengine, bar) = peers::MEMORY;
+    let mut fewer: Option<&Cost> = None;
     let rows: Vec<Vec<String>> = costs
         .iter()
         .map(|cost| {
-            let ours = cost.memory_kib / 1_024.0;
+            let ours = format!("{:.3}", cost.memory_kib / 1_024.0);
+            let further = fewer.replace(cost).map_or("–".into(), |fewer| further(fewer, cost));
             let peers = [bar, asterisk, rtpengine].map(|peer| peer.to_string());
-            [cost.calls.to_string(), format!("{ours:.3}")].into_iter().chain(peers).collect()
+            [cost.calls.to_string(), ours, further].into_iter().chain(peers).collect()
         })
         .collect();
-    let heading = ["calls", "hotline", "bar", "Asterisk", "rtpengine (relay alone)"];
+    let heading =
+        ["calls", "hotline", "each further call", "bar", "Asterisk", "rtpengine (relay alone)"];
     print_table("Resident memory a recorded call, in megabytes", &heading, &rows);
     println!("\nProcessor time a call-minute by thread, in seconds\n");
     for cost in costs {
@@ -208,6 +211,14 @@ fn print_costs(costs: &[Cost]) {
             cost.threads.iter().map(|(name, spent)| format!("{name} {spent:.4}")).collect();
         println!("{:>5} calls: {}", cost.calls, threads.join(", "));
     }
+}
+
+/// Memory of each call beyond those of the row before, in megabytes: without what the first call
+/// of all makes.
+fn further(fewer: &Cost, more: &Cost) -> String {
+    let total = |cost: &Cost| cost.memory_kib * f64::from(cost.calls) / 1_024.0;
+    let calls = f64::from(more.calls) - f64::from(fewer.calls);
+    format!("{:.3}", (total(more) - total(fewer)) / calls)
 }
 
 /// How long agents were free while others waited.
