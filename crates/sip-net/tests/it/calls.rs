@@ -214,6 +214,7 @@ async fn a_transfer_is_asked_for_accepted_and_told_how_it_goes() {
     call.carrier.answer(&trying, StatusCode::OK, b"").await;
     let mut again = call.carrier.within("REFER", &answer);
     again.headers.push(HeaderName::ReferTo, "<sip:1003@400.example.cn>");
+    again.headers.set(HeaderName::CSeq, "99 REFER");
     assert_eq!(call.carrier.ask(&again).await.status, StatusCode::REQUEST_PENDING);
     call.house.command(call.leg, LegCommand::TransferProgress { status: 200 });
     let done = call.carrier.request_of(&Method::Notify).await;
