@@ -252,10 +252,6 @@ impl Exchange {
         let joins = to.uri.headers.is_some();
         let number = to.uri.user_name().and_then(|user| user.parse().ok()).filter(|_| !joins);
         let refusal = match (self.legs.of(session), number) {
-            // The floor's answers carry no name: they are all about the first.
-            (Some((_, leg)), Some(_)) if leg.refer != Refer::None => {
-                Rejection::new(StatusCode::REQUEST_PENDING, "another transfer is under way")
-            }
             (Some((id, leg)), Some(to)) => {
                 leg.refer = Refer::Asked;
                 self.fact(id, LegFact::TransferAsked { to });

