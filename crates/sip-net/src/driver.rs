@@ -231,7 +231,8 @@ impl Driver {
                 }
             }
             self.flush();
-            if end.is_some_and(|end| self.exchange.is_idle() || self.clock.now() >= end) {
+            let is_over = |until: Timestamp| self.exchange.is_idle() || self.clock.now() >= until;
+            if stopping.as_ref().is_some_and(|(_, until)| is_over(*until)) {
                 if let Some((done, _)) = stopping {
                     let _ = done.send(());
                 }
