@@ -13,8 +13,8 @@ use sip::endpoint::{
 };
 use sip::sdp::{SdpOrigin, parse_description, write_answer, write_offer};
 use sip::{
-    HeaderName, Headers, Host, Message, Method, NameAddr, Request, Response, SessionId, StatusCode,
-    Uri,
+    Contacts, HeaderName, Headers, Host, Message, Method, NameAddr, Request, Response, SessionId,
+    StatusCode, Uri,
 };
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -491,10 +491,14 @@ impl Line {
             Err(status) => *status,
         };
         if status.is_success() {
-            let before = u64::from(self.registration.expires.saturating_sub(30).max(1));
+            let headers = response.as_ref().ok().map(|response| &response.headers);
+            let granted = headers.and_then(|headers| granted(headers, self.address));
+            let lasts = granted.unwrap_or(self.registration.expires);
+            // Half of it leaves room for a renewal that is lost and repeated.
+            let renew_after = Duration::from_secs(u64::from((lasts / 2).max(1)));
             self.registration.call_id = Some(attempt);
-            self.registration.again_at = (self.registration.expires > 0)
-                .then(|| self.clock.now() + Duration::from_secs(before));
+            self.registration.again_at =
+                (self.registration.expires > 0).then(|| self.clock.now() + renew_after);
             return self.tell(PhoneEvent::Registered);
         }
         let challenge = response.ok().and_then(|response| self.challenge(&response.headers));
@@ -543,6 +547,18 @@ impl Line {
     }
 }
 
+/// For how many seconds the registrar took the binding at `address`: it may grant less than was
+/// asked for (RFC 3261 §10.2.4).
+fn granted(headers: &Headers, address: SocketAddr) -> Option<u32> {
+    let ours = match headers.contacts() {
+        Ok(Contacts::These(contacts)) => {
+            contacts.into_iter().find(|contact| contact.uri.address() == Some(address))
+        }
+        Ok(Contacts::All) | Err(_) => None,
+    };
+    ours.and_then(|contact| contact.expires()).or_else(|| headers.expires().ok().flatten())
+}
+
 async fn hear(call: Option<&mut OneCall>, clock: Clock) {
     match call {
         Some(call) => call.stream.hear(|| clock.now()).await,
@@ -554,5 +570,19 @@ async fn sleep_until(due: Option<tokio::time::Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registration_lasts_as_long_as_was_granted_and_not_as_was_asked() {
+        let mut headers = Headers::new();
+        headers.push(HeaderName::Contact, "<sip:1001@127.0.0.1:5070>;expires=120");
+        headers.push(HeaderName::Contact, "<sip:1001@127.0.0.1:5062>;expires=600");
+        assert_eq!(granted(&headers, "127.0.0.1:5062".parse().unwrap()), Some(600));
+        assert_eq!(granted(&headers, "127.0.0.1:9".parse().unwrap()), None);
     }
 }
