@@ -243,8 +243,9 @@ pub(crate) struct DrawArgs {
 impl Cli {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
-            Command::Serve { config, log } => {
-                let config = read(&config)?;
+            Command::Serve { config: file, log } => {
+                let config = read(&file)?;
+                warn_without_secrets(&file, &config);
                 service::start_log(log, "info,sqlx=warn");
                 service::block_on(service::serve(config))?
             }
@@ -266,6 +267,17 @@ impl Cli {
             Command::Qa { server, action } => client::qa(&server.client()?, server.json, action),
             Command::Demo(settings) => demo::run(&settings),
         }
+    }
+}
+
+/// A service nobody can register at is no fault of the configuration, but surely not meant.
+fn warn_without_secrets(file: &std::path::Path, config: &config::Config) {
+    if config.accounts.values().all(|account| account.ha1.is_empty()) {
+        report::warning(&format!(
+            "warning: no phone has a secret, so none can register: make them once with \
+             `hotline secrets --config {}`",
+            file.display()
+        ));
     }
 }
 
