@@ -9,6 +9,9 @@ use crate::house::{PASSWORD, Plan, SOON, Server, assert_heard, wait_until};
 
 const CALLS: u16 = 50;
 const TALK: Duration = Duration::from_secs(60);
+/// How much longer the calls last: packets come by the sender's clock, and what is judged is a whole
+/// minute of them.
+const MARGIN: Duration = Duration::from_secs(1);
 
 #[test]
 fn fifty_calls_at_once_for_a_minute_lose_no_call_and_no_recording() {
@@ -21,7 +24,7 @@ fn fifty_calls_at_once_for_a_minute_lose_no_call_and_no_recording() {
         let talking = server.status().calls.iter().filter(|call| call.stage == "talking").count();
         talking == usize::from(CALLS)
     });
-    std::thread::sleep(TALK);
+    std::thread::sleep(TALK + MARGIN);
     let heard = runtime.block_on(part(callers));
     drop(agents);
 
