@@ -1,11 +1,11 @@
-//! What the handlers share, and which path leads to which.
+//! What the handlers share, and what every request passes on its way to one.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Router, middleware};
 use clock::Clock;
 use store::{Database, Journal, Projector};
@@ -15,7 +15,7 @@ use crate::idempotency::Answers;
 use crate::metrics::{Counted, Sample};
 use crate::problem::{Kind, Problem};
 use crate::{Floor, Tokens};
-use crate::{agents, calls, draws, events, gate, idempotency, metrics, page, recordings, status};
+use crate::{gate, idempotency, metrics, page, routes, status};
 
 /// The longest body in octets.
 pub(crate) const LONGEST_BODY: usize = 64 << 10;
@@ -78,7 +78,7 @@ pub fn router(wiring: Wiring, stop: watch::Receiver<bool>) -> Router {
         counted: Counted::default(),
         stop,
     });
-    let mut closed = commands().merge(questions());
+    let mut closed = routes::router();
     let mut open = Router::new()
         .route("/", get(page::show))
         .route("/status", get(page::show))
@@ -96,34 +96,4 @@ pub fn router(wiring: Wiring, stop: watch::Receiver<bool>) -> Router {
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), gate::guard))
         .with_state(app)
-}
-
-fn commands() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/agents/{agent}/sign-in", post(agents::sign_in))
-        .route("/v1/agents/{agent}/sign-out", post(agents::sign_out))
-        .route("/v1/agents/{agent}/ready", post(agents::ready))
-        .route("/v1/agents/{agent}/busy", post(agents::busy))
-        .route("/v1/agents/{agent}/end-wrap-up", post(agents::end_wrap_up))
-        .route("/v1/agents/{agent}/extend-wrap-up", post(agents::extend_wrap_up))
-        .route("/v1/agents/{agent}/force", post(agents::force))
-        .route("/v1/calls/{call}/release", post(calls::release))
-        .route("/v1/draws/{draw}/verify", post(draws::verify))
-}
-
-fn questions() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/status", get(status::show))
-        .route("/v1/queues", get(status::queues))
-        .route("/v1/agents", get(status::agents))
-        .route("/v1/agents/{agent}", get(status::agent))
-        .route("/v1/agents/{agent}/history", get(agents::history))
-        .route("/v1/calls", get(calls::list))
-        .route("/v1/calls/{call}", get(calls::show))
-        .route("/v1/recordings", get(recordings::list))
-        .route("/v1/recordings/{recording}", get(recordings::show))
-        .route("/v1/recordings/{recording}/audio", get(recordings::audio))
-        .route("/v1/draws", get(draws::list).post(draws::make))
-        .route("/v1/draws/{draw}", get(draws::show))
-        .route("/v1/events", get(events::stream))
 }

@@ -19,6 +19,7 @@ mod page;
 mod problem;
 mod recordings;
 mod request;
+mod routes;
 mod serve;
 mod status;
 #[cfg(test)]

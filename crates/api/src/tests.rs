@@ -3,6 +3,7 @@
 
 mod client;
 mod commands;
+mod document;
 mod hostile;
 mod house;
 mod reading;

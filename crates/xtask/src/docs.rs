@@ -20,15 +20,14 @@ pub(crate) fn write() -> Result<(), String> {
     let path = run::root().join(EVENTS);
     fs::write(&path, events()).map_err(|error| format!("{EVENTS} cannot be written: {error}"))?;
     println!("{EVENTS} written");
-    write_configuration()?;
+    written_by_test("hotline", "--bins", "the_document_of_every_key_is_up_to_date")?;
+    written_by_test("api", "--lib", "the_document_of_every_path_is_up_to_date")?;
     check()
 }
 
-/// The document of every configuration key is written by the test that otherwise compares it: only
-/// the binary itself knows its keys.
-fn write_configuration() -> Result<(), String> {
-    let test = "the_document_of_every_key_is_up_to_date";
-    let words = ["test", "--quiet", "--package", "hotline", "--bins", test];
+/// What only a crate itself knows is written by the test that otherwise compares it.
+fn written_by_test(package: &str, target: &str, test: &str) -> Result<(), String> {
+    let words = ["test", "--quiet", "--package", package, target, test];
     run::command_with("cargo", &words, ("HOTLINE_WRITE_DOCS", "1"))
 }
 
