@@ -127,7 +127,8 @@ fn tests() -> Result<(), String> {
         words.extend(["--exclude", package]);
     }
     if !has_nextest() {
-        words.push("--all-targets");
+        // Not --all-targets: that would run the benchmarks, too.
+        words.extend(["--lib", "--bins", "--tests", "--examples"]);
     }
     run::command("cargo", &words)
 }

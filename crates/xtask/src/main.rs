@@ -53,7 +53,8 @@ fn obey(command: &str, rest: &[String]) -> Result<(), String> {
             run::command("cargo", &["build", "--package", "hotline"])?;
             let mut words = vec!["run", "--quiet", "--package", "hotline", "--", "demo"];
             words.extend(rest.iter().map(String::as_str));
-            run::command("cargo", &words)
+            // Ctrl-C is for the demo, which has calls to end; the prompt comes back when it has.
+            run::become_command("cargo", &words)
         }
         "bench" => {
             let mut words = vec!["bench", "--manifest-path", "benches/Cargo.toml"];

@@ -1,5 +1,6 @@
 //! Running other programs from the root of the repository.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -31,6 +32,15 @@ pub(crate) fn command_with(
     let mut command = prepared(program, words);
     command.env(name, value);
     finish(command, program, words)
+}
+
+/// Becomes another program: signals reach it, and whoever waits for us waits for it.
+///
+/// # Errors
+/// A sentence, when it could not be started; otherwise this does not return.
+pub(crate) fn become_command(program: &str, words: &[&str]) -> Result<(), String> {
+    let error = prepared(program, words).exec();
+    Err(format!("`{program} {}` could not be started: {error}", words.join(" ")))
 }
 
 fn finish(mut command: Command, program: &str, words: &[&str]) -> Result<(), String> {
