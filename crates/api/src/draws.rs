@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::calls::{next, page};
 use crate::problem::{Kind, Problem};
 use crate::request::{Named, Octets, Parameters, body};
+use crate::status;
 use crate::token::{Person, Right};
 
 /// The longest seed, in octets.
@@ -86,7 +87,8 @@ pub(crate) async fn make(
     person.may(Right::Recordings)?;
     let now = app.wiring.clock.now();
     let plan = plan(body(&octets)?, now)?;
-    let candidates = candidates(&app, &plan.filter).await?;
+    status::caught_up(&app, person.actor()).await?;
+    let candidates = candidates(&app, &plan.filter, now).await?;
     let made = tokio::task::spawn_blocking(move || quality::draw(&plan, &candidates));
     let draw = made.await.map_err(|_| Problem::from(Kind::Fault))?;
     if let Some(row) = app.wiring.database.draw(&draw.id).await? {
@@ -144,14 +146,20 @@ fn chance() -> Result<String, Problem> {
     Ok(hex::encode(octets))
 }
 
-/// What there is to draw from: parts that ended in the period. Parts of other times are left out
-/// here already, so that calls that come later do not change what a draw says of its population.
-async fn candidates(app: &App, filter: &Filter) -> Result<Vec<Candidate>, Problem> {
+/// What there is to draw from at this time: parts that ended in the period and were complete on disk
+/// before the draw was made. What a call that still lasts, a slow disk or a crash completes later
+/// does not change what a draw says of its population.
+async fn candidates(
+    app: &App,
+    filter: &Filter,
+    made: Timestamp,
+) -> Result<Vec<Candidate>, Problem> {
     let since = filter.from - LONGEST_PART;
     let rows = app.wiring.database.drawable(Some(since), Some(filter.to)).await?;
     let in_period = |row: &RecordingRow| {
         let ended = row.at + Duration::from_millis(row.duration_ms.unwrap_or(0));
-        filter.from <= ended && ended < filter.to
+        let was_complete = row.sealed_at.is_none_or(|sealed| sealed < made);
+        was_complete && filter.from <= ended && ended < filter.to
     };
     Ok(rows.into_iter().filter(in_period).map(candidate).collect())
 }
@@ -193,7 +201,8 @@ async fn find(app: &App, draw: &str) -> Result<DrawRow, Problem> {
     app.wiring.database.draw(draw).await?.ok_or_else(|| Kind::DrawUnknown.into())
 }
 
-/// Draws again from the recordings there are now, and compares.
+/// Draws again from the recordings that were complete when the draw was made, as they are now, and
+/// compares.
 pub(crate) async fn verify(
     State(app): State<Arc<App>>,
     person: Person,
@@ -203,11 +212,12 @@ pub(crate) async fn verify(
     person.may(Right::Recordings)?;
     let Nothing {} = body(&octets)?;
     let row = find(&app, &draw).await?;
+    let made = row.at;
     let draw: Draw = serde_json::from_value(row.content).map_err(|error| {
         tracing::error!(draw = row.draw, %error, "a draw that was kept cannot be read");
         Problem::from(Kind::Fault)
     })?;
-    let candidates = candidates(&app, &draw.plan.filter).await?;
+    let candidates = candidates(&app, &draw.plan.filter, made).await?;
     let compared = tokio::task::spawn_blocking(move || quality::verify(&draw, &candidates));
     let compared = compared.await.map_err(|_| Problem::from(Kind::Fault))?;
     let differences = compared.err().map(|mismatch| mismatch.differences).unwrap_or_default();

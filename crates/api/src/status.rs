@@ -1,6 +1,7 @@
 //! The floor as it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -12,11 +13,15 @@ use serde_json::json;
 use store::JournalState;
 use switchboard::ports::{Reply, Request};
 use switchboard::status::{AgentStatus, QueueStatus, Status};
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::problem::{Kind, Problem};
 use crate::request::{Named, id};
 use crate::token::Person;
+
+/// How long the database may take to catch up with the log.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Shown {
@@ -34,6 +39,18 @@ pub(crate) async fn ask(app: &App, actor: Actor) -> Result<Status, Problem> {
         Reply::Status(status) => Ok(*status),
         Reply::Agent(_) | Reply::Remembered(_) | Reply::Done => Err(Kind::Fault.into()),
     }
+}
+
+/// Waits until the database tells all that has happened on the floor so far.
+pub(crate) async fn caught_up(app: &App, actor: Actor) -> Result<(), Problem> {
+    // What the floor answers comes after what it has written.
+    ask(app, actor).await?;
+    let journal = app.wiring.journal.clone();
+    let flushed = tokio::task::spawn_blocking(move || journal.flush()).await;
+    flushed.map_err(|_| Problem::from(Kind::Fault))??;
+    let Some(end) = app.wiring.journal.durable() else { return Ok(()) };
+    let told = timeout(PATIENCE, app.wiring.projector.reached(end)).await;
+    told.map_err(|_| Kind::DatabaseDown.into())
 }
 
 async fn seen_by(app: &App, person: &Person) -> Result<Status, Problem> {

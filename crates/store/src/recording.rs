@@ -31,6 +31,8 @@ pub struct RecordingRow {
     pub octets: Option<u64>,
     /// Its length in milliseconds.
     pub duration_ms: Option<u64>,
+    /// When it was complete on disk.
+    pub sealed_at: Option<Timestamp>,
     /// SHA-256 of the file, in hexadecimal.
     pub sha256: Option<String>,
     /// Frames that never reached the file.
@@ -93,6 +95,7 @@ impl RecordingRow {
             file: None,
             octets: None,
             duration_ms: None,
+            sealed_at: None,
             sha256: None,
             lost_frames: 0,
             recovered: false,
@@ -119,6 +122,7 @@ impl RecordingRow {
                 ..
             } => {
                 self.state = RecordingState::Sealed;
+                self.sealed_at = Some(event.at);
                 self.file = Some(file.clone());
                 self.octets = Some(*octets);
                 self.duration_ms = Some(*duration_ms);

@@ -49,6 +49,10 @@ impl Desk {
 
     /// Writes one event, numbered after the last.
     pub(super) fn write(&self, call: Option<u32>, kind: EventKind, actor: Actor) {
+        self.write_at(None, call, kind, actor);
+    }
+
+    fn write_at(&self, at: Option<Timestamp>, call: Option<u32>, kind: EventKind, actor: Actor) {
         let mut log = self.log.lock().unwrap();
         log.seq += 1;
         let epoch = Epoch::new(1);
@@ -56,7 +60,7 @@ impl Desk {
             tenant: TenantId::from("default"),
             epoch,
             seq: log.seq,
-            at: BEGIN + Duration::from_millis(log.seq),
+            at: at.unwrap_or(BEGIN + Duration::from_millis(log.seq)),
             call: call.map(|call| CallId::new(epoch, call)),
             segment: None,
             leg: None,
@@ -257,6 +261,16 @@ impl House {
 
     /// Writes a call that was talked to and recorded; its audio is the octets 0, 1, 2, …
     pub(super) async fn records(&self, call: u32, length: usize) -> Vec<u8> {
+        self.records_sealed(call, length, None).await
+    }
+
+    /// The same, where the file was complete at this time.
+    pub(super) async fn records_sealed(
+        &self,
+        call: u32,
+        length: usize,
+        at: Option<Timestamp>,
+    ) -> Vec<u8> {
         let audio: Vec<u8> = (0..=255).cycle().take(length).collect();
         let file = format!("2026-11-22/1-{call}.1.wav");
         let path = self.recordings.join(&file);
@@ -286,9 +300,10 @@ impl House {
             lost_frames: 0,
             recovered: false,
         };
-        for kind in [arrived, started, EventKind::CallEnded {}, sealed] {
+        for kind in [arrived, started, EventKind::CallEnded {}] {
             self.desk.write(Some(call), kind, Actor::caller());
         }
+        self.desk.write_at(at, Some(call), sealed, Actor::caller());
         self.settle().await;
         audio
     }

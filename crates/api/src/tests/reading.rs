@@ -1,3 +1,4 @@
+use model::Timestamp;
 use serde_json::json;
 
 use super::house::House;
@@ -101,6 +102,22 @@ async fn a_draw_is_in_the_log_and_is_verified_until_a_recording_changes() {
     let changed = verify().await;
     assert_eq!(changed["verified"], false);
     assert!(!changed["differences"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_recording_that_is_complete_only_after_a_draw_leaves_the_draw_as_it_was() {
+    let house = House::open().await;
+    for call in 1..=5 {
+        house.records(call, 10).await;
+    }
+    let draw = house.post("qa", "/v1/draws", r#"{"seed":"spring","size":2}"#).await.json();
+    // Its call ended before the draw was made; a slow disk or a crash held up the file.
+    let later = Timestamp::from_secs(7_000_000_000);
+    house.records_sealed(6, 10, Some(later)).await;
+    let path = format!("/v1/draws/{}/verify", draw["draw"].as_str().unwrap());
+    let verified = house.post("qa", &path, "").await.json();
+    assert_eq!(verified["verified"], true, "{verified}");
+    assert_eq!(draw["content"]["population"], 5);
 }
 
 #[tokio::test]
