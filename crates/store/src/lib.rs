@@ -5,6 +5,8 @@
 //! are asked; those rows can be dropped and made anew at any time.
 
 mod binding;
+#[cfg(test)]
+mod cluster;
 mod database;
 mod journal;
 mod position;

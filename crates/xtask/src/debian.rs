@@ -16,12 +16,13 @@ const COMPILER: Program = Program { name: "cc", package: "build-essential" };
 /// What a build needs beside Rust: SQLite is compiled from its C source.
 pub(crate) const BUILD: &[Program] = &[COMPILER];
 
-/// What the tests need: phones, a carrier and a browser that nobody here wrote.
+/// What the tests need: phones, a carrier, a browser and a database that nobody here wrote.
 pub(crate) const TEST: &[Program] = &[
     COMPILER,
     Program { name: "baresip", package: "baresip-core" },
     Program { name: "sipp", package: "sip-tester" },
     Program { name: "chromium", package: "chromium" },
+    Program { name: "pg_ctlcluster", package: "postgresql" },
 ];
 
 /// What making the prompts needs.
