@@ -1,7 +1,5 @@
 //! Calls beside the hotline, and what phones dial to be understood by the house.
 
-use std::time::Duration;
-
 use model::{AgentState, CallKind, StateName};
 
 use crate::house::{
@@ -174,7 +172,7 @@ fn a_number_that_a_role_may_not_dial_is_refused_at_once() {
     let office = Baresip::agent("2001", server.phones(), AT_ONCE, 1_000);
     for number in ["013800138000", "0013800138000", "7777"] {
         office.dials(number);
-        let closed = office.expects_within("CALL_CLOSED", Duration::from_secs(5));
+        let closed = office.expects("CALL_CLOSED");
         let why = closed["param"].as_str().unwrap();
         assert!(why.starts_with("403") || why.starts_with("404"), "{number}: {why}");
     }
@@ -190,8 +188,9 @@ fn a_stranger_at_the_phones_listener_reaches_no_number() {
     let stranger = Baresip::caller("13900139000", server.phones(), 600);
     for number in ["4008001234", "1001", "013800138000", "*11"] {
         stranger.dials(number);
-        let closed = stranger.expects_within("CALL_CLOSED", Duration::from_secs(5));
-        assert!(!closed["param"].as_str().unwrap().is_empty(), "{number}: {closed}");
+        let closed = stranger.expects("CALL_CLOSED");
+        let why = closed["param"].as_str().unwrap();
+        assert!(why.starts_with("401") || why.starts_with("407"), "{number}: {closed}");
     }
     assert_eq!(server.agent(1001).name(), StateName::Ready);
     assert!(!agent.has_rung());

@@ -1,7 +1,5 @@
 //! Every way a call may end: nobody is stuck, and the log accounts for every caller.
 
-use std::time::Duration;
-
 use insight::Cdr;
 use model::{OfferEnd, Outcome, StateName};
 
@@ -64,7 +62,7 @@ fn a_caller_who_hangs_up_while_the_agent_is_rung_frees_the_agent() {
 
 #[test]
 fn a_caller_who_hangs_up_while_talking_leaves_the_agent_in_wrap_up_and_then_ready() {
-    let scene = call_for(Plan::default());
+    let scene = call_for(Plan { wrap_up: "5s", ..Plan::default() });
     scene.agent.expects("CALL_INCOMING");
     scene.agent.accepts();
     scene.server.wait_for_state(1001, StateName::OnCall, SOON);
@@ -96,7 +94,7 @@ fn an_agent_who_refuses_is_asked_again_after_a_pause_and_the_caller_keeps_waitin
 
 #[test]
 fn an_agent_who_does_not_answer_is_set_busy_and_the_caller_keeps_the_place() {
-    let scene = call_for(Plan::default());
+    let scene = call_for(Plan { ring: "3s", ..Plan::default() });
     scene.agent.expects("CALL_INCOMING");
     scene.server.wait_for_state(1001, StateName::Busy, SOON);
     scene.agent.expects("CALL_CLOSED");
@@ -114,7 +112,7 @@ fn an_agent_who_does_not_answer_is_set_busy_and_the_caller_keeps_the_place() {
 
 #[test]
 fn a_caller_is_served_by_another_when_the_agents_phone_vanishes_while_ringing() {
-    let Scene { server, agent, caller } = call_for(Plan::default());
+    let Scene { server, agent, caller } = call_for(Plan { ring: "3s", ..Plan::default() });
     agent.expects("CALL_INCOMING");
     agent.vanishes();
     let other = Baresip::agent("1002", server.phones(), (Over::Tcp, Answers::AtOnce), 1_000);
@@ -136,7 +134,7 @@ fn a_call_ends_when_the_agents_phone_vanishes_while_talking() {
     server.wait_for_state(1001, StateName::OnCall, SOON);
     agent.vanishes();
     // Five seconds without audio are a loss in this house.
-    caller.expects_within("CALL_CLOSED", Duration::from_secs(15));
+    caller.expects("CALL_CLOSED");
     server.assert_all_at_rest(1);
     let call = server.ended_calls(1).remove(0);
     assert_eq!(call.outcome, Some(Outcome::Answered));

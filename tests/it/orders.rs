@@ -102,8 +102,11 @@ async fn play(server: &Server, order: &[Comes], manners: [Leaves; 3]) {
         let (status, answer) = server.post(&path, &serde_json::json!({}));
         assert!(status < 300, "{answer}");
     }
-    for phone in &here {
+    for phone in &mut here {
+        phone.forget_events();
         phone.unregister().await.unwrap();
+        // A phone that vanished instead would be rung in vain in the next round.
+        registration_is_answered(phone).await;
     }
 }
 
@@ -117,9 +120,13 @@ async fn phone(server: &Server, number: u16) -> Phone {
     let settings = Settings::new(&user, Some(PASSWORD), server.phones());
     let mut phone = Phone::start(Settings { manner, ..settings }).await.unwrap();
     phone.register().await.unwrap();
-    let registered = |event: &PhoneEvent| *event == PhoneEvent::Registered;
-    phone.expect(SOON, registered).await.expect("the phone registers");
+    registration_is_answered(&mut phone).await;
     phone
+}
+
+async fn registration_is_answered(phone: &mut Phone) {
+    let answered = |event: &PhoneEvent| *event == PhoneEvent::Registered;
+    phone.expect(SOON, answered).await.expect("the registrar answers");
 }
 
 /// A caller whose call is answered.

@@ -29,7 +29,7 @@ fn carrier_calls_agent(over: Over) {
     server.sign_in(1001);
     let earpiece = Earpiece::open(f64::from(CALLER));
 
-    let mut carrier = Carrier::calls(&server, &earpiece, Duration::from_secs(7));
+    let mut carrier = Carrier::calls(&server, &earpiece, Duration::from_secs(9));
     agent.expects("CALL_ESTABLISHED");
     agent.expects("CALL_CLOSED");
     carrier.is_content();
@@ -94,7 +94,7 @@ fn a_reviewer_draws_the_recording_and_hears_both_voices() {
     agent.dials("*11");
     agent.expects("CALL_CLOSED");
     let earpiece = Earpiece::open(f64::from(CALLER));
-    Carrier::calls(&server, &earpiece, Duration::from_secs(3)).is_content();
+    Carrier::calls(&server, &earpiece, Duration::from_secs(6)).is_content();
     let row = server.sealed_recordings(1).remove(0);
     let recording = row["recording"].as_str().unwrap();
 

@@ -16,12 +16,12 @@ pub(crate) use binary::hotline;
 pub(crate) use carrier::Carrier;
 pub(crate) use earpiece::Earpiece;
 pub(crate) use ports::{free_port, free_ports};
-pub(crate) use process::Process;
+pub(crate) use process::{Process, output};
 pub(crate) use server::{PASSWORD, Plan, Server, root};
 pub(crate) use sound::{Recorded, assert_heard};
 
 /// How long anything may take that takes no time by rule.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(25);

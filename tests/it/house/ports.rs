@@ -1,36 +1,54 @@
-//! Ports that nobody uses.
+//! Ports that nobody uses, below those that systems hand out by themselves.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::ops::Range;
+use std::sync::Mutex;
 
-const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// Where ports for signalling and HTTP are looked for.
+const SINGLE: Range<u16> = 22_000..32_000;
 
-/// Where audio ports are looked for: below the ports that systems hand out by themselves.
-const AUDIO: std::ops::Range<u16> = 10_000..20_000;
+/// Where rows of ports for audio are looked for.
+const ROWS: Range<u16> = 6_000..22_000;
+
+/// Where the next search begins: no port is given twice in one process.
+static NEXT: Mutex<Option<[u16; 2]>> = Mutex::new(None);
 
 /// A port that is free for datagrams and connections, and the one above it too: some phones take
 /// that for TLS without asking.
 pub(crate) fn free_port() -> u16 {
-    let is_free = |port: u16| {
-        UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
-            && TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
-    };
-    for _ in 0..200 {
-        let port = TcpListener::bind((HERE, 0)).unwrap().local_addr().unwrap().port();
-        if port < u16::MAX && is_free(port) && is_free(port + 1) {
-            return port;
-        }
-    }
-    panic!("no free port on this machine");
+    next(0, &SINGLE, 2)
 }
 
 /// So many ports in a row, the first of them even.
 pub(crate) fn free_ports(count: u16) -> (u16, u16) {
-    // Where the search begins differs from process to process, so that two seldom meet.
-    let room = (AUDIO.end - AUDIO.start) / count;
-    let first = std::process::id() as u16 % room;
-    (0..room)
-        .map(|turn| AUDIO.start + (first + turn) % room * count)
-        .find(|first| (*first..*first + count).all(|port| UdpSocket::bind((HERE, port)).is_ok()))
-        .map(|first| (first, first + count - 1))
-        .expect("there is a row of free ports")
+    let first = next(1, &ROWS, count.next_multiple_of(2));
+    (first, first + count - 1)
+}
+
+/// The first of so many free ports in a row.
+fn next(kind: usize, range: &Range<u16>, count: u16) -> u16 {
+    let mut places = NEXT.lock().unwrap();
+    let places = places.get_or_insert_with(beginnings);
+    let room = range.end - range.start;
+    for _ in 0..room / count {
+        let first = range.start + places[kind] % room / 2 * 2;
+        places[kind] = (places[kind] + count) % room;
+        if first + count <= range.end && (first..first + count).all(is_free) {
+            return first;
+        }
+    }
+    panic!("there are not {count} free ports in a row in {range:?}");
+}
+
+/// Processes begin at different places, so that two that run at once do not meet.
+fn beginnings() -> [u16; 2] {
+    let spread = |step: u32, range: &Range<u16>| {
+        (std::process::id().wrapping_mul(step) % u32::from(range.end - range.start)) as u16
+    };
+    [spread(14, &SINGLE), spread(514, &ROWS)]
+}
+
+fn is_free(port: u16) -> bool {
+    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
+        && TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
 }

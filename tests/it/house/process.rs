@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::wait;
@@ -74,6 +75,25 @@ impl Drop for Process {
             eprintln!("── what {} said last ──\n{}", self.name, &said[from..]);
         }
     }
+}
+
+/// How long a program may take that does one thing and ends.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Runs a program to its end, and gives what it said.
+#[track_caller]
+pub(crate) fn output(command: &mut Command) -> Output {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap_or_else(|error| panic!("{name} ({error}): {}", remedy(&name)));
+    let id = child.id().to_string();
+    let (done, ended) = mpsc::channel();
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    let output = ended.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let _ = Command::new("kill").args(["-KILL", &id]).status();
+        panic!("{name} does not end");
+    });
+    output.unwrap()
 }
 
 fn remedy(name: &str) -> &'static str {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use switchboard::status::Status;
 use tempfile::TempDir;
 
-use super::{Process, Recorded, SOON, free_port, free_ports, hotline, wait, wait_until};
+use super::{Process, Recorded, SOON, free_port, free_ports, hotline, output, wait, wait_until};
 
 /// The password of every phone.
 pub(crate) const PASSWORD: &str = "secret-of-a-test";
@@ -46,7 +46,7 @@ pub(crate) struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { agents: 2, ring: "3s", wrap_up: "1s", greeting: false, max_calls: 20, carrier: None }
+        Self { agents: 2, ring: "8s", wrap_up: "1s", greeting: false, max_calls: 20, carrier: None }
     }
 }
 
@@ -257,7 +257,7 @@ impl Server {
     pub(crate) fn command_line(&self, words: &[&str]) -> String {
         let mut command = Command::new(hotline());
         command.args(words).env("HOTLINE_STATE", self.folder.path().join("state"));
-        let done = command.current_dir(self.folder.path()).output().unwrap();
+        let done = output(command.current_dir(self.folder.path()));
         let said = String::from_utf8(done.stdout).unwrap();
         let complaint = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success(), "{words:?}: {said}{complaint}");
@@ -317,7 +317,7 @@ impl Server {
     /// Waits until so many recordings are sealed; the API's rows of them.
     #[track_caller]
     pub(crate) fn sealed_recordings(&self, count: usize) -> Vec<Value> {
-        wait(&format!("{count} recordings are sealed"), SOON, || {
+        wait(&format!("{count} recordings are sealed"), SOON * 3, || {
             let mut answer = self.ask("/v1/recordings?state=sealed&limit=500");
             let rows = answer["recordings"].as_array_mut().map(std::mem::take).unwrap();
             (rows.len() >= count).then_some(rows)
