@@ -21,7 +21,7 @@ use crate::{CALLERS, SERVICE};
 pub const HOTLINE: &str = "4008001234";
 /// The password of every phone.
 pub const PASSWORD: &str = "secret-of-a-benchmark";
-const TOKEN: &str = "token-of-a-benchmark";
+const TOKEN: &str = "token-of-a-benchmark-that-is-long-enough";
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);

@@ -13,12 +13,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-/// The most connections at once; more wait to be accepted.
+/// The most connections at once; further ones are closed.
 const CONNECTIONS: usize = 1_024;
 
 /// How long a client may take to send a request's head, and may keep a connection without asking.
 /// Tests need not wait as long as people.
 const HEAD: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
+
+/// How long an answer may lie unread before the connection is cut.
+const UNREAD: Duration = Duration::from_secs(30);
 
 /// The longest head, in octets.
 const LONGEST_HEAD: usize = 32 << 10;
@@ -61,9 +64,14 @@ async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        Ok((stream, peer)) => {
+            let place = Arc::clone(places).try_acquire_owned();
+            place
+                .inspect_err(|_| tracing::debug!(%peer, "too many connections: closed"))
+                .ok()
+                .map(|place| (stream, place))
+        }
         Err(error) => {
             tracing::warn!(%error, "a connection cannot be accepted");
             sleep(PAUSE).await;
@@ -80,6 +88,8 @@ async fn connection(
 ) {
     // Without it small answers wait for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
+    // Whoever asks and does not take the answer would keep a place for ever.
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)

@@ -89,16 +89,16 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Args)]
 struct Server {
     /// The address of its API, such as `http://127.0.0.1:8080`.
-    #[arg(long, env = "HOTLINE_SERVER", requires = "token")]
+    #[arg(long, env = "HOTLINE_SERVER", requires = "token", global = true)]
     server: Option<String>,
     /// The token to use there.
-    #[arg(long, env = "HOTLINE_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "HOTLINE_TOKEN", hide_env_values = true, global = true)]
     token: Option<String>,
     /// The state folder of a service on this machine.
-    #[arg(long, env = "HOTLINE_STATE")]
+    #[arg(long, env = "HOTLINE_STATE", global = true)]
     state: Option<PathBuf>,
     /// Print what the API answers, as JSON.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 
@@ -250,8 +250,13 @@ impl Cli {
                 service::block_on(service::serve(config))?
             }
             Command::Check { config } => {
-                read(&config)?;
-                report::line(&format!("{}: nothing is wrong", config.display()));
+                let (_, warnings) = read_with_warnings(&config)?;
+                let said = match warnings {
+                    0 => "nothing is wrong".to_owned(),
+                    1 => "no errors, 1 warning".to_owned(),
+                    warnings => format!("no errors, {warnings} warnings"),
+                };
+                report::line(&format!("{}: {said}", config.display()));
                 Ok(())
             }
             Command::Secrets { config } => secrets::make(&config),
@@ -283,12 +288,17 @@ fn warn_without_secrets(file: &std::path::Path, config: &config::Config) {
 
 /// Reads and checks a configuration; prints what was found.
 pub(crate) fn read(path: &std::path::Path) -> Result<config::Config, Failure> {
+    read_with_warnings(path).map(|(config, _)| config)
+}
+
+/// The configuration, and the number of warnings that were shown.
+fn read_with_warnings(path: &std::path::Path) -> Result<(config::Config, usize), Failure> {
     match config::load(path, &config::Environment::of_process()) {
         Ok((config, warnings)) => {
             for finding in warnings.iter() {
                 report::warning(&finding.to_string());
             }
-            Ok(*config)
+            Ok((*config, warnings.iter().count()))
         }
         Err(findings) => {
             let faults = findings.count(config::Severity::Error);

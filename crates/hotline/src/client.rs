@@ -5,6 +5,8 @@ mod qa;
 mod recordings;
 
 use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +25,9 @@ pub(crate) const LOCAL: &str = "local.json";
 
 /// Where the command line looks when it is not told.
 const USUAL: [&str; 3] = [".hotline", ".hotline/demo", "/var/lib/hotline"];
+
+/// The mode of a file that nobody else may read.
+const OWNER_ALONE: u32 = 0o600;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,7 +58,9 @@ impl Client {
     pub(crate) fn open(place: Place) -> Result<Self, Failure> {
         let local = match (place.server, place.token) {
             (Some(address), Some(token)) => Local { address, token },
-            _ => local(place.state)?,
+            // What was given is used: nobody acts as the administrator by oversight.
+            (None, Some(token)) => Local { token, ..local(place.state)? },
+            (_, None) => local(place.state)?,
         };
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
@@ -74,13 +81,24 @@ impl Client {
 
     fn save(&self, path: &str, file: &Path) -> Result<u64, Failure> {
         let request = self.agent.get(self.url(path)).header("Authorization", self.bearer());
+        // Two hours of audio take as long as they take.
+        let request = request.config().timeout_global(None).timeout_recv_response(Some(PATIENCE));
+        let request = request.build();
         let mut response = request.call().map_err(|error| self.unreachable(&error))?;
         if !response.status().is_success() {
             return Err(read(response).err().unwrap_or_else(|| Failure::new("no audio came")));
         }
         let named = |error: std::io::Error| Failure::new(format!("{}: {error}", file.display()));
-        let mut out = fs::File::create(file).map_err(named)?;
-        std::io::copy(&mut response.body_mut().as_reader(), &mut out).map_err(named)
+        // Whole or not at all, and for whoever asked alone: it is somebody's voice.
+        let part = file.with_extension("part");
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(OWNER_ALONE);
+        let written = options.open(&part).and_then(|mut out| {
+            let octets = std::io::copy(&mut response.body_mut().as_reader(), &mut out)?;
+            fs::rename(&part, file)?;
+            Ok(octets)
+        });
+        written.inspect_err(|_| drop(fs::remove_file(&part))).map_err(named)
     }
 
     fn url(&self, path: &str) -> String {
@@ -102,7 +120,9 @@ fn local(state: Option<PathBuf>) -> Result<Local, Failure> {
         Some(folder) => vec![folder],
         None => USUAL.iter().map(PathBuf::from).collect(),
     };
-    let file = folders.iter().map(|folder| folder.join(LOCAL)).find(|file| file.exists());
+    let mut files = folders.iter().map(|folder| folder.join(LOCAL)).filter(|file| file.exists());
+    // One that a crash left behind is passed over where another service answers.
+    let file = files.clone().find(|file| answers(file)).or_else(|| files.next());
     let Some(file) = file else {
         let looked: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
         return Err(Failure::new(format!(
@@ -111,9 +131,21 @@ fn local(state: Option<PathBuf>) -> Result<Local, Failure> {
             looked.join(", ")
         )));
     };
+    read_local(&file)
+}
+
+fn read_local(file: &Path) -> Result<Local, Failure> {
     let named = |error: String| Failure::new(format!("{}: {error}", file.display()));
-    let text = fs::read_to_string(&file).map_err(|error| named(error.to_string()))?;
+    let text = fs::read_to_string(file).map_err(|error| named(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| named(error.to_string()))
+}
+
+/// Whether somebody listens where the file says.
+fn answers(file: &Path) -> bool {
+    let address = read_local(file).ok().and_then(|local| {
+        local.address.trim_start_matches("http://").trim_end_matches('/').parse().ok()
+    });
+    address.is_some_and(|address| TcpStream::connect_timeout(&address, PATIENCE).is_ok())
 }
 
 /// The body of an answer, or the API's own words of what is wrong.

@@ -29,20 +29,36 @@ impl PromptLibrary {
     /// # Errors
     /// [`PromptError`] with the file and the remedy, for the first that cannot be used.
     pub fn load(folder: &Path) -> Result<Self, PromptError> {
-        let unreadable = |error| PromptError::new(folder, Fault::Unreadable(error));
-        let mut prompts = BTreeMap::new();
-        let mut total = 0;
-        for entry in fs::read_dir(folder).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            let Some(name) = prompt_name(&path) else { continue };
-            let audio = read(&path).map_err(|fault| PromptError::new(&path, fault))?;
-            total += audio.len();
-            if total > TOTAL {
-                return Err(PromptError::new(&path, Fault::TooMuch));
+        let (library, faults) = Self::read(folder);
+        faults.into_iter().next().map_or(Ok(library), Err)
+    }
+
+    /// Reads all that can be used, and tells of all that cannot: whatever is told here is what keeps
+    /// [`Self::load`] from succeeding.
+    #[must_use]
+    pub fn read(folder: &Path) -> (Self, Vec<PromptError>) {
+        let (mut prompts, mut faults, mut total) = (BTreeMap::new(), Vec::new(), 0);
+        let entries = match entries(folder) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let fault = PromptError::new(folder, Fault::Unreadable(error));
+                return (Self::default(), vec![fault]);
             }
-            prompts.insert(PromptId::from(name), audio);
+        };
+        for path in entries {
+            let Some(name) = prompt_name(&path) else { continue };
+            match read(&path) {
+                Ok(audio) if total + audio.len() > TOTAL => {
+                    faults.push(PromptError::new(&path, Fault::TooMuch));
+                }
+                Ok(audio) => {
+                    total += audio.len();
+                    prompts.insert(PromptId::from(name), audio);
+                }
+                Err(fault) => faults.push(PromptError::new(&path, fault)),
+            }
         }
-        Ok(Self { prompts: Arc::new(prompts) })
+        (Self { prompts: Arc::new(prompts) }, faults)
     }
 
     /// A library of audio at hand: names and A-law samples.
@@ -99,31 +115,48 @@ impl PromptError {
     pub fn path(&self) -> &Path {
         &self.path
     }
-}
 
-impl fmt::Display for PromptError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.path.display();
+    /// What is wrong with it.
+    #[must_use]
+    pub fn message(&self) -> String {
         match &self.fault {
-            Fault::Unreadable(error) => {
-                write!(out, "{path}: {error}; check that it exists and may be read")
-            }
-            Fault::Wav(error) => write!(
-                out,
-                "{path}: {error}; convert it with: sox INPUT -r 8000 -c 1 -e a-law OUTPUT.wav"
-            ),
-            Fault::Empty => write!(out, "{path}: prompt is silent for 0 s; record it again"),
-            Fault::TooLong => {
-                write!(out, "{path}: prompt is longer than 30 minutes; cut it into several")
-            }
-            Fault::TooMuch => {
-                write!(out, "{path}: the prompts together exceed 512 MiB; take some away")
-            }
+            Fault::Unreadable(error) => error.to_string(),
+            Fault::Wav(error) => error.to_string(),
+            Fault::Empty => "prompt is silent for 0 s".to_owned(),
+            Fault::TooLong => "prompt is longer than 30 minutes".to_owned(),
+            Fault::TooMuch => "the prompts together exceed 512 MiB".to_owned(),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self.fault {
+            Fault::Unreadable(_) => "check that it exists and may be read",
+            Fault::Wav(_) => "convert it with: sox INPUT -r 8000 -c 1 -e a-law OUTPUT.wav",
+            Fault::Empty => "record it again, or take it away",
+            Fault::TooLong => "cut it into several",
+            Fault::TooMuch => "take some away",
         }
     }
 }
 
+impl fmt::Display for PromptError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}; {}", self.path.display(), self.message(), self.remedy())
+    }
+}
+
 impl std::error::Error for PromptError {}
+
+/// What is in a folder, in order.
+fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?;
+    let mut paths: Vec<_> =
+        entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    paths.sort();
+    Ok(paths)
+}
 
 fn prompt_name(path: &Path) -> Option<&str> {
     let wav = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("wav"));

@@ -41,6 +41,9 @@ impl fmt::Display for NumberError {
 
 impl std::error::Error for NumberError {}
 
+/// Extensions and short codes have no more characters; numbers outside have.
+const LONGEST_OF_OURS: usize = 6;
+
 impl Number {
     /// The number whole, for dialling and matching.
     #[must_use]
@@ -48,16 +51,18 @@ impl Number {
         &self.0
     }
 
-    /// The number for people who need not see it: `138****1234`.
+    /// The number for people who need not see it: `138****1234`. At least four of its characters
+    /// are hidden, and at most seven shown; what is so short that it can only be one of ours stays.
     #[must_use]
     pub fn masked(&self) -> String {
         let length = self.0.chars().count();
-        if length <= 7 {
+        if length <= LONGEST_OF_OURS {
             return self.0.to_string();
         }
-        let (head, tail): (String, String) =
-            (self.0.chars().take(3).collect(), self.0.chars().skip(length - 4).collect());
-        format!("{head}{}{tail}", "*".repeat(length - 7))
+        let shown = (length - 4).min(7);
+        let head: String = self.0.chars().take(shown / 2).collect();
+        let tail: String = self.0.chars().skip(length - (shown - shown / 2)).collect();
+        format!("{head}{}{tail}", "*".repeat(length - shown))
     }
 }
 
@@ -108,7 +113,16 @@ mod tests {
         let mobile: Number = "13800138000".parse().unwrap();
         assert_eq!(mobile.masked(), "138****8000");
         assert_eq!(format!("{mobile:?}"), "138****8000");
-        assert_eq!("1001".parse::<Number>().unwrap().masked(), "1001");
+        for (number, masked) in [
+            ("1001", "1001"),
+            ("801001", "801001"),
+            ("8888666", "8****66"),
+            ("88886666", "88****66"),
+            ("01088886666", "010****6666"),
+            ("008613800138000", "008********8000"),
+        ] {
+            assert_eq!(number.parse::<Number>().unwrap().masked(), masked);
+        }
     }
 
     #[test]

@@ -95,8 +95,8 @@ impl Counters {
     }
 
     /// Every reason with its number, to be exposed.
-    pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Counted::ALL.iter().map(|what| (what.as_str(), self.of(*what)))
+    pub fn all(&self) -> impl Iterator<Item = (Counted, u64)> {
+        Counted::ALL.iter().map(|what| (*what, self.of(*what)))
     }
 }
 
@@ -111,6 +111,6 @@ mod tests {
         counters.count(Counted::LateCommand);
         counters.count(Counted::LateCommand);
         let counted: Vec<_> = counters.all().filter(|(_, number)| *number > 0).collect();
-        assert_eq!(counted, [("malformed", 1), ("late_command", 2)]);
+        assert_eq!(counted, [(Counted::Malformed, 1), (Counted::LateCommand, 2)]);
     }
 }

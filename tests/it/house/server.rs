@@ -19,7 +19,7 @@ use super::{Process, Recorded, SOON, free_port, free_ports, hotline, output, wai
 pub(crate) const PASSWORD: &str = "secret-of-a-test";
 
 /// The token of an administrator.
-const TOKEN: &str = "token-of-a-test";
+const TOKEN: &str = "token-of-a-test-that-is-long-enough";
 
 /// The number that is called.
 pub(crate) const HOTLINE: &str = "4008001234";

@@ -132,7 +132,12 @@ pub(crate) const SIP: Table = Table {
         may(
             "advertise",
             Kind::Address,
-            "The address phones and trunks are told, where it is not the one listened on.",
+            "The address phones are told, where it is not the one listened on: needed behind a NAT.",
+        ),
+        may(
+            "trunk_advertise",
+            Kind::Address,
+            "The address trunks are told, where it is not the one listened on: needed behind a NAT.",
         ),
     ],
 };

@@ -41,7 +41,7 @@ use switchboard::config::FloorConfig;
 use toml_edit::{Document, TableLike};
 
 pub(crate) use finding::{Finding, Findings, Severity};
-pub(crate) use secrets::{Account, Token};
+pub(crate) use secrets::{Account, LOCAL_TOKEN, Token};
 pub(crate) use service::{
     ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings, Transport,
 };
@@ -102,6 +102,10 @@ impl Environment {
     #[cfg(test)]
     pub(crate) fn of(variables: &[(&str, &str)]) -> Self {
         Self(variables.iter().map(|&(name, value)| (name.into(), value.into())).collect())
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// A variable that says something.

@@ -35,6 +35,19 @@ use super::people::{self, People};
 use super::section::Reader;
 use super::service::Settings;
 
+/// The name of the token that the service makes for this machine.
+pub(crate) const LOCAL_TOKEN: &str = "local";
+
+/// The fewest characters of a token that is given in the environment: about 128 bits, as the hash it
+/// is kept as is a fast one.
+const SHORTEST_TOKEN: usize = 22;
+
+/// What the environment gives a phone's password by.
+const PHONE: &str = "HOTLINE_SECRET_PHONE_";
+
+/// What the environment gives a token by.
+const TOKEN: &str = "HOTLINE_SECRET_TOKEN_";
+
 /// The name of the file in the state folder.
 pub(crate) const FILE: &str = "secrets.toml";
 
@@ -182,7 +195,7 @@ pub(super) fn read(
             findings.push(finding(&path, Code::FileUnreadable, message, help));
         }
     }
-    take_environment(settings, environment, &mut secrets);
+    findings.extend(take_environment(settings, environment, &mut secrets));
     if is_there {
         findings.extend(missing(&path, &secrets));
     }
@@ -224,17 +237,18 @@ fn read_file(
     secrets: &mut Secrets,
     findings: &mut Vec<Finding>,
 ) {
+    let reader = Reader::new(Source { name: path.display().to_string(), text: blanked(text) });
     let document = match Document::parse(text.to_owned()) {
         Ok(document) => document,
         Err(error) => {
-            // The line is not quoted: it may hold a secret.
             let message = format!("this is not TOML: {}", error.message());
-            findings.push(finding(path, Code::Syntax, message, "restore it from its backup"));
-            return;
+            let help = "mend the line, or restore the file from its backup".to_owned();
+            reader.report(Code::Syntax, &error.span().unwrap_or(0..0), message, help);
+            return findings.extend(reader.into_findings());
         }
     };
-    let reader = Reader::new(Source { name: path.display().to_string(), text: blanked(text) });
     let file = SecretsFile { reader: &reader, root: document.as_table() };
+    file.check_keys();
     file.check_realm(&settings.sip.realm);
     file.phones(secrets);
     file.tokens(secrets);
@@ -266,6 +280,27 @@ impl<'a> SecretsFile<'a> {
             let message = format!("these secrets were made for another realm than `{realm}`");
             let help = "set `sip.realm` back, or make the secrets of all phones again".to_owned();
             self.reader.report(Code::RealmChanged, &place(item), message, help);
+        }
+    }
+
+    /// A key that nobody reads may be a secret that was meant for somebody.
+    fn check_keys(&self) {
+        self.check_table(self.root, "this file", &["realm", "phones", "tokens"]);
+        for (name, table) in self.tables("phones") {
+            self.check_table(table, &format!("[phones.{name}]"), &ALGORITHMS.map(|(key, _)| key));
+        }
+        for (name, table) in self.tables("tokens") {
+            self.check_table(table, &format!("[tokens.{name}]"), &["role", "sha256"]);
+        }
+    }
+
+    fn check_table(&self, table: &dyn TableLike, what: &str, known: &[&str]) {
+        for (name, item) in table.iter().filter(|(name, _)| !known.contains(name)) {
+            let at = table.key(name).and_then(toml_edit::Key::span);
+            let message = format!("`{name}` is no key of {what}");
+            let help = format!("its keys are {}", known.join(", "));
+            let at = at.unwrap_or_else(|| place(item));
+            self.reader.report(Code::UnknownKey, &at, message, help);
         }
     }
 
@@ -304,9 +339,14 @@ impl<'a> SecretsFile<'a> {
             let (Some(role), Some(hash)) = (table.get("role"), table.get("sha256")) else {
                 let at = self.root.get("tokens").map_or(0..0, place);
                 let message = format!("token `{name}` needs `role` and `sha256`");
-                self.reader.report(Code::SecretInvalid, &at, message, String::new());
+                let help = "`hotline secrets` makes them for a new installation".to_owned();
+                self.reader.report(Code::SecretInvalid, &at, message, help);
                 continue;
             };
+            if name == LOCAL_TOKEN {
+                let help = "the service makes that token itself, at every start: choose another";
+                self.report(role, format!("no token may be named `{LOCAL_TOKEN}`"), help);
+            }
             let known = role.as_str().and_then(TokenRole::named);
             if known.is_none() {
                 let help = "roles are admin, team_lead, reviewer, viewer and agent:<work number>";
@@ -333,21 +373,46 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn take_environment(settings: &Settings, environment: &Environment, secrets: &mut Secrets) {
+fn take_environment(
+    settings: &Settings,
+    environment: &Environment,
+    secrets: &mut Secrets,
+) -> Vec<Finding> {
     let realm = &settings.sip.realm;
     for (phone, account) in &mut secrets.accounts {
-        if let Some(password) = environment.value(&format!("HOTLINE_SECRET_PHONE_{phone}")) {
+        if let Some(password) = environment.value(&format!("{PHONE}{phone}")) {
             let of = |(_, algorithm)| Ha1::of(algorithm, phone.as_str(), realm, password);
             account.ha1 = ALGORITHMS.into_iter().map(of).collect();
         }
     }
-    for role in [TokenRole::Admin, TokenRole::TeamLead, TokenRole::Reviewer, TokenRole::Viewer] {
-        let name = format!("HOTLINE_SECRET_TOKEN_{}", role.to_string().to_ascii_uppercase());
-        if let Some(token) = environment.value(&name) {
-            let token = Token { role, sha256: token_sha256(token) };
-            secrets.tokens.insert(role.to_string(), token);
+    let roles = [TokenRole::Admin, TokenRole::TeamLead, TokenRole::Reviewer, TokenRole::Viewer];
+    let named = roles.map(|role| (format!("{TOKEN}{role}").to_ascii_uppercase(), role));
+    let mut findings = Vec::new();
+    for (name, role) in &named {
+        let Some(token) = environment.value(name) else { continue };
+        if token.len() < SHORTEST_TOKEN {
+            let message = format!("the token is shorter than {SHORTEST_TOKEN} characters");
+            let help = "make one by chance, such as with `openssl rand -hex 32`";
+            findings.push(of_environment(name, Code::SecretInvalid, message, help));
+        }
+        let token = Token { role: *role, sha256: token_sha256(token) };
+        secrets.tokens.insert(role.to_string(), token);
+    }
+    for name in environment.names() {
+        let phone = name.strip_prefix(PHONE).map(PhoneId::from);
+        let is_token = name.starts_with(TOKEN) && !named.iter().any(|(known, _)| known == name);
+        if phone.is_some_and(|phone| !secrets.accounts.contains_key(&phone)) || is_token {
+            let message = "this secret is nobody's".to_owned();
+            let help = "name a phone of the configuration, or one of the roles ADMIN, TEAM_LEAD, \
+                        REVIEWER, VIEWER";
+            findings.push(of_environment(name, Code::UnknownKey, message, help));
         }
     }
+    findings
+}
+
+fn of_environment(name: &str, code: Code, message: String, help: &str) -> Finding {
+    Finding { file: name.to_owned(), place: None, code, message, help: Some(help.into()) }
 }
 
 #[cfg(test)]

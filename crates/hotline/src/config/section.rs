@@ -225,9 +225,10 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn wrong_type(&self, at: &Range<usize>, wanted: &str, found: &Item) {
+    fn wrong_type(&self, name: &str, at: &Range<usize>, wanted: &str, found: &Item) {
         let message = format!("{wanted} is needed here, and this is {}", kind_of(found));
-        self.reader.report(Code::WrongType, at, message, String::new());
+        let help = self.key(name).map_or("", |key| key.text);
+        self.reader.report(Code::WrongType, at, message, help.into());
     }
 
     fn key(&self, name: &str) -> Option<&'static Key> {
@@ -281,7 +282,7 @@ impl<'a> Section<'a> {
             return Some(Spanned { value, at: self.at() });
         };
         let Some(text) = item.value.as_str() else {
-            self.wrong_type(&item.at, form, item.value);
+            self.wrong_type(name, &item.at, form, item.value);
             return None;
         };
         let parsed = parse(text);
@@ -314,7 +315,7 @@ impl<'a> Section<'a> {
     pub(crate) fn flag(&self, name: &str) -> bool {
         let Some(item) = self.item(name) else { return self.default(name) == Some("true") };
         item.value.as_bool().unwrap_or_else(|| {
-            self.wrong_type(&item.at, "`true` or `false`", item.value);
+            self.wrong_type(name, &item.at, "`true` or `false`", item.value);
             false
         })
     }
@@ -326,7 +327,7 @@ impl<'a> Section<'a> {
             return Some(Spanned { value, at: self.at() });
         };
         let Some(number) = item.value.as_integer() else {
-            self.wrong_type(&item.at, "a whole number", item.value);
+            self.wrong_type(name, &item.at, "a whole number", item.value);
             return None;
         };
         if let Some(Key { kind: Kind::Number(least, most), .. }) = self.key(name)
@@ -443,7 +444,7 @@ impl<'a> Section<'a> {
     fn values(&self, name: &str, wanted: &str) -> Option<Vec<Spanned<&'a Value>>> {
         let item = self.item(name)?;
         let Some(array) = item.value.as_array() else {
-            self.wrong_type(&item.at, wanted, item.value);
+            self.wrong_type(name, &item.at, wanted, item.value);
             return None;
         };
         let spanned =
@@ -509,7 +510,7 @@ impl<'a> Section<'a> {
     fn pairs(&self, name: &str, wanted: &str) -> Vec<(Spanned<String>, Spanned<&'a Item>)> {
         let Some(item) = self.item(name) else { return Vec::new() };
         let Some(table) = item.value.as_table_like() else {
-            self.wrong_type(&item.at, wanted, item.value);
+            self.wrong_type(name, &item.at, wanted, item.value);
             return Vec::new();
         };
         let mut pairs = Vec::new();
@@ -549,7 +550,7 @@ impl<'a> Section<'a> {
                 return None;
             };
             let Some(text) = step.value.as_str() else {
-                self.wrong_type(&step.at, "the name of a step", step.value);
+                self.wrong_type(name, &step.at, "the name of a step", step.value);
                 return None;
             };
             let text = text.to_owned();

@@ -23,8 +23,10 @@ pub(crate) struct SipSettings {
     pub(crate) listen: SocketAddr,
     /// Where trunks reach us, UDP and TCP.
     pub(crate) trunk_listen: SocketAddr,
-    /// The address phones and trunks are told.
+    /// The address phones are told.
     pub(crate) advertise: IpAddr,
+    /// The address trunks are told.
+    pub(crate) trunk_advertise: IpAddr,
 }
 
 /// How SIP leaves for a trunk.
@@ -150,12 +152,16 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> 
 /// The address peers send audio to.
 fn read_address(reader: &Reader, media: &Section<'_>) -> IpAddr {
     let Some(address) = media.address("address") else { return NOWHERE.ip() };
+    check_reachable(reader, &address, "audio");
+    address.value
+}
+
+fn check_reachable(reader: &Reader, address: &Spanned<IpAddr>, what: &str) {
     if address.value.is_unspecified() || address.value.is_multicast() {
-        let message = format!("nobody can send audio to {}", address.value);
+        let message = format!("nobody can send {what} to {}", address.value);
         let help = "write the address of this machine that phones and trunks reach".to_owned();
         reader.report(Code::AddressUnusable, &address.at, message, help);
     }
-    address.value
 }
 
 fn report_family(reader: &Reader, here: &Spanned<IpAddr>, there: IpAddr) {
@@ -196,8 +202,26 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
         let help = "a realm is like a domain: letters, digits, points and hyphens".to_owned();
         reader.report(Code::BadValue, &realm.at, message, help);
     }
-    let listen = sip.socket("listen");
-    let advertise = sip.address("advertise");
+    let (listen, advertise) = read_listener(reader, sip, ("listen", "advertise"), audio);
+    let trunks = ("trunk_listen", "trunk_advertise");
+    let (trunk_listen, trunk_advertise) = read_listener(reader, sip, trunks, audio);
+    let realm = realm.map(|realm| realm.value).unwrap_or_default();
+    SipSettings { realm, listen, trunk_listen, advertise, trunk_advertise }
+}
+
+/// Where a listener listens, and at which address others reach it: its own; or, when it listens on
+/// all addresses and nothing is said, the one that audio is sent to.
+fn read_listener(
+    reader: &Reader,
+    sip: &Section<'_>,
+    (listen, advertise): (&str, &str),
+    audio: IpAddr,
+) -> (SocketAddr, IpAddr) {
+    let listen = sip.socket(listen);
+    let advertise = sip.address(advertise);
+    if let Some(advertise) = &advertise {
+        check_reachable(reader, advertise, "signalling");
+    }
     if let (Some(listen), Some(advertise)) = (&listen, &advertise)
         && listen.value.is_ipv4() != advertise.value.is_ipv4()
     {
@@ -205,12 +229,7 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
     }
     let listen = listen.map_or(NOWHERE, |listen| listen.value);
     let own = if listen.ip().is_unspecified() { audio } else { listen.ip() };
-    SipSettings {
-        realm: realm.map(|realm| realm.value).unwrap_or_default(),
-        listen,
-        trunk_listen: sip.socket("trunk_listen").map_or(NOWHERE, |listen| listen.value),
-        advertise: advertise.map_or(own, |advertise| advertise.value),
-    }
+    (listen, advertise.map_or(own, |advertise| advertise.value))
 }
 
 /// No two listeners may want one port, and none a port that audio is lent.

@@ -153,71 +153,107 @@ fn what_is_wrong_with_a_secret_is_told_without_showing_it() {
 }
 
 #[test]
-fn every_fault_of_a_single_kind_is_found_alone() {
-    let cases: &[(&str, &str, Code)] = &[
-        ("realm = \"hotline.example\"", "", Code::MissingKey),
-        ("max_calls = 200", "max_calls = \"200\"", Code::WrongType),
-        ("max_calls = 200", "max_calls = 0", Code::BadValue),
-        ("[rules]", "[[rules]]", Code::WrongType),
-        ("ring = \"20s\"", "ring = \"20\"", Code::BadValue),
-        ("ring = \"20s\"", "ring = \"20h\"", Code::BadValue),
-        ("\"highest_skill\"", "\"highest_skil\"", Code::UnknownStrategy),
-        ("after_sign_in = \"ready\"", "after_sign_in = \"reddy\"", Code::UnknownValue),
-        ("complaints = 3 }", "complaints = 6 }", Code::SkillNobodyHas),
-        ("needs = { presales = 1 }", "needs = { presales = 1, english = 2 }", Code::SkillNobodyHas),
-        (
-            "needs = { presales = 1 }",
-            "needs = { presales = 8, aftersales = 5 }",
-            Code::SkillNobodyHas,
-        ),
-        ("max_wait = \"5m\"", "overflow = \"complaints\"", Code::OverflowLoop),
-        ("max_wait = \"5m\"", "overflow = \"aftersale\"", Code::QueueUnknown),
-        ("queue = \"presales\"", "queue = \"presale\"", Code::QueueUnknown),
-        ("flow = \"main\"", "", Code::NumberWithoutFlow),
-        ("flow = \"main\"", "flow = \"mian\"", Code::FlowUnknown),
-        ("next = \"menu\"", "next = \"menue\"", Code::StepUnknown),
-        ("3 = \"complaints\"", "", Code::StepUnreachable),
-        ("otherwise = \"aftersales\"", "otherwise = \"menu\"", Code::FlowLoop),
-        ("wait = \"5s\"", "wait = \"5s\"\nnext = \"menu\"", Code::UnknownKey),
-        ("[1001, 1002, 1003]", "[1001, 1002, 1009]", Code::AgentUnknown),
-        ("name = \"王芳\"", "name = \"王芳\"\nphone = \"1009\"", Code::PhoneUnknown),
-        ("[phones.1008]", "[phones.2008]", Code::AgentWithoutPhone),
-        ("[phones.2001]", "[phones.reception]", Code::BadName),
-        ("number = \"4008001234\"", "number = \"2001\"", Code::NumberDuplicate),
-        ("digit = \"2\"", "digit = \"1\"", Code::DigitDuplicate),
-        ("[busy_reasons.break]", "[busy_reasons.no_answer]", Code::BadName),
-        ("queue_music = \"queue-music\"", "queue_music = \"jazz\"", Code::PromptMissing),
-        ("\"20000-39999\"", "\"20001-39999\"", Code::PortsOdd),
-        ("\"20000-39999\"", "\"20000-20399\"", Code::PortsTooFew),
-        ("\"0.0.0.0:5080\"", "\"127.0.0.1:5060\"", Code::PortsClash),
-        ("\"0.0.0.0:5080\"", "\"0.0.0.0:20002\"", Code::PortsClash),
-        ("address = \"127.0.0.1\"", "address = \"0.0.0.0\"", Code::AddressUnusable),
-        (
-            "[media]",
-            "advertise = \"::1\"
-[media]",
-            Code::AddressFamily,
-        ),
-        ("\"127.0.0.1:5090\"", "\"[::1]:5090\"", Code::AddressFamily),
-        ("addresses = [\"127.0.0.0/8\"]", "addresses = []", Code::TrunkWithoutAddress),
-        ("addresses = [\"127.0.0.0/8\"]", "", Code::TrunkWithoutAddress),
-        ("addresses = [\"127.0.0.0/8\"]", "addresses = [\"127.0.0.1/8\"]", Code::BadValue),
-        ("prefix = \"000\"", "prefix = \"*9\"", Code::BadValue),
-        ("proxy = \"127.0.0.1:5090\"", "", Code::TrunkWithoutAddress),
-        ("trunk = \"carrier\"", "trunk = \"carier\"", Code::TrunkUnknown),
-        ("state = \"state\"", "state = \"/proc/hotline\"", Code::FolderNotWritable),
-        ("[api]", "[feature_codes]\nready = \"*1\"\n[api]", Code::FeatureCodeClash),
-        (
-            "prefix = \"01\"\nstrip = 1\nlength = \"12\"",
-            "prefix = \"10\"\nlength = \"4-12\"",
-            Code::ExtensionClash,
-        ),
-        ("trunk = \"carrier\"", "trunk = \"carrier\"\nforbid = true", Code::RuleUnclear),
-        ("show = \"01088886666\"", "show = \"4008001234\"", Code::CallerIdForbidden),
-        ("roles = [\"manager\"]", "roles = [\"manger\"]", Code::RoleUnknown),
+fn a_secret_that_nobody_has_is_told() {
+    let hash = "a".repeat(64);
+    let text = format!(
+        "[token.x]\n[phones.1001]\nha1_sha265 = \"{hash}\"\n[tokens.local]\nrole = \"viewer\"\n\
+         sha256 = \"{hash}\"\n[tokens.half]\nrole = \"viewer\"\n"
+    );
+    let mut changed = Changed::example().secrets(&text, 0o600);
+    changed.environment = vec![
+        ("HOTLINE_SECRET_PHONE_9999", "x"),
+        ("HOTLINE_SECRET_TOKEN_ROOT", "x"),
+        ("HOTLINE_SECRET_TOKEN_ADMIN", "short"),
     ];
+    let findings = changed.load().unwrap_err();
+    let shown = findings.to_string();
+    for told in [
+        "`token` is no key",
+        "`ha1_sha265` is no key",
+        "named `local`",
+        "token `half` needs",
+        "HOTLINE_SECRET_PHONE_9999",
+        "HOTLINE_SECRET_TOKEN_ROOT",
+        "shorter than 22",
+    ] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+    assert!(findings.iter().all(|finding| finding.help.is_some()), "{shown}");
+    assert!(!shown.contains(&hash), "{shown}");
+}
+
+#[test]
+fn secrets_that_are_not_toml_are_told_with_the_line_and_without_the_secret() {
+    let findings = Changed::example().secrets("realm = \"a\"\nx = = hunter2\n", 0o600).load();
+    let shown = findings.unwrap_err().to_string();
+    assert!(shown.contains("secrets.toml:2:") && !shown.contains("hunter2"), "{shown}");
+}
+
+/// What is changed in the example, into what, and the one thing that is wrong then.
+const SINGLE_FAULTS: &[(&str, &str, Code)] = &[
+    ("realm = \"hotline.example\"", "", Code::MissingKey),
+    ("max_calls = 200", "max_calls = \"200\"", Code::WrongType),
+    ("max_calls = 200", "max_calls = 0", Code::BadValue),
+    ("[rules]", "[[rules]]", Code::WrongType),
+    ("ring = \"20s\"", "ring = \"20\"", Code::BadValue),
+    ("ring = \"20s\"", "ring = \"20h\"", Code::BadValue),
+    ("\"highest_skill\"", "\"highest_skil\"", Code::UnknownStrategy),
+    ("after_sign_in = \"ready\"", "after_sign_in = \"reddy\"", Code::UnknownValue),
+    ("complaints = 3 }", "complaints = 6 }", Code::SkillNobodyHas),
+    ("needs = { presales = 1 }", "needs = { presales = 1, english = 2 }", Code::SkillNobodyHas),
+    ("needs = { presales = 1 }", "needs = { presales = 8, aftersales = 5 }", Code::SkillNobodyHas),
+    ("max_wait = \"5m\"", "overflow = \"complaints\"", Code::OverflowLoop),
+    ("max_wait = \"5m\"", "overflow = \"aftersale\"", Code::QueueUnknown),
+    ("queue = \"presales\"", "queue = \"presale\"", Code::QueueUnknown),
+    ("flow = \"main\"", "", Code::NumberWithoutFlow),
+    ("flow = \"main\"", "flow = \"mian\"", Code::FlowUnknown),
+    ("next = \"menu\"", "next = \"menue\"", Code::StepUnknown),
+    ("3 = \"complaints\"", "", Code::StepUnreachable),
+    ("otherwise = \"aftersales\"", "otherwise = \"menu\"", Code::FlowLoop),
+    ("wait = \"5s\"", "wait = \"5s\"\nnext = \"menu\"", Code::UnknownKey),
+    ("[1001, 1002, 1003]", "[1001, 1002, 1009]", Code::AgentUnknown),
+    ("name = \"王芳\"", "name = \"王芳\"\nphone = \"1009\"", Code::PhoneUnknown),
+    ("[phones.1008]", "[phones.2008]", Code::AgentWithoutPhone),
+    ("[phones.2001]", "[phones.reception]", Code::BadName),
+    ("number = \"4008001234\"", "number = \"2001\"", Code::NumberDuplicate),
+    ("digit = \"2\"", "digit = \"1\"", Code::DigitDuplicate),
+    ("[busy_reasons.break]", "[busy_reasons.no_answer]", Code::BadName),
+    ("queue_music = \"queue-music\"", "queue_music = \"jazz\"", Code::PromptMissing),
+    ("\"20000-39999\"", "\"20001-39999\"", Code::PortsOdd),
+    ("\"20000-39999\"", "\"20000-20399\"", Code::PortsTooFew),
+    ("\"0.0.0.0:5080\"", "\"127.0.0.1:5060\"", Code::PortsClash),
+    ("\"0.0.0.0:5080\"", "\"0.0.0.0:20002\"", Code::PortsClash),
+    ("address = \"127.0.0.1\"", "address = \"0.0.0.0\"", Code::AddressUnusable),
+    (
+        "[media]",
+        "advertise = \"::1\"
+[media]",
+        Code::AddressFamily,
+    ),
+    ("[media]", "trunk_advertise = \"0.0.0.0\"\n[media]", Code::AddressUnusable),
+    ("\"127.0.0.1:5090\"", "\"[::1]:5090\"", Code::AddressFamily),
+    ("addresses = [\"127.0.0.0/8\"]", "addresses = []", Code::TrunkWithoutAddress),
+    ("addresses = [\"127.0.0.0/8\"]", "", Code::TrunkWithoutAddress),
+    ("addresses = [\"127.0.0.0/8\"]", "addresses = [\"127.0.0.1/8\"]", Code::BadValue),
+    ("prefix = \"000\"", "prefix = \"*9\"", Code::BadValue),
+    ("proxy = \"127.0.0.1:5090\"", "", Code::TrunkWithoutAddress),
+    ("trunk = \"carrier\"", "trunk = \"carier\"", Code::TrunkUnknown),
+    ("state = \"state\"", "state = \"/proc/hotline\"", Code::FolderNotWritable),
+    ("[api]", "[feature_codes]\nready = \"*1\"\n[api]", Code::FeatureCodeClash),
+    (
+        "prefix = \"01\"\nstrip = 1\nlength = \"12\"",
+        "prefix = \"10\"\nlength = \"4-12\"",
+        Code::ExtensionClash,
+    ),
+    ("trunk = \"carrier\"", "trunk = \"carrier\"\nforbid = true", Code::RuleUnclear),
+    ("show = \"01088886666\"", "show = \"4008001234\"", Code::CallerIdForbidden),
+    ("roles = [\"manager\"]", "roles = [\"manger\"]", Code::RoleUnknown),
+];
+
+#[test]
+fn every_fault_of_a_single_kind_is_found_alone() {
     let mut wrong = String::new();
-    for (old, new, code) in cases {
+    for (old, new, code) in SINGLE_FAULTS {
         let findings = Changed::example().replace(old, new).load().err().unwrap_or_default();
         if findings.iter().any(|finding| finding.code != *code) || !findings.has_errors() {
             wrong.push_str(&format!("{old} → {new} should be {code:?}\n{findings}\n"));
@@ -303,6 +339,9 @@ fn a_file_with_one_of_everything_tells_everything() {
     let (_, findings) = parse(Source { name: "broken.toml".into(), text }, &paths);
     let found: BTreeSet<_> = findings.iter().map(|finding| finding.code).collect();
     let all: BTreeSet<_> = Code::ALL.iter().copied().collect();
+    for finding in findings.iter() {
+        assert!(finding.help.as_ref().is_some_and(|help| !help.is_empty()), "{finding}");
+    }
     let missing: Vec<_> = all.difference(&found).filter(|code| !ELSEWHERE.contains(code)).collect();
     assert_eq!(missing, Vec::<&Code>::new(), "{findings}");
     let shown = findings.to_string().replace(&*folder.path().to_string_lossy(), "…");

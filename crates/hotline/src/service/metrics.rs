@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use api::Sample;
 use media::Media;
+use sip_net::Counted;
 
 use crate::wiring::RecorderCell;
 
@@ -34,13 +35,22 @@ const fn figure(count: u64) -> f64 {
 }
 
 fn signalling(sip: &sip_net::Handle) -> Vec<Sample> {
-    let sample = |(reason, count): (&'static str, u64)| Sample {
-        name: "hotline_sip_refused_total",
-        help: "What signalling refused, could not read or lost, by reason.",
-        labels: vec![("reason", reason.to_owned())],
-        value: figure(count),
+    sip.counters().all().map(of_signalling).collect()
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "all but the messages themselves are refusals")]
+fn of_signalling((what, count): (Counted, u64)) -> Sample {
+    let (name, help, label) = match what {
+        Counted::Received | Counted::Sent => {
+            ("hotline_sip_messages_total", "SIP messages, by direction.", "direction")
+        }
+        _ => (
+            "hotline_sip_refused_total",
+            "What signalling refused, could not read or lost, by reason.",
+            "reason",
+        ),
     };
-    sip.counters().all().map(sample).collect()
+    Sample { name, help, labels: vec![(label, what.as_str().to_owned())], value: figure(count) }
 }
 
 fn audio(media: &Media) -> Vec<Sample> {
@@ -113,4 +123,21 @@ fn floor(inbox: &runtime::Handle) -> Vec<Sample> {
             figure(inbox.refused()),
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_came_is_no_refusal() {
+        let named = |what| {
+            let Sample { name, labels, value, .. } = of_signalling((what, 3));
+            (name, labels[0].0, labels[0].1.clone(), value)
+        };
+        let messages = ("hotline_sip_messages_total", "direction", "received".to_owned(), 3.0);
+        assert_eq!(named(Counted::Received), messages);
+        let refused = ("hotline_sip_refused_total", "reason", "malformed".to_owned(), 3.0);
+        assert_eq!(named(Counted::Malformed), refused);
+    }
 }

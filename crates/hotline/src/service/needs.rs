@@ -2,7 +2,7 @@
 //! enough for every call.
 
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use crate::config::Config;
@@ -23,6 +23,7 @@ const OTHER_FILES: u64 = 1_500;
 /// Sees to it that all of it is there.
 pub(crate) fn see_to(config: &Config) -> Result<(), Failure> {
     folder(&config.store.state, "service.state", OWNER_ALONE)?;
+    told_if_open(&config.store.state);
     folder(&config.recording.folder, "recording.folder", OWNER_AND_GROUP)?;
     open_files(config.floor.max_calls);
     Ok(())
@@ -37,6 +38,19 @@ pub(crate) fn folder(path: &Path, key: &str, mode: u32) -> Result<(), Failure> {
             path.display()
         ))
     })
+}
+
+/// A folder that was there before keeps the rights it was given; whoever gave them is told.
+fn told_if_open(state: &Path) {
+    let mode = state.metadata().map_or(OWNER_ALONE, |found| found.permissions().mode() & 0o777);
+    if mode & !OWNER_ALONE != 0 {
+        let mode = format!("{mode:o}");
+        tracing::warn!(
+            folder = %state.display(),
+            mode,
+            "others may look into the state folder: run `chmod 700` on it"
+        );
+    }
 }
 
 /// Sees to it that as many files may be open as so many calls need, as far as the system lets us.
@@ -64,8 +78,6 @@ fn too_few(allowed: u64, max_calls: u32) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]

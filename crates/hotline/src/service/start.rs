@@ -182,10 +182,12 @@ fn start_media(
 }
 
 fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_net::Setup {
-    let listen = |address| sip_net::Listen { address, public: Some(config.sip.advertise) };
-    let (phones, trunks) = (listen(config.sip.listen), listen(config.sip.trunk_listen));
+    let sip = &config.sip;
+    let listen = |address, public| sip_net::Listen { address, public: Some(public) };
+    let phones = listen(sip.listen, sip.advertise);
+    let trunks = listen(sip.trunk_listen, sip.trunk_advertise);
     sip_net::Setup {
-        settings: sip_net::Settings::new(phones, trunks, &config.sip.realm),
+        settings: sip_net::Settings::new(phones, trunks, &sip.realm),
         accounts: accounts(&config.accounts),
         trunks: wiring::trunks(&config.trunks),
         bindings,
@@ -193,7 +195,7 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
 }
 
 fn tokens(config: &Config, local: &str) -> Result<api::Tokens, Failure> {
-    let mut entries = vec![api::TokenEntry::of("local", api::Role::Admin, local)];
+    let mut entries = vec![api::TokenEntry::of(config::LOCAL_TOKEN, api::Role::Admin, local)];
     for (name, token) in &config.tokens {
         let sha256 = <[u8; 32]>::try_from(hex::decode(&token.sha256)?)
             .map_err(|_| Failure::new(format!("the hash of token {name} is not a SHA-256")))?;
