@@ -2,7 +2,7 @@
 //!
 //! Nothing is decided here and no books are kept: what happens now is asked of the floor, what
 //! happened is read from the log and its projections. Every request but the page's own and
-//! `/healthz` carries a token; its role decides. Errors are `application/problem+json` with a
+//! `/healthz` carries a token, and so does `/metrics` unless it is open; the role decides. Errors are `application/problem+json` with a
 //! stable code.
 
 mod agents;

@@ -34,9 +34,10 @@ pub(crate) fn event(event: &mut Event) {
     }
 }
 
-/// Hides the numbers dialled of live calls; those of callers come hidden.
+/// Hides the numbers dialled of live calls, unless it is our own hotline; those of callers come
+/// hidden.
 pub(crate) fn status(status: &mut Status) {
-    status.calls.iter_mut().for_each(|call| hide(&mut call.to));
+    status.calls.iter_mut().for_each(|call| hide_dialled(&mut call.to, call.hotline.as_ref()));
 }
 
 #[cfg(test)]
@@ -45,9 +46,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_callers_number_is_hidden_and_our_hotline_is_not() {
-        let mut arrived = Event {
+    fn of(kind: EventKind) -> Event {
+        Event {
             tenant: TenantId::from("default"),
             epoch: Epoch::new(1),
             seq: 1,
@@ -60,17 +60,39 @@ mod tests {
             actor: Actor::caller(),
             cause: None,
             config_version: 1,
-            kind: EventKind::CallArrived {
-                from: "13800138000".parse().unwrap(),
-                to: "4008001234".parse().unwrap(),
-                hotline: Some("support".into()),
-                trunk: None,
-                phone: None,
-                sip_call_id: String::new(),
-            },
-        };
+            kind,
+        }
+    }
+
+    #[test]
+    fn the_callers_number_is_hidden_and_our_hotline_is_not() {
+        let mut arrived = of(EventKind::CallArrived {
+            from: "13800138000".parse().unwrap(),
+            to: "4008001234".parse().unwrap(),
+            hotline: Some("support".into()),
+            trunk: None,
+            phone: None,
+            sip_call_id: String::new(),
+        });
         event(&mut arrived);
         let EventKind::CallArrived { from, to, .. } = arrived.kind else { panic!() };
         assert_eq!((from.as_str(), to.as_str()), ("138****8000", "4008001234"));
+    }
+
+    #[test]
+    fn no_event_shows_a_customers_number() {
+        let number = || "13800138000".parse::<Number>().unwrap();
+        let recording = "1-1.1".parse().unwrap();
+        let part = model::PartKind::Talk;
+        let (left, right) = (Some(number()), Some(number()));
+        for kind in [
+            EventKind::CallTransferred { to: number() },
+            EventKind::TalkStarted { call_kind: model::CallKind::Outbound, with: Some(number()) },
+            EventKind::RecordingStarted { recording, part, left, right },
+        ] {
+            let mut shown = of(kind);
+            event(&mut shown);
+            assert!(!serde_json::to_string(&shown).unwrap().contains("13800138000"));
+        }
     }
 }

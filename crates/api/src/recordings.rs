@@ -1,7 +1,7 @@
 //! Recordings: the index, and listening.
 //!
-//! Every time audio is handed out, `recording.played` goes into the log first; without a floor to
-//! note it, nothing is played.
+//! Every time audio is handed out, `recording.played` is on disk first; where it cannot be written,
+//! nothing is played.
 
 use std::io::SeekFrom;
 use std::path::{Component, Path as FilePath, PathBuf};
@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::calls::{next, page};
 use crate::problem::{Kind, Problem};
 use crate::request::{Named, Parameters, id, parameter};
+use crate::status;
 use crate::token::{Person, Right};
 
 /// How much of a file is read at once, in octets.
@@ -109,6 +110,7 @@ pub(crate) async fn audio(
         Body::empty().into_response()
     } else {
         app.wiring.floor.note(person.actor(), Some(row.call), kind)?;
+        status::written(&app, person.actor()).await?;
         part(file, &range, &path).await?.into_response()
     };
     range.describe(&mut response, length);

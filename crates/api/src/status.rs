@@ -41,13 +41,18 @@ pub(crate) async fn ask(app: &App, actor: Actor) -> Result<Status, Problem> {
     }
 }
 
-/// Waits until the database tells all that has happened on the floor so far.
-pub(crate) async fn caught_up(app: &App, actor: Actor) -> Result<(), Problem> {
+/// Waits until all that has happened on the floor so far is on disk.
+pub(crate) async fn written(app: &App, actor: Actor) -> Result<(), Problem> {
     // What the floor answers comes after what it has written.
     ask(app, actor).await?;
     let journal = app.wiring.journal.clone();
     let flushed = tokio::task::spawn_blocking(move || journal.flush()).await;
-    flushed.map_err(|_| Problem::from(Kind::Fault))??;
+    Ok(flushed.map_err(|_| Problem::from(Kind::Fault))??)
+}
+
+/// Waits until the database tells all that has happened on the floor so far.
+pub(crate) async fn caught_up(app: &App, actor: Actor) -> Result<(), Problem> {
+    written(app, actor).await?;
     let Some(end) = app.wiring.journal.durable() else { return Ok(()) };
     let told = timeout(PATIENCE, app.wiring.projector.reached(end)).await;
     told.map_err(|_| Kind::DatabaseDown.into())

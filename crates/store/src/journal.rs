@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use insight::Accounts;
@@ -41,6 +42,9 @@ use crate::Position;
 
 pub use self::error::JournalError;
 pub use self::reader::{Reader, Subscription};
+
+/// How long after a call its recordings are sealed, as a rule: what comes later is found by them.
+const AFTERMATH: Duration = Duration::from_secs(60);
 
 /// The journal's bounds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -226,7 +230,8 @@ impl Journal {
         }
     }
 
-    /// The events of one call that began at `began`, at most `most`. Blocks on the disk.
+    /// The events of one call that began at `began`, at most `most`, and what became of its
+    /// recordings in the minute after it. Blocks on the disk.
     ///
     /// # Errors
     /// When the disk cannot be read.
@@ -238,14 +243,17 @@ impl Journal {
     ) -> Result<Vec<Event>, JournalError> {
         let before = Position { seq: began.seq.saturating_sub(1), ..began };
         let mut events = Vec::new();
+        let mut until = None;
         for event in self.read_after(Some(before)) {
             let event = event?;
-            let is_last = matches!(event.kind, model::EventKind::CallEnded {});
+            if events.len() >= most || until.is_some_and(|until| event.at > until) {
+                break;
+            }
             if event.call == Some(call) {
-                events.push(event);
-                if is_last || events.len() >= most {
-                    break;
+                if let model::EventKind::CallEnded {} = event.kind {
+                    until = Some(event.at + AFTERMATH);
                 }
+                events.push(event);
             }
         }
         Ok(events)

@@ -128,7 +128,7 @@ impl Switchboard {
         dial::outside(&self.config.outbound, role, to)
     }
 
-    fn hotline_at(&self, to: &Number) -> Option<HotlineId> {
+    pub(crate) fn hotline_at(&self, to: &Number) -> Option<HotlineId> {
         let mut hotlines = self.config.hotlines.iter();
         hotlines.find(|(_, hotline)| hotline.number == *to).map(|(id, _)| id.clone())
     }

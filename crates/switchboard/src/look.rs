@@ -81,6 +81,7 @@ impl Switchboard {
             since: call.since,
             from: call.from.masked(),
             to: call.to.clone(),
+            hotline: self.hotline_at(&call.to),
             stage: stage.to_owned(),
             queue,
             agent,

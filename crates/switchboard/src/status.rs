@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{AgentId, AgentState, CallId, Number, Outcome, PhoneId, QueueId, Timestamp};
+use model::{AgentId, AgentState, CallId, HotlineId, Number, Outcome, PhoneId, QueueId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The floor at one moment.
@@ -72,6 +72,8 @@ pub struct CallStatus {
     pub from: String,
     /// The number dialled.
     pub to: Number,
+    /// The hotline it called, if that is what it called.
+    pub hotline: Option<HotlineId>,
     /// What the caller meets: `flow`, `queue`, `ringing`, `talking`, `held`, …
     pub stage: String,
     /// The queue waited in.

@@ -86,7 +86,8 @@ same answer. A command that takes effect after the call is answered 202 with wha
 time are like `2026-11-22T05:13:57.123456Z`, in UTC; spans end in `_ms`. A list is read on by giving its `next` as
 `after`.
 
-`/healthz` says without a token whether calls can be taken and written down; `/metrics` is for Prometheus;
+`/healthz` says without a token whether calls can be taken and written down; `/metrics` is for Prometheus, with a token unless
+`api.metrics` is `open`;
 `/` is the live status page.
 ";
 

@@ -27,7 +27,7 @@ async fn a_call_is_shown_with_its_events_and_lists_come_a_page_at_a_time() {
     let call = house.ask("qa", "GET", "/v1/calls/1-2").await.json();
     assert_eq!(call["call"]["from"], "13800138000");
     let kinds: Vec<_> = call["events"].as_array().unwrap().iter().map(|it| &it["kind"]).collect();
-    assert_eq!(kinds, ["call.arrived", "recording.started", "call.ended"]);
+    assert_eq!(kinds, ["call.arrived", "recording.started", "call.ended", "recording.sealed"]);
 
     let (mut seen, mut next) = (Vec::new(), String::new());
     loop {
@@ -63,6 +63,16 @@ async fn every_playback_is_in_the_log_with_who_listened() {
     let played = played.filter(|event| event.kind.name() == "recording.played");
     let actors: Vec<_> = played.map(|event| event.actor.to_string()).collect();
     assert_eq!(actors, ["user:qa/api", "user:lead/api"]);
+}
+
+#[tokio::test]
+async fn nothing_is_played_that_the_log_cannot_hold() {
+    let house = House::open().await;
+    house.records(1, 10).await;
+    let journal = house.journal.clone();
+    tokio::task::spawn_blocking(move || journal.close()).await.unwrap();
+    let refused = house.ask("qa", "GET", "/v1/recordings/1-1.1/audio").await;
+    assert_eq!((refused.status, refused.code().as_str()), (503, "journal_unavailable"));
 }
 
 #[tokio::test]

@@ -195,12 +195,20 @@ pub(crate) const STORE: Table = Table {
 pub(crate) const API: Table = Table {
     path: "api",
     text: "HTTP and WebSocket. Tokens are in `secrets.toml`.",
-    keys: &[else_(
-        "listen",
-        Kind::Socket,
-        "127.0.0.1:8080",
-        "Where the API, the status page and the metrics are served.",
-    )],
+    keys: &[
+        else_(
+            "listen",
+            Kind::Socket,
+            "127.0.0.1:8080",
+            "Where the API, the status page and the metrics are served.",
+        ),
+        else_(
+            "metrics",
+            Kind::Word(&["token", "open"]),
+            "token",
+            "Who may read `/metrics`: `token` is whoever has a token of any role, `open` whoever reaches the address.",
+        ),
+    ],
 };
 
 pub(crate) const SOUNDS: Table = Table {

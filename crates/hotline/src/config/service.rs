@@ -90,6 +90,8 @@ impl std::fmt::Debug for Database {
 pub(crate) struct ApiSettings {
     /// Where the API, the status page and the metrics are served.
     pub(crate) listen: SocketAddr,
+    /// Whether `/metrics` asks for no token.
+    pub(crate) open_metrics: bool,
 }
 
 /// What the service's tables say.
@@ -145,7 +147,10 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> 
             outbound: recording.flag("outbound"),
         },
         store: StoreSettings { state: state.value, database },
-        api: ApiSettings { listen: listen.map_or(NOWHERE, |listen| listen.value) },
+        api: ApiSettings {
+            listen: listen.map_or(NOWHERE, |listen| listen.value),
+            open_metrics: api.word("metrics").is_some_and(|word| word.value == "open"),
+        },
     }
 }
 

@@ -82,7 +82,10 @@ impl Running {
             projector: Arc::clone(&projector),
             recordings: config.recording.folder.clone(),
             tokens: tokens(&config, &token)?,
-            metrics: api::MetricsAccess::Open,
+            metrics: match config.api.open_metrics {
+                true => api::MetricsAccess::Open,
+                false => api::MetricsAccess::Token,
+            },
             samples: metrics::samples(&sip, &media, &recorder, &inbox),
             clock,
         };

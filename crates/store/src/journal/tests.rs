@@ -234,7 +234,9 @@ fn an_event_that_is_not_numbered_after_the_last_is_counted_and_readers_stay_in_o
 fn the_events_of_one_call_are_found() {
     let state = tempfile::tempdir().unwrap();
     let (journal, _) = open(state.path());
-    let kinds = [arrived(), EventKind::CallAnswered {}, EventKind::CallEnded {}];
+    let recording = model::RecordingId { call: CallId::new(Epoch::new(1), 2), part: 1 };
+    let failed = EventKind::RecordingFailed { recording, error: "disk full".into() };
+    let kinds = [arrived(), EventKind::CallAnswered {}, EventKind::CallEnded {}, failed];
     let mut seq = 0;
     for kind in kinds {
         for call in 1..=2 {
@@ -245,7 +247,7 @@ fn the_events_of_one_call_are_found() {
     journal.flush().unwrap();
     let call = CallId::new(Epoch::new(1), 2);
     let events = journal.events_of(call, (Epoch::new(1), 2).into(), 100).unwrap();
-    assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 4, 6]);
+    assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 4, 6, 8]);
 }
 
 #[tokio::test]
