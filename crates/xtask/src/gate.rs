@@ -1,5 +1,6 @@
 //! The gate: every step that a change passes before it lands. CI runs this and nothing else.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::{debian, docs, layers, run, source, tidy};
@@ -29,6 +30,11 @@ const STEPS: &[Step] = &[
         name: "tidy",
         remedy: "split the file, name the thing, link the document",
         run: tidy::check,
+    },
+    Step {
+        name: "licences",
+        remedy: "choose another package, or say in deny.toml why this one",
+        run: licences,
     },
     Step { name: "docs", remedy: "run `cargo xtask docs` and commit", run: docs::check },
     Step {
@@ -91,6 +97,7 @@ fn summary(results: &[Taken]) -> Result<(), String> {
         let verdict = if taken.result.is_ok() { "in order" } else { "FAILED" };
         println!("{:<12} {verdict:<9} {:>7.1} s", taken.step.name, taken.time.as_secs_f64());
     }
+    not_run().iter().for_each(|note| println!("not run: {note}"));
     let failed: Vec<_> =
         results.iter().filter(|taken| taken.result.is_err()).map(|taken| taken.step.name).collect();
     if failed.is_empty() {
@@ -117,6 +124,36 @@ fn lint() -> Result<(), String> {
         "cargo",
         &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"],
     )
+}
+
+fn licences() -> Result<(), String> {
+    if !has_deny() {
+        return Ok(());
+    }
+    run::command("cargo", &["deny", "--offline", "check", "bans", "licenses", "sources"])
+}
+
+fn has_deny() -> bool {
+    run::works("cargo", &["deny", "--version"])
+}
+
+/// What a machine lacks that would have been checked: passing tests say nothing of it.
+fn not_run() -> Vec<String> {
+    let mut notes = Vec::new();
+    if !has_deny() {
+        notes.push("licences and sources of packages (cargo-deny is not installed)".to_owned());
+    }
+    let folder = std::env::var_os("HOTLINE_RFC_CORPUS").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| run::root().join("../shared/reference"));
+    for rfc in ["rfc4475", "rfc5118"] {
+        if !folder.join(rfc).is_dir() {
+            let place = folder.display();
+            notes.push(format!(
+                "the messages of {rfc} (not in {place}; HOTLINE_RFC_CORPUS names them)"
+            ));
+        }
+    }
+    notes
 }
 
 fn tests() -> Result<(), String> {
