@@ -26,6 +26,7 @@
 
 mod beside;
 mod crash;
+mod demo;
 mod endings;
 mod faults;
 mod hostile;

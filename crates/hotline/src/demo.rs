@@ -50,33 +50,65 @@ async fn play(
     config: Config,
     secrets: secrets::Secrets,
 ) -> Result<(), Failure> {
+    let mut stop = StopSignals::listen()?;
     let floor = config.floor.clone();
     let state = config.store.state.clone();
-    let mut stop = StopSignals::listen()?;
-    let service = Running::start(config).await?;
-    let server = secrets.phones_at(service.phones());
-    let staff = staff::Staff::sign_in(&floor, settings.agents, &server).await?;
-    tell(&settings, &service, &secrets, &floor, &staff);
-    let number = hotline_number(&floor)?;
-    let callers = callers::Callers::start(service.trunks(), number, settings.calls_per_minute)?;
-    let ended = tokio::select! {
-        () = stop.asked() => Ok(()),
-        failure = service.broken() => Err(failure),
-        () = over(settings.seconds) => Ok(()),
-        () = tell_on(state) => Ok(()),
+    let service = tokio::select! {
+        started = Running::start(config) => started?,
+        () = stop.asked() => return Ok(()),
+    };
+    let opened = tokio::select! {
+        opened = open(&settings, &service, &secrets, &floor) => opened.map(Some),
+        () = stop.asked() => Ok(None),
+    };
+    let (centre, ended) = match opened {
+        Ok(None) => (None, Ok(())),
+        Err(failure) => (None, Err(failure)),
+        Ok(centre) => {
+            let ended = tokio::select! {
+                () = stop.asked() => Ok(()),
+                failure = service.broken() => Err(failure),
+                () = over(settings.seconds) => Ok(()),
+                () = tell_on(state) => Ok(()),
+            };
+            (centre, ended)
+        }
     };
     report::line("\nstopping: callers hang up, agents sign out, recordings are sealed");
-    let stopping = async {
-        callers.stop().await;
-        staff.sign_out().await;
-        service.stop().await;
-    };
     tokio::select! {
-        () = stopping => {}
+        () = close(centre, service) => {}
         () = stop.insisted() => return Err(Failure::new("asked twice to stop: ended at once")),
     }
     report::line("stopped 已停止");
     ended
+}
+
+/// Who plays on the simulated phones.
+struct Centre {
+    staff: staff::Staff,
+    callers: callers::Callers,
+}
+
+async fn open(
+    settings: &Settings,
+    service: &Running,
+    secrets: &secrets::Secrets,
+    floor: &FloorConfig,
+) -> Result<Centre, Failure> {
+    let number = hotline_number(floor)?;
+    let server = secrets.phones_at(service.phones());
+    let staff = staff::Staff::sign_in(floor, settings.agents, &server).await?;
+    tell(settings, service, secrets, (floor, &staff));
+    let callers = callers::Callers::start(service.trunks(), number, settings.calls_per_minute)?;
+    Ok(Centre { staff, callers })
+}
+
+async fn close(centre: Option<Centre>, service: Running) {
+    if let Some(Centre { staff, callers }) = centre {
+        callers.stop().await;
+        staff.sign_out().await;
+    }
+    service.stop().await;
 }
 
 fn hotline_number(floor: &FloorConfig) -> Result<model::Number, Failure> {
@@ -97,8 +129,7 @@ fn tell(
     settings: &Settings,
     service: &Running,
     secrets: &secrets::Secrets,
-    floor: &FloorConfig,
-    staff: &staff::Staff,
+    (floor, staff): (&FloorConfig, &staff::Staff),
 ) {
     let number = hotline_number(floor).map(|number| number.to_string()).unwrap_or_default();
     let free = floor.phones.keys().find(|phone| !staff.uses(phone));
@@ -123,10 +154,21 @@ fn tell(
             "  server {}  user {phone}  password {password}  (UDP or TCP)",
             service.phones()
         ));
-        report::line(&format!(
-            "  dial the hotline 拨打热线 {number}, or an agent's extension 分机 such as 1001; to be an \
-             agent yourself, start the demo with --agents 6, register as 1007 and dial *11"
-        ));
+        if service.phones().ip().is_loopback() {
+            report::line(
+                "  that address is this machine alone 仅限本机: for a phone elsewhere, set \
+                 `media.address` in the configuration to the address it reaches",
+            );
+        }
+        report::line(&format!("  dial the hotline 拨打热线 {number}{}", staff.extension()));
+        if let Some(last) = staff.last() {
+            let (fewer, code) = (staff.len() - 1, &floor.feature_codes.sign_in);
+            let password = secrets.password(last).unwrap_or_default();
+            report::line(&format!(
+                "  to be an agent yourself 自己当坐席: start the demo with --agents {fewer}, register \
+                 as {last} (password {password}) and dial {code}"
+            ));
+        }
     }
     report::line("\nCtrl-C ends everything 按 Ctrl-C 结束\n");
 }

@@ -51,6 +51,19 @@ impl Staff {
         self.phones.len()
     }
 
+    /// What to say of an extension that can be called, if there is one.
+    pub(crate) fn extension(&self) -> String {
+        let first = self.phones.first();
+        first
+            .map(|(id, _)| format!(", or an agent's extension 分机 such as {id}"))
+            .unwrap_or_default()
+    }
+
+    /// The phone of the agent who signed in last.
+    pub(crate) fn last(&self) -> Option<&PhoneId> {
+        self.phones.last().map(|(id, _)| id)
+    }
+
     pub(crate) fn uses(&self, phone: &PhoneId) -> bool {
         self.phones.iter().any(|(used, _)| used == phone)
     }
