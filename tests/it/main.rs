@@ -25,6 +25,7 @@
 )]
 
 mod beside;
+mod commands;
 mod crash;
 mod demo;
 mod endings;

@@ -151,6 +151,8 @@ pub(crate) enum AgentAction {
         /// The work number 工号.
         agent: AgentId,
         /// `ready`, `busy` or `signed_out`.
+        // The option `--state` has that name already.
+        #[arg(id = "wanted", value_name = "STATE")]
         state: String,
         /// The reason of `busy`.
         #[arg(long)]

@@ -116,6 +116,17 @@ struct Ports {
     audio: (u16, u16),
 }
 
+impl Ports {
+    fn free(plan: &Plan) -> Self {
+        Self {
+            sip: free_port(),
+            trunk: free_port(),
+            api: free_port(),
+            audio: free_ports(plan.max_calls * 4),
+        }
+    }
+}
+
 /// The service, running; gone with the value.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -134,16 +145,28 @@ impl Server {
 
     /// Starts it with a change to the configuration's text.
     pub(crate) fn start_with(plan: Plan, change: impl FnOnce(String) -> String) -> Self {
+        Self::begin(plan, change, &[])
+    }
+
+    /// Starts it with its log as JSON.
+    pub(crate) fn start_logging_json(plan: Plan) -> Self {
+        Self::begin(plan, |text| text, &["--log", "json"])
+    }
+
+    /// Another service on other ports that wants the same state folder.
+    pub(crate) fn another(&self) -> Command {
+        let text = self.plan.text(&Ports::free(&self.plan));
+        let file = self.folder.path().join("another.toml");
+        fs::write(&file, text).unwrap();
+        serve(&file, &self.plan)
+    }
+
+    fn begin(plan: Plan, change: impl FnOnce(String) -> String, words: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ports = Ports {
-            sip: free_port(),
-            trunk: free_port(),
-            api: free_port(),
-            audio: free_ports(plan.max_calls * 4),
-        };
+        let ports = Ports::free(&plan);
         fs::write(folder.path().join("hotline.toml"), change(plan.text(&ports))).unwrap();
-        let process =
-            Process::start("hotline", &mut serve(folder.path(), &plan), &folder.path().join("log"));
+        let mut serve = serve(&folder.path().join("hotline.toml"), &plan);
+        let process = Process::start("hotline", serve.args(words), &folder.path().join("log"));
         let http = ureq::Agent::config_builder()
             .timeout_global(Some(SOON))
             .http_status_as_error(false)
@@ -156,14 +179,8 @@ impl Server {
 
     /// Writes a configuration without starting anything: for `hotline check` and refused starts.
     pub(crate) fn prepare(plan: &Plan, folder: &Path) -> Command {
-        let ports = Ports {
-            sip: free_port(),
-            trunk: free_port(),
-            api: free_port(),
-            audio: free_ports(plan.max_calls * 4),
-        };
-        fs::write(folder.join("hotline.toml"), plan.text(&ports)).unwrap();
-        serve(folder, plan)
+        fs::write(folder.join("hotline.toml"), plan.text(&Ports::free(plan))).unwrap();
+        serve(&folder.join("hotline.toml"), plan)
     }
 
     fn wait_for_health(&mut self) {
@@ -189,7 +206,7 @@ impl Server {
     pub(crate) fn restart(&mut self) {
         self.process = Process::start(
             "hotline",
-            &mut serve(self.folder.path(), &self.plan),
+            &mut serve(&self.folder.path().join("hotline.toml"), &self.plan),
             &self.folder.path().join("log"),
         );
         self.wait_for_health();
@@ -364,9 +381,9 @@ fn bearer() -> String {
     format!("Bearer {TOKEN}")
 }
 
-fn serve(folder: &Path, plan: &Plan) -> Command {
+fn serve(config: &Path, plan: &Plan) -> Command {
     let mut command = Command::new(hotline());
-    command.arg("serve").arg("--config").arg(folder.join("hotline.toml"));
+    command.arg("serve").arg("--config").arg(config);
     command.env("HOTLINE_SECRET_TOKEN_ADMIN", TOKEN).env("HOTLINE_LOG", "info,sqlx=warn");
     for phone in plan.numbers().chain([2001]) {
         command.env(format!("HOTLINE_SECRET_PHONE_{phone}"), PASSWORD);

@@ -1,0 +1,105 @@
+//! The command line against a live service, as its admin and its team lead use it.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use model::StateName;
+use serde_json::Value;
+
+use crate::house::{
+    Answers, Baresip, Carrier, Earpiece, Over, Plan, Recorded, SOON, Server, hotline, output,
+    wait_until,
+};
+
+#[test]
+fn a_team_lead_commands_agents_states_from_the_command_line() {
+    let server = Server::start(Plan::default());
+    let _phone = Baresip::agent("1001", server.phones(), (Over::Udp, Answers::AtOnce), 1_000);
+    wait_until("the phone is registered", SOON, || server.status().agents[0].bindings > 0);
+    let is = |state| server.wait_for_state(1001, state, SOON);
+    server.command_line(&["agent", "sign-in", "1001"]);
+    is(StateName::Ready);
+    server.command_line(&["agent", "busy", "1001", "break"]);
+    is(StateName::Busy);
+    let listed = server.command_line(&["agent", "list"]);
+    assert!(listed.contains("A1001") && listed.contains("break"), "{listed}");
+    server.command_line(&["agent", "ready", "1001"]);
+    is(StateName::Ready);
+    server.command_line(&["agent", "force", "1001", "busy", "--reason", "break"]);
+    is(StateName::Busy);
+    server.command_line(&["agent", "sign-out", "1001"]);
+    is(StateName::SignedOut);
+
+    let mut refused = Command::new(hotline());
+    refused.args(["agent", "sign-in", "1002", "--state"]).arg(server.folder().join("state"));
+    let refused = output(&mut refused);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("phone_not_registered"), "{said}");
+}
+
+#[test]
+fn a_call_is_followed_by_its_id_from_the_log_to_the_recording() {
+    let server = Server::start_logging_json(Plan::default());
+    let agent = Baresip::agent("1001", server.phones(), (Over::Udp, Answers::AtOnce), 1_000);
+    server.sign_in(1001);
+    let earpiece = Earpiece::open(600.0);
+    Carrier::calls(&server, &earpiece, Duration::from_secs(3)).is_content();
+    agent.expects("CALL_CLOSED");
+    let row = server.sealed_recordings(1).remove(0);
+    let (call, recording) = (row["call"].as_str().unwrap(), row["recording"].as_str().unwrap());
+
+    let said = server.said();
+    let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let of_call = lines.filter(|line| line["call"] == call);
+    let kinds: Vec<_> =
+        of_call.filter_map(|line| line["kind"].as_str().map(str::to_owned)).collect();
+    let order = [
+        "call.arrived",
+        "call.answered",
+        "queue.entered",
+        "queue.offered",
+        "leg.ringing",
+        "queue.left",
+        "segment.talk_started",
+        "recording.started",
+        "segment.talk_ended",
+        "call.ended",
+        "recording.sealed",
+    ];
+    let mut rest = kinds.iter();
+    for kind in order {
+        assert!(rest.any(|it| it == kind), "{kind} is not in its place in {kinds:?}");
+    }
+    assert!(!said.contains("13800138000"), "numbers are masked in the log");
+
+    let shown = server.command_line(&["recordings", "show", recording]);
+    assert!(shown.contains(row["sha256"].as_str().unwrap()), "{shown}");
+    let file = server.folder().join("fetched.wav");
+    server.command_line(&["recordings", "fetch", recording, "-o", file.to_str().unwrap()]);
+    Recorded::read(&fs::read(file).unwrap(), &row);
+}
+
+#[test]
+fn secrets_are_made_once_and_shown_once() {
+    let folder = tempfile::tempdir().unwrap();
+    Server::prepare(&Plan::default(), folder.path());
+    let config = folder.path().join("hotline.toml");
+    let secrets = || output(Command::new(hotline()).arg("secrets").arg("--config").arg(&config));
+    let (first, second) = (secrets(), secrets());
+    let said = String::from_utf8_lossy(&first.stdout).into_owned();
+    assert!(first.status.success() && said.contains("1001") && said.contains("admin"), "{said}");
+    assert!(!second.status.success());
+    let kept = fs::read_to_string(folder.path().join("state/secrets.toml")).unwrap();
+    let shown: Vec<_> = said.split_whitespace().filter(|word| word.len() >= 16).collect();
+    assert!(shown.len() >= 6 && shown.iter().all(|secret| !kept.contains(secret)), "{kept}");
+}
+
+#[test]
+fn a_second_service_on_the_same_state_folder_is_told_who_holds_it() {
+    let server = Server::start(Plan::default());
+    let said = output(&mut server.another()).stderr;
+    let said = String::from_utf8_lossy(&said);
+    assert!(said.contains("already works in this state folder"), "{said}");
+    assert!(server.is_healthy());
+}
