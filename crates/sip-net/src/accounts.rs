@@ -80,6 +80,11 @@ impl Trunks {
         self.0.iter().find(|trunk| trunk.sources.iter().any(|range| range.holds(source)))
     }
 
+    /// The peers that are called by a name, with the name.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = (SocketAddr, &str)> {
+        self.0.iter().filter_map(|trunk| Some((trunk.destination, trunk.host.as_deref()?)))
+    }
+
     /// The trunk of this name.
     #[must_use]
     pub fn find(&self, id: &TrunkId) -> Option<&Trunk> {

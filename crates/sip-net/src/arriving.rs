@@ -9,8 +9,9 @@ use switchboard::ports::{Full, Input, LegFact, Origin, RingsIn};
 
 use crate::counters::Counted;
 use crate::door::RETRY_AFTER;
-use crate::exchange::{Exchange, TRUNKS};
+use crate::exchange::Exchange;
 use crate::legs::{Leg, Phase, Side, Wanted};
+use crate::settings::Serves;
 
 /// The caller who does not say who it is.
 const ANONYMOUS: &str = "anonymous";
@@ -51,7 +52,7 @@ impl Exchange {
         source: &Source,
         now: Timestamp,
     ) -> Result<RingsIn, Rejection> {
-        let calling = if source.listener == TRUNKS {
+        let calling = if self.serves(source.listener) == Serves::Trunks {
             self.trunk_calls(request, source)?
         } else {
             self.phone_calls(request, now)?

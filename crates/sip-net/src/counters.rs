@@ -64,6 +64,10 @@ counted! {
     TooManyConnections = "too_many_connections",
     /// A connection closed because it was slow, silent or half a message.
     SlowConnection = "slow_connection",
+    /// A connection that we wanted could not be opened.
+    ConnectFailed = "connect_failed",
+    /// A connection closed because there was no TLS or no WebSocket with whoever opened it.
+    HandshakeFailed = "handshake_failed",
     /// A connection closed because what came over it is no SIP.
     BadStream = "bad_stream",
     /// A command for a leg that is already gone: it crossed the end of the leg.

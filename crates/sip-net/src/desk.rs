@@ -6,7 +6,8 @@ use sip::registrar::{BindingId, RegisterRefusal};
 use sip::{HeaderName, Method, NameAddr, Request, Response, StatusCode, Uri};
 
 use crate::counters::Counted;
-use crate::exchange::{Exchange, PHONES};
+use crate::exchange::Exchange;
+use crate::settings::Serves;
 
 /// What we take, as answered to OPTIONS.
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
@@ -22,7 +23,9 @@ impl Exchange {
     ) {
         let response = if request.method == Method::Options {
             Ok(capabilities(request))
-        } else if request.method == Method::Register && source.listener == PHONES {
+        } else if request.method == Method::Register
+            && self.serves(source.listener) == Serves::Phones
+        {
             self.register(request, source, now)
         } else {
             self.count(Counted::MethodRefused);

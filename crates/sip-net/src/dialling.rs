@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use model::{Cause, LegId, Number, PhoneId, Timestamp, TrunkId};
 use sip::SessionId;
 use sip::digest::{self, Challenge, Protected};
-use sip::endpoint::{Attempt, Body, Destination, Order, Outgoing, Transport};
+use sip::endpoint::{Attempt, Body, Destination, Order, Outgoing};
 use sip::sdp;
 use sip::{HeaderName, Host, NameAddr, Response, StatusCode, Uri};
 use switchboard::ports::{LegCommand, LegFact, Target};
 
-use crate::exchange::{Exchange, TRUNKS};
+use crate::exchange::Exchange;
 use crate::legs::{Dialling, Fork, Leg, Phase, Side};
 use crate::meaning;
 
@@ -91,14 +91,14 @@ impl Exchange {
         let at_address = named.is_none().then_some(peer.port());
         let host = named.unwrap_or(Host::Ip(peer.ip()));
         let callee = Uri::sip(number.as_str(), host).with_port(at_address);
-        let (target, destination) = match trunk.transport {
-            Transport::Udp => (callee.clone(), Destination::udp(TRUNKS, peer)),
-            Transport::Tcp => (
-                callee.clone().with_param("transport", "tcp"),
-                Destination::tcp(TRUNKS, peer, None),
-            ),
+        let Some((listener, side)) = self.towards_trunks(trunk.transport) else {
+            return Vec::new();
         };
-        let side = self.trunk_side;
+        let target = match trunk.transport.in_uri() {
+            Some(transport) => callee.clone().with_param("transport", transport),
+            None => callee.clone(),
+        };
+        let destination = Destination::over(trunk.transport, listener, peer);
         let outgoing = Outgoing {
             target,
             destination,

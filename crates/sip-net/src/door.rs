@@ -10,7 +10,8 @@ use sip::{HeaderName, Method, Request, StatusCode};
 
 use crate::accounts::Account;
 use crate::counters::Counted;
-use crate::exchange::{Exchange, PHONES, TRUNKS};
+use crate::exchange::Exchange;
+use crate::settings::Serves;
 
 /// Seconds after which a caller may try again whom we have no time for.
 pub(crate) const RETRY_AFTER: &str = "5";
@@ -32,12 +33,12 @@ impl Exchange {
         }
         let opens =
             request.method == Method::Invite && request.to().is_ok_and(|to| to.tag().is_none());
-        let refusal = if source.listener == TRUNKS {
+        let refusal = if self.serves(source.listener) == Serves::Trunks {
             let known = self.trunks.from_source(source.peer.ip()).is_some();
             if known { None } else { Some(self.stranger(source)) }
         } else if opens && self.stopping {
             Some(self.stopped())
-        } else if source.listener == PHONES && (opens || request.method == Method::Register) {
+        } else if opens || request.method == Method::Register {
             let came_with_none = credentials_in(request).next().is_none();
             came_with_none.then(|| self.challenge(request, None, now))
         } else {

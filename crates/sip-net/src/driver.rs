@@ -1,9 +1,11 @@
 //! The loop: read one thing, hand it over with the time, send what comes back.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use clock::Clock;
@@ -14,14 +16,15 @@ use sip::{Message, ParseError, ParseErrorKind};
 use switchboard::ports::LegCommand;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::accounts::{Accounts, Trunks};
 use crate::counters::{Counted, Counters};
-use crate::exchange::{Admitted, Exchange, PHONES, Secrets, TRUNKS};
+use crate::exchange::{Admitted, Exchange, Secrets};
 use crate::listener::{Listener, StartError};
 use crate::ports::Ports;
-use crate::settings::Settings;
+use crate::settings::{Serves, Settings};
 use crate::stream::{self, Arrival, Connections};
 
 /// Commands that may wait.
@@ -56,6 +59,7 @@ pub struct Setup {
 pub struct Handle {
     turns: mpsc::Sender<Turn>,
     counters: Arc<Counters>,
+    bound: Arc<[SocketAddr]>,
     phones: SocketAddr,
     trunks: SocketAddr,
 }
@@ -87,45 +91,64 @@ enum Turn {
 /// When a listener cannot be opened.
 pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, StartError> {
     let Setup { settings, accounts, trunks, bindings } = setup;
-    let listeners =
-        [Listener::open(&settings.phones).await?, Listener::open(&settings.trunks).await?];
+    let mut listeners = Vec::new();
+    for listen in &settings.listeners {
+        listeners.push(Listener::open(listen).await?);
+    }
     let (turns, told) = mpsc::channel(COMMANDS);
     let (arrivals, arriving) = mpsc::channel(ARRIVALS);
     let handle = Handle {
         turns,
         counters: Arc::clone(&ports.counters),
-        phones: listeners[0].bound,
-        trunks: listeners[1].bound,
+        bound: listeners.iter().map(|listener| listener.bound).collect(),
+        phones: first(&settings, &listeners, Serves::Phones)?,
+        trunks: first(&settings, &listeners, Serves::Trunks)?,
     };
+    let mut connections = Connections::new(&settings, clock, arrivals.clone());
+    connections.know(&trunks);
     let mut exchange = Exchange::new(
         &settings,
-        listeners.each_ref().map(|listener| listener.public),
+        &listeners.iter().map(|listener| listener.public).collect::<Vec<_>>(),
         Admitted { accounts, trunks },
         ports,
         Secrets { endpoint: random()?, nonces: random()? },
     );
     exchange.restore(bindings, clock.now());
-    let locals = listeners.each_ref().map(|listener| listener.bound);
-    let [phones, trunks] = listeners;
+    for (listen, listener) in settings.listeners.iter().zip(&listeners) {
+        let (serves, transport) = (listen.serves, listen.protocol.transport());
+        tracing::info!(address = %listener.bound, ?serves, ?transport, "signalling listens");
+    }
+    let mut accepting = JoinSet::new();
+    let mut doors = Vec::new();
+    for (id, listener) in (0..).map(ListenerId).zip(listeners) {
+        accepting.spawn(stream::accept(id, listener.tcp, arrivals.clone()));
+        doors.push(Door { socket: listener.udp, local: listener.bound });
+    }
     let mut driver = Driver {
         exchange,
         clock,
-        connections: Connections::new(settings.connections, clock, arrivals.clone()),
-        sockets: [phones.udp, trunks.udp],
-        locals,
+        connections,
+        doors,
         datagram: vec![0; DATAGRAM],
         grumble: Grumble::default(),
     };
-    tracing::info!(phones = %locals[0], trunks = %locals[1], "signalling listens");
     tokio::spawn(async move {
-        let accepting = [
-            tokio::spawn(stream::accept(PHONES, phones.tcp, arrivals.clone())),
-            tokio::spawn(stream::accept(TRUNKS, trunks.tcp, arrivals)),
-        ];
         driver.run(told, arriving).await;
-        accepting.iter().for_each(tokio::task::JoinHandle::abort);
+        // With it the listeners end.
+        drop(accepting);
     });
     Ok(handle)
+}
+
+/// Where the first listener of a kind listens.
+fn first(
+    settings: &Settings,
+    listeners: &[Listener],
+    serves: Serves,
+) -> Result<SocketAddr, StartError> {
+    let mut kinds = settings.listeners.iter().zip(listeners);
+    let found = kinds.find(|(listen, _)| listen.serves == serves);
+    found.map(|(_, listener)| listener.bound).ok_or(StartError::NoListener { serves })
 }
 
 impl Handle {
@@ -177,13 +200,19 @@ impl Handle {
         !self.turns.is_closed()
     }
 
-    /// Where phones are listened for.
+    /// Where each of the listeners listens, in the order of the settings.
+    #[must_use]
+    pub fn bound(&self) -> &[SocketAddr] {
+        &self.bound
+    }
+
+    /// Where phones are listened for: the first of these listeners.
     #[must_use]
     pub const fn phones(&self) -> SocketAddr {
         self.phones
     }
 
-    /// Where trunks are listened for.
+    /// Where trunks are listened for: the first of these listeners.
     #[must_use]
     pub const fn trunks(&self) -> SocketAddr {
         self.trunks
@@ -200,11 +229,32 @@ struct Driver {
     exchange: Exchange,
     clock: Clock,
     connections: Connections,
-    sockets: [UdpSocket; 2],
-    locals: [SocketAddr; 2],
+    /// The listeners, in order of their ids.
+    doors: Vec<Door>,
     /// Where datagrams are read into.
     datagram: Vec<u8>,
     grumble: Grumble,
+}
+
+/// A listener's own address, and its datagrams.
+struct Door {
+    socket: Option<UdpSocket>,
+    local: SocketAddr,
+}
+
+/// The next listener at which a datagram waits. Which is asked first does not matter: each is given
+/// one turn, and what is left wakes us again.
+async fn readable(doors: &[Door]) -> ListenerId {
+    poll_fn(|context| {
+        let sockets = doors.iter().map(|door| door.socket.as_ref());
+        for (id, socket) in (0..).map(ListenerId).zip(sockets) {
+            if socket.is_some_and(|socket| socket.poll_recv_ready(context).is_ready()) {
+                return Poll::Ready(id);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 impl Driver {
@@ -224,8 +274,7 @@ impl Driver {
                     Some(turn) => self.take(turn),
                 },
                 Some(arrival) = arriving.recv() => self.arrived(arrival),
-                _ = self.sockets[0].readable() => self.read(PHONES),
-                _ = self.sockets[1].readable() => self.read(TRUNKS),
+                listener = readable(&self.doors) => self.read_all(listener),
                 () = sleep_until(self.clock, due) => {
                     self.exchange.handle_timeout(self.clock.now());
                 }
@@ -246,8 +295,18 @@ impl Driver {
         match turn {
             Turn::Leg(leg, command) => self.exchange.command(leg, command, now),
             Turn::Accounts(accounts) => self.exchange.replace_accounts(accounts, now),
-            Turn::Trunks(trunks) => self.exchange.replace_trunks(trunks),
+            Turn::Trunks(trunks) => {
+                self.connections.know(&trunks);
+                self.exchange.replace_trunks(trunks);
+            }
             Turn::ShutDown(_) => {}
+        }
+    }
+
+    /// Gives each socket its turn, from this listener's on.
+    fn read_all(&mut self, first: ListenerId) {
+        for id in usize::from(first.0)..self.doors.len() {
+            self.read(ListenerId(u16::try_from(id).unwrap_or(u16::MAX)));
         }
     }
 
@@ -255,7 +314,8 @@ impl Driver {
     fn read(&mut self, listener: ListenerId) {
         let mut datagram = std::mem::take(&mut self.datagram);
         for _ in 0..TURN {
-            let Some((socket, local)) = self.at(listener) else { break };
+            let Some(Door { socket: Some(socket), local }) = self.at(listener) else { break };
+            let local = *local;
             // An error means that nothing is left; or that an earlier datagram of ours came back,
             // which its transaction will notice by itself.
             let Ok((length, peer)) = socket.try_recv_from(&mut datagram) else { break };
@@ -313,7 +373,7 @@ impl Driver {
             tracing::trace!(peer = %destination.peer, message = %bytes.escape_ascii(), "sent");
             match destination.transport {
                 Transport::Udp => self.send_datagram(&bytes, &destination),
-                Transport::Tcp => {
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                     if !self.connections.send(bytes, destination) {
                         self.exchange.count(Counted::SendFailed);
                         if let Some(connection) = destination.connection {
@@ -328,7 +388,7 @@ impl Driver {
     }
 
     fn send_datagram(&mut self, bytes: &[u8], destination: &Destination) {
-        let Some((socket, _)) = self.at(destination.listener) else { return };
+        let Some(Door { socket: Some(socket), .. }) = self.at(destination.listener) else { return };
         match socket.try_send_to(bytes, destination.peer) {
             Ok(_) => {}
             // As good as lost on the way, and repeated like what is.
@@ -354,19 +414,17 @@ impl Driver {
 
     fn source(&self, id: ConnectionId) -> Option<Source> {
         let connection = self.connections.find(id)?;
-        let (_, local) = self.at(connection.listener)?;
         Some(Source {
             listener: connection.listener,
-            transport: Transport::Tcp,
+            transport: connection.transport,
             connection: Some(id),
             peer: connection.peer,
-            local,
+            local: self.at(connection.listener)?.local,
         })
     }
 
-    fn at(&self, listener: ListenerId) -> Option<(&UdpSocket, SocketAddr)> {
-        let place = usize::from(listener.0);
-        Some((self.sockets.get(place)?, *self.locals.get(place)?))
+    fn at(&self, listener: ListenerId) -> Option<&Door> {
+        self.doors.get(usize::from(listener.0))
     }
 }
 

@@ -9,7 +9,7 @@
 mod tests;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use model::{Cause, LegId, Timestamp};
@@ -17,7 +17,7 @@ use sip::SessionId;
 use sip::digest::{Authenticator, NonceKey};
 use sip::endpoint::{
     ConnectionId, Destination, Endpoint, EndpointEvent, EndpointSettings, Listener, ListenerId,
-    Order, OrderError, Output, Reach, RequestId, Source,
+    Order, OrderError, Output, Reach, RequestId, Source, Transport,
 };
 use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
 use sip::{Host, Message, ParseError, StatusCode};
@@ -28,12 +28,17 @@ use crate::checks::{Answered, Checks, Verdict};
 use crate::counters::Counted;
 use crate::legs::Legs;
 use crate::ports::Ports;
-use crate::settings::Settings;
+use crate::settings::{Listen, Serves, Settings};
 
-/// The listener for phones.
-pub(crate) const PHONES: ListenerId = ListenerId(0);
-/// The listener for trunks.
-pub(crate) const TRUNKS: ListenerId = ListenerId(1);
+/// One of our listeners.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Side {
+    pub(crate) serves: Serves,
+    /// The transport of its connections.
+    pub(crate) transport: Transport,
+    /// Where others reach it.
+    pub(crate) public: SocketAddr,
+}
 
 /// Signalling without sockets.
 pub(crate) struct Exchange {
@@ -49,8 +54,8 @@ pub(crate) struct Exchange {
     pub(crate) checks: Checks,
     /// The host in addresses shown to phones.
     pub(crate) domain: Host,
-    /// Our address on the trunk listener, shown to trunks.
-    pub(crate) trunk_side: SocketAddr,
+    /// Our listeners, in order of their ids.
+    sides: Vec<Side>,
     pub(crate) stopping: bool,
     /// In what is being restored, registrations are those of a former run.
     restoring: bool,
@@ -72,18 +77,21 @@ pub(crate) struct Admitted {
 }
 
 impl Exchange {
-    /// Signalling whose listeners are reached at these public addresses, phones' first.
+    /// Signalling whose listeners are reached at these public addresses.
     pub(crate) fn new(
         settings: &Settings,
-        [phones, trunks]: [SocketAddr; 2],
+        public: &[SocketAddr],
         admitted: Admitted,
         ports: Ports,
         secrets: Secrets,
     ) -> Self {
-        let mut endpoint = EndpointSettings::listening([phones]);
-        endpoint.listeners.push(Listener { public: trunks, reach: Reach::Signalled });
+        let sides: Vec<_> = settings.listeners.iter().zip(public).map(side).collect();
+        let mut endpoint = EndpointSettings::listening([]);
+        endpoint.listeners = sides.iter().map(listener).collect();
+        let host = sides.iter().find(|side| side.serves == Serves::Phones);
+        let host = host.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |side| side.public.ip());
         endpoint.bounds.sessions = settings.legs.saturating_mul(2);
-        let domain = Host::parse(&settings.realm).unwrap_or(Host::Ip(phones.ip()));
+        let domain = Host::parse(&settings.realm).unwrap_or(Host::Ip(host));
         Self {
             ports,
             endpoint: Endpoint::new(endpoint, secrets.endpoint),
@@ -100,12 +108,27 @@ impl Exchange {
             most_legs: settings.legs,
             checks: Checks::new(settings.check_every),
             domain,
-            trunk_side: trunks,
+            sides,
             stopping: false,
             restoring: false,
             last_number: 0,
             sends: VecDeque::new(),
         }
+    }
+
+    /// Whom the listener serves.
+    pub(crate) fn serves(&self, listener: ListenerId) -> Serves {
+        // What is not known must prove who it is.
+        self.sides.get(usize::from(listener.0)).map_or(Serves::Phones, |side| side.serves)
+    }
+
+    /// The listener from which trunks are called by this transport.
+    pub(crate) fn towards_trunks(&self, transport: Transport) -> Option<(ListenerId, SocketAddr)> {
+        let wanted = if transport == Transport::Udp { Transport::Tcp } else { transport };
+        let mut sides = (0..).map(ListenerId).zip(&self.sides);
+        let found =
+            sides.find(|(_, side)| side.serves == Serves::Trunks && side.transport == wanted);
+        found.map(|(id, side)| (id, side.public))
     }
 
     /// Takes in a message.
@@ -350,6 +373,19 @@ impl Exchange {
     pub(crate) const fn next_request(&mut self) -> RequestId {
         RequestId(self.next_number())
     }
+}
+
+fn side((listen, public): (&Listen, &SocketAddr)) -> Side {
+    Side { serves: listen.serves, transport: listen.protocol.transport(), public: *public }
+}
+
+fn listener(side: &Side) -> Listener {
+    // Phones are behind NATs; what a carrier signals is what it means.
+    let reach = match side.serves {
+        Serves::Phones => Reach::Observed,
+        Serves::Trunks => Reach::Signalled,
+    };
+    Listener { public: side.public, reach }
 }
 
 /// What a supervisor would notice: a phone comes or goes.

@@ -1,13 +1,12 @@
-//! SIP over UDP and TCP: drives the sip core and turns dialogs into leg facts.
+//! SIP over UDP, TCP, TLS and WebSocket: drives the sip core and turns dialogs into leg facts.
 //!
-//! [`start`] opens two listeners, one for phones and one for trunks, each UDP and TCP on one port,
-//! and serves the floor's leg port: commands come in by a [`Handle`], facts go out to the
+//! [`start`] opens the listeners, those for phones and those for trunks, and serves the floor's leg port: commands come in by a [`Handle`], facts go out to the
 //! [`Ports::inbox`].
 //!
 //! | file | concern |
 //! |---|---|
 //! | `driver` | the loop: read one thing, hand it over with the time, send what comes back |
-//! | `listener`, `stream` | sockets |
+//! | `listener`, `stream`, `channel`, `tls` | sockets, connections and what they are made of |
 //! | `exchange` | signalling without sockets, and its concerns beside it: |
 //! | `door` | who somebody is |
 //! | `desk` | registrations, OPTIONS |
@@ -17,6 +16,7 @@
 
 mod accounts;
 mod arriving;
+mod channel;
 mod checks;
 mod counters;
 mod desk;
@@ -31,10 +31,12 @@ mod ports;
 mod settings;
 mod stream;
 mod talking;
+mod tls;
 
 pub use accounts::{Account, Accounts, AddressRange, AddressRangeError, Trunk, Trunks};
 pub use counters::{Counted, Counters};
 pub use driver::{Busy, Handle, Setup, start};
 pub use listener::StartError;
 pub use ports::{BindingStore, NoStore, Ports};
-pub use settings::{ConnectionLimits, Listen, Settings};
+pub use settings::{ConnectionLimits, Listen, Protocol, Serves, Settings};
+pub use tls::{Tls, TlsClient, TlsError, TlsFiles};

@@ -1,4 +1,4 @@
-//! One listener: UDP and TCP on the same port.
+//! One listener: TCP, and UDP on the same port where it is spoken.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, UdpSocket};
 
-use crate::settings::Listen;
+use crate::settings::{Listen, Protocol, Serves};
 
 /// How much the kernel may hold for us while we are busy: a second of a busy floor's signalling.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
@@ -15,7 +15,7 @@ const TRIES: u8 = 16;
 
 /// An open listener.
 pub(crate) struct Listener {
-    pub(crate) udp: UdpSocket,
+    pub(crate) udp: Option<UdpSocket>,
     pub(crate) tcp: TcpListener,
     /// Where it listens.
     pub(crate) bound: SocketAddr,
@@ -38,6 +38,11 @@ pub enum StartError {
         /// The address.
         address: SocketAddr,
     },
+    /// Nobody of this kind is listened for.
+    NoListener {
+        /// The kind.
+        serves: Serves,
+    },
     /// The system gives no randomness.
     NoRandomness,
 }
@@ -53,6 +58,9 @@ impl fmt::Display for StartError {
                 out,
                 "listening on {address}, all addresses: say at which address others reach it"
             ),
+            Self::NoListener { serves } => {
+                write!(out, "nothing listens for {}", format!("{serves:?}").to_lowercase())
+            }
             Self::NoRandomness => out.write_str("the system gives no random numbers"),
         }
     }
@@ -67,15 +75,20 @@ impl Listener {
         let (tcp, udp, bound) = loop {
             let tcp = TcpListener::bind(listen.address).await.map_err(failed)?;
             let bound = tcp.local_addr().map_err(failed)?;
+            if !matches!(listen.protocol, Protocol::Plain) {
+                break (tcp, None, bound);
+            }
             match UdpSocket::bind(bound).await {
-                Ok(udp) => break (tcp, udp, bound),
+                Ok(udp) => break (tcp, Some(udp), bound),
                 // The free port of one transport may be taken for the other.
                 Err(_) if listen.address.port() == 0 && tries > 0 => tries -= 1,
                 Err(error) => return Err(failed(error)),
             }
         };
-        // The system may grant less; it is a cushion, no need.
-        let _ = socket2::SockRef::from(&udp).set_recv_buffer_size(RECEIVE_BUFFER);
+        if let Some(udp) = &udp {
+            // The system may grant less; it is a cushion, no need.
+            let _ = socket2::SockRef::from(udp).set_recv_buffer_size(RECEIVE_BUFFER);
+        }
         let public = listen.public(bound);
         let public = public.ok_or(StartError::NoPublicAddress { address: listen.address })?;
         Ok(Self { udp, tcp, bound, public })

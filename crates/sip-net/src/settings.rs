@@ -1,18 +1,22 @@
 //! What signalling is told at its start.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sip::digest::NonceSettings;
+use sip::endpoint::Transport;
 use sip::registrar::RegistrarSettings;
+
+use crate::tls::{Tls, TlsClient};
 
 /// Settings of signalling.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The listener for phones: everything on it must authenticate.
-    pub phones: Listen,
-    /// The listener for trunks: everything on it is known by its address.
-    pub trunks: Listen,
+    /// Where we listen. At least one listener serves phones, and one trunks.
+    pub listeners: Vec<Listen>,
+    /// With what we call trunks over TLS; none of them can be called so where this is none.
+    pub tls_client: Option<TlsClient>,
     /// The realm of the phones' secrets, and the host in addresses shown to them.
     pub realm: String,
     /// How long nonces live and how many are remembered.
@@ -32,9 +36,47 @@ pub struct Settings {
     pub legs: usize,
 }
 
-/// One listener: UDP and TCP on the same port.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Whom a listener serves: an address alone never makes a phone a trunk.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Serves {
+    /// Phones: everything must authenticate.
+    Phones,
+    /// Trunks: everything is known by its address.
+    Trunks,
+}
+
+/// What a listener speaks.
+#[derive(Clone, Debug)]
+pub enum Protocol {
+    /// UDP, and TCP on the same port.
+    Plain,
+    /// TLS over TCP.
+    Tls(Tls),
+    /// WebSocket (RFC 7118), for pages of these origins; of any, where none is named.
+    WebSocket(Arc<[String]>),
+    /// The same over TLS.
+    SecureWebSocket(Tls, Arc<[String]>),
+}
+
+impl Protocol {
+    /// The transport of its connections.
+    pub(crate) const fn transport(&self) -> Transport {
+        match self {
+            Self::Plain => Transport::Tcp,
+            Self::Tls(_) => Transport::Tls,
+            Self::WebSocket(_) => Transport::Ws,
+            Self::SecureWebSocket(..) => Transport::Wss,
+        }
+    }
+}
+
+/// One listener.
+#[derive(Clone, Debug)]
 pub struct Listen {
+    /// Whom it serves.
+    pub serves: Serves,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
     /// The address others reach us at, where it is not the one we listen on: needed behind a NAT,
@@ -70,10 +112,10 @@ impl Default for ConnectionLimits {
 impl Settings {
     /// The usual settings with these listeners and this realm.
     #[must_use]
-    pub fn new(phones: Listen, trunks: Listen, realm: &str) -> Self {
+    pub fn new(listeners: Vec<Listen>, realm: &str) -> Self {
         Self {
-            phones,
-            trunks,
+            listeners,
+            tls_client: None,
             realm: realm.to_owned(),
             nonces: NonceSettings::default(),
             md5_only: ["baresip v0.", "baresip v1.", "baresip v2."].map(str::to_owned).to_vec(),
@@ -86,10 +128,10 @@ impl Settings {
 }
 
 impl Listen {
-    /// A listener at this address.
+    /// A listener at this address, UDP and TCP.
     #[must_use]
-    pub const fn at(address: SocketAddr) -> Self {
-        Self { address, public: None }
+    pub const fn plain(serves: Serves, address: SocketAddr) -> Self {
+        Self { serves, protocol: Protocol::Plain, address, public: None }
     }
 
     /// The address others reach us at, given the one that was bound; none when it is all addresses

@@ -9,22 +9,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clock::Clock;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
 use model::Timestamp;
-use sip::endpoint::{ConnectionId, Destination, ListenerId};
+use sip::endpoint::{ConnectionId, Destination, ListenerId, Transport};
 use sip::{Frame, Framer, Limits, Message, ParseError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as WebSocketMessage;
 
+use crate::accounts::Trunks;
+use crate::channel::{self, Channel, Octets};
 use crate::counters::Counted;
-use crate::settings::ConnectionLimits;
+use crate::settings::{ConnectionLimits, Protocol, Settings};
+use crate::tls::{self, TlsClient};
 
 /// Messages that may wait to be written to one connection.
 const QUEUED: usize = 64;
-/// How long opening a connection or writing one message may take.
+/// How long writing one message may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Pause after the system could not accept a connection: it may be out of files for a while.
 const BREATH: Duration = Duration::from_millis(100);
@@ -46,6 +52,11 @@ pub(crate) enum Arrival {
 /// All connections.
 pub(crate) struct Connections {
     limits: ConnectionLimits,
+    /// What each listener speaks.
+    protocols: Vec<Protocol>,
+    tls_client: Option<TlsClient>,
+    /// The hosts we call by name, for their certificates.
+    hosts: BTreeMap<SocketAddr, String>,
     clock: Clock,
     arrivals: mpsc::Sender<Arrival>,
     open: BTreeMap<ConnectionId, Connection>,
@@ -57,6 +68,7 @@ pub(crate) struct Connections {
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) listener: ListenerId,
+    pub(crate) transport: Transport,
     pub(crate) peer: SocketAddr,
     outgoing: mpsc::Sender<Arc<[u8]>>,
     task: AbortHandle,
@@ -65,13 +77,12 @@ pub(crate) struct Connection {
 }
 
 impl Connections {
-    pub(crate) const fn new(
-        limits: ConnectionLimits,
-        clock: Clock,
-        arrivals: mpsc::Sender<Arrival>,
-    ) -> Self {
+    pub(crate) fn new(settings: &Settings, clock: Clock, arrivals: mpsc::Sender<Arrival>) -> Self {
         Self {
-            limits,
+            limits: settings.connections,
+            protocols: settings.listeners.iter().map(|listen| listen.protocol.clone()).collect(),
+            tls_client: settings.tls_client.clone(),
+            hosts: BTreeMap::new(),
             clock,
             arrivals,
             open: BTreeMap::new(),
@@ -79,6 +90,11 @@ impl Connections {
             per_source: BTreeMap::new(),
             last: 0,
         }
+    }
+
+    /// Learns by which names the trunks are called.
+    pub(crate) fn know(&mut self, trunks: &Trunks) {
+        self.hosts = trunks.hosts().map(|(peer, host)| (peer, host.to_owned())).collect();
     }
 
     pub(crate) fn find(&self, id: ConnectionId) -> Option<&Connection> {
@@ -96,7 +112,11 @@ impl Connections {
         if self.open.len() >= self.limits.total || of_source >= self.limits.per_source {
             return Err(Counted::TooManyConnections);
         }
-        self.begin(listener, peer, async move { Some(stream) });
+        let Some(protocol) = self.protocols.get(usize::from(listener.0)).cloned() else {
+            return Ok(());
+        };
+        let transport = protocol.transport();
+        self.begin((listener, transport), peer, channel::greet(stream, protocol));
         Ok(())
     }
 
@@ -108,7 +128,10 @@ impl Connections {
         let id = match there.or_else(|| self.by_peer.get(&key).copied()) {
             Some(id) => id,
             None if self.open.len() >= self.limits.total => return false,
-            None => self.begin(key.0, key.1, connect(destination.peer)),
+            None => match self.call(destination) {
+                Some(id) => id,
+                None => return false,
+            },
         };
         let Some(connection) = self.open.get_mut(&id) else { return false };
         connection.destinations.insert(destination);
@@ -134,11 +157,32 @@ impl Connections {
         connection.destinations
     }
 
+    /// Opens a connection; none where the other side alone can (RFC 7118 §5), or where TLS is not
+    /// set up.
+    fn call(&mut self, to: Destination) -> Option<ConnectionId> {
+        let place = (to.listener, to.transport);
+        let failed = |channel: Option<Channel>| channel.ok_or(Counted::ConnectFailed);
+        match to.transport {
+            Transport::Tcp => {
+                let opening = channel::connect(to.peer);
+                Some(self.begin(place, to.peer, async move { failed(opening.await) }))
+            }
+            Transport::Tls => {
+                let client = self.tls_client.clone()?;
+                let host = self.hosts.get(&to.peer).map(String::as_str);
+                let name = tls::server_name(host, to.peer.ip());
+                let opening = channel::connect_secured(to.peer, (client, name));
+                Some(self.begin(place, to.peer, async move { failed(opening.await) }))
+            }
+            Transport::Udp | Transport::Ws | Transport::Wss => None,
+        }
+    }
+
     fn begin(
         &mut self,
-        listener: ListenerId,
+        (listener, transport): (ListenerId, Transport),
         peer: SocketAddr,
-        stream: impl Future<Output = Option<TcpStream>> + Send + 'static,
+        opening: impl Future<Output = Result<Channel, Counted>> + Send + 'static,
     ) -> ConnectionId {
         self.last += 1;
         let id = ConnectionId(self.last);
@@ -151,15 +195,17 @@ impl Connections {
             pongs: outgoing.clone(),
         };
         let task = tokio::spawn(async move {
-            let why = match stream.await {
-                Some(stream) => line.serve(stream, queued).await,
-                None => None,
+            let why = match timeout(line.limits.slowest_message, opening).await {
+                Ok(Ok(channel)) => line.serve(channel, queued).await,
+                Ok(Err(why)) => Some(why),
+                Err(_) => Some(Counted::SlowConnection),
             };
             let _ = line.arrivals.send(Arrival::Closed { connection: line.id, why }).await;
         });
         let task = task.abort_handle();
         let destinations = BTreeSet::new();
-        self.open.insert(id, Connection { listener, peer, outgoing, task, destinations });
+        let connection = Connection { listener, transport, peer, outgoing, task, destinations };
+        self.open.insert(id, connection);
         self.by_peer.insert((listener, peer), id);
         *self.per_source.entry(peer.ip()).or_default() += 1;
         id
@@ -188,10 +234,6 @@ pub(crate) async fn accept(
     }
 }
 
-async fn connect(peer: SocketAddr) -> Option<TcpStream> {
-    timeout(PATIENCE, TcpStream::connect(peer)).await.ok()?.ok()
-}
-
 /// What the task of a connection works with.
 struct Line {
     id: ConnectionId,
@@ -203,21 +245,67 @@ struct Line {
 
 impl Line {
     /// Reads and writes until the connection ends; gives the reason, where it is to be counted.
-    async fn serve(&self, stream: TcpStream, queued: mpsc::Receiver<Arc<[u8]>>) -> Option<Counted> {
-        let _ = stream.set_nodelay(true);
-        let keepalive = socket2::TcpKeepalive::new()
-            .with_time(Duration::from_secs(30))
-            .with_interval(Duration::from_secs(10))
-            .with_retries(3);
-        let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-        let (reader, writer) = stream.into_split();
-        tokio::select! {
-            why = self.read(reader) => why,
-            why = write(writer, queued) => why,
+    async fn serve(&self, channel: Channel, queued: mpsc::Receiver<Arc<[u8]>>) -> Option<Counted> {
+        match channel {
+            Channel::Octets(stream) => {
+                let (reader, writer) = tokio::io::split(stream);
+                tokio::select! {
+                    why = self.read(reader) => why,
+                    why = write(writer, queued) => why,
+                }
+            }
+            Channel::Messages(socket) => self.exchange(*socket, queued).await,
         }
     }
 
-    async fn read(&self, mut reader: OwnedReadHalf) -> Option<Counted> {
+    /// Takes and gives whole messages, each one frame (RFC 7118 §4.3), until the connection ends.
+    async fn exchange(
+        &self,
+        socket: WebSocketStream<Box<dyn Octets>>,
+        queued: mpsc::Receiver<Arc<[u8]>>,
+    ) -> Option<Counted> {
+        let (sink, source) = socket.split();
+        tokio::select! {
+            why = self.take_messages(source) => why,
+            why = give_messages(sink, queued) => why,
+        }
+    }
+
+    async fn take_messages(
+        &self,
+        mut source: SplitStream<WebSocketStream<Box<dyn Octets>>>,
+    ) -> Option<Counted> {
+        let connection = self.id;
+        let mut until = self.clock.now() + self.limits.slowest_message;
+        loop {
+            let Ok(next) = timeout_at(self.instant(until), source.next()).await else {
+                return Some(Counted::SlowConnection);
+            };
+            let octets = match next {
+                Some(Ok(WebSocketMessage::Text(text))) => text.as_bytes().to_vec(),
+                Some(Ok(WebSocketMessage::Binary(octets))) => octets.to_vec(),
+                Some(Ok(WebSocketMessage::Close(_)) | Err(_)) | None => return None,
+                // The library answers a ping with the next that is written.
+                Some(Ok(_)) => Vec::new(),
+            };
+            until = self.clock.now() + self.limits.longest_silence;
+            if octets.iter().all(|octet| matches!(octet, b'\r' | b'\n')) {
+                if octets.len() >= 4 {
+                    let _ = self.pongs.try_send(Framer::PONG.into());
+                }
+                continue;
+            }
+            let arrival = match Message::parse(&octets) {
+                Ok(message) => Arrival::Message { connection, message: Box::new(message) },
+                Err(error) => Arrival::Malformed { connection, error },
+            };
+            if self.arrivals.send(arrival).await.is_err() {
+                return None;
+            }
+        }
+    }
+
+    async fn read(&self, mut reader: ReadHalf<Box<dyn Octets>>) -> Option<Counted> {
         let mut framer = Framer::new(Limits::DEFAULT);
         let mut chunk = vec![0; CHUNK];
         let mut heard = false;
@@ -279,11 +367,35 @@ impl Line {
 }
 
 async fn write(
-    mut writer: OwnedWriteHalf,
+    mut writer: WriteHalf<Box<dyn Octets>>,
     mut queued: mpsc::Receiver<Arc<[u8]>>,
 ) -> Option<Counted> {
     while let Some(bytes) = queued.recv().await {
-        match timeout(PATIENCE, writer.write_all(&bytes)).await {
+        let written = async {
+            writer.write_all(&bytes).await?;
+            // Over TLS, what is written is not yet sent.
+            writer.flush().await
+        };
+        match timeout(PATIENCE, written).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return None,
+            Err(_) => return Some(Counted::SlowConnection),
+        }
+    }
+    None
+}
+
+async fn give_messages(
+    mut sink: SplitSink<WebSocketStream<Box<dyn Octets>>, WebSocketMessage>,
+    mut queued: mpsc::Receiver<Arc<[u8]>>,
+) -> Option<Counted> {
+    while let Some(bytes) = queued.recv().await {
+        // Browsers want text; what is none goes as it is.
+        let message = match std::str::from_utf8(&bytes) {
+            Ok(text) => WebSocketMessage::text(text),
+            Err(_) => WebSocketMessage::binary(bytes.to_vec()),
+        };
+        match timeout(PATIENCE, sink.send(message)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return None,
             Err(_) => return Some(Counted::SlowConnection),

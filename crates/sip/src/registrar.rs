@@ -199,7 +199,9 @@ impl Registrar {
                 }
                 Transport::Udp if no_room => ChangeKind::Removed(Removal::Replaced),
                 Transport::Udp => ChangeKind::Registered,
-                Transport::Tcp => ChangeKind::Removed(Removal::FlowLost),
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                    ChangeKind::Removed(Removal::FlowLost)
+                }
             };
             if kind == ChangeKind::Registered {
                 bindings.push(binding.clone());

@@ -186,11 +186,16 @@ fn start_media(
 
 fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_net::Setup {
     let sip = &config.sip;
-    let listen = |address, public| sip_net::Listen { address, public: Some(public) };
-    let phones = listen(sip.listen, sip.advertise);
-    let trunks = listen(sip.trunk_listen, sip.trunk_advertise);
+    let listen = |serves, address, public| sip_net::Listen {
+        public: Some(public),
+        ..sip_net::Listen::plain(serves, address)
+    };
+    let listeners = vec![
+        listen(sip_net::Serves::Phones, sip.listen, sip.advertise),
+        listen(sip_net::Serves::Trunks, sip.trunk_listen, sip.trunk_advertise),
+    ];
     sip_net::Setup {
-        settings: sip_net::Settings::new(phones, trunks, &sip.realm),
+        settings: sip_net::Settings::new(listeners, &sip.realm),
         accounts: accounts(&config.accounts),
         trunks: wiring::trunks(&config.trunks),
         bindings,

@@ -17,6 +17,10 @@ use crate::accounts::{Account, Trunk};
 use crate::ports::NoStore;
 use crate::settings::Listen;
 
+/// The listener for phones, and the one for trunks.
+const PHONES: ListenerId = ListenerId(0);
+const TRUNKS: ListenerId = ListenerId(1);
+
 const SEEDS: u64 = 300;
 const STEPS: u64 = 120;
 
@@ -141,8 +145,9 @@ impl World {
         };
         let carrier = Far::at(([192, 0, 2, 2], 5060).into(), 2);
         let phone = Far::at(([192, 0, 2, 3], 5060).into(), 3);
-        let listen = Listen::at(PHONE_SIDE.into());
-        let mut settings = Settings::new(listen, listen, "400.example.cn");
+        let phones = Listen::plain(Serves::Phones, PHONE_SIDE.into());
+        let trunks = Listen::plain(Serves::Trunks, TRUNK_SIDE.into());
+        let mut settings = Settings::new(vec![phones, trunks], "400.example.cn");
         settings.check_every = None;
         let trunk = Trunk {
             id: "carrier".into(),
@@ -159,7 +164,7 @@ impl World {
         };
         let sides = [PHONE_SIDE.into(), TRUNK_SIDE.into()];
         let secrets = Secrets { endpoint: [1; 32], nonces: [1; 32] };
-        let mut exchange = Exchange::new(&settings, sides, admitted, ports, secrets);
+        let mut exchange = Exchange::new(&settings, &sides, admitted, ports, secrets);
         let now = Timestamp::from_secs(1_000_000);
         exchange.restore(vec![bound(phone.address, now)], now);
         let mut dice = Dice(seed);

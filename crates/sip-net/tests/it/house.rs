@@ -9,7 +9,7 @@ use sip::digest::{Algorithm, Ha1, Login};
 use sip::endpoint::Transport;
 use sip::registrar::{BindingChange, BindingRow, ChangeKind};
 use sip_net::{
-    Account, BindingStore, Counted, Counters, Handle, Listen, Ports, Settings, Setup, Trunk,
+    Account, BindingStore, Counted, Counters, Handle, Listen, Ports, Serves, Settings, Setup, Trunk,
 };
 use switchboard::ports::{Full, Inbox, Input, LegCommand, LegFact, LegIds, RingsIn};
 use tokio::sync::mpsc;
@@ -64,8 +64,9 @@ impl House {
     }
 
     pub(crate) async fn with(adjust: impl FnOnce(&mut Setup)) -> Self {
-        let listen = Listen::at(([127, 0, 0, 1], 0).into());
-        let mut settings = Settings::new(listen, listen, REALM);
+        let listen = |serves| Listen::plain(serves, ([127, 0, 0, 1], 0).into());
+        let listeners = vec![listen(Serves::Phones), listen(Serves::Trunks)];
+        let mut settings = Settings::new(listeners, REALM);
         settings.check_every = None;
         let mut setup = Setup {
             settings,

@@ -13,4 +13,5 @@ mod doors;
 mod house;
 mod peer;
 mod phones;
+mod secure;
 mod streams;

@@ -7,7 +7,7 @@ use model::Timestamp;
 
 use super::order::{Attempt, Rejection};
 use super::writing::reason_of;
-use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, RequestId, Source, Transport};
+use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, RequestId, Source};
 use crate::dialog::{Dialog, RemoteTag};
 use crate::message::{Method, Request, Response, StatusCode};
 use crate::session::{Calling, Cancel, Ending, Established, Phase, Releasing, Session, SessionId};
@@ -247,7 +247,7 @@ impl Endpoint {
     /// UDP an error may be forged or pass, and the session's own deadline sees to it.
     fn cut_off(&mut self, session: SessionId, now: Timestamp) {
         let Some(state) = self.sessions.get(session) else { return };
-        let streamed = state.destination().is_some_and(|to| to.transport == Transport::Tcp);
+        let streamed = state.destination().is_some_and(|to| to.transport.is_connected());
         let Phase::Alerting(alerting) = &state.phase else { return };
         if streamed {
             let (transaction, tag) = (alerting.transaction, state.local_tag.clone());

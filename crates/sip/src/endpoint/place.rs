@@ -19,6 +19,12 @@ pub enum Transport {
     Udp,
     /// A stream.
     Tcp,
+    /// A stream over TLS.
+    Tls,
+    /// WebSocket (RFC 7118).
+    Ws,
+    /// WebSocket over TLS (RFC 7118).
+    Wss,
 }
 
 impl Transport {
@@ -28,16 +34,34 @@ impl Transport {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Ws => "WS",
+            Self::Wss => "WSS",
         }
+    }
+
+    /// The value of the `transport` parameter of a SIP URI; none for UDP, which needs none. Both
+    /// kinds of WebSocket have the same (RFC 7118 §4.2).
+    #[must_use]
+    pub const fn in_uri(self) -> Option<&'static str> {
+        match self {
+            Self::Udp => None,
+            Self::Tcp => Some("tcp"),
+            Self::Tls => Some("tls"),
+            Self::Ws | Self::Wss => Some("ws"),
+        }
+    }
+
+    /// Whether messages go over connections, which may break.
+    #[must_use]
+    pub const fn is_connected(self) -> bool {
+        !matches!(self, Self::Udp)
     }
 
     /// Whether the transport repeats by itself what was lost.
     #[must_use]
     pub const fn reliability(self) -> Reliability {
-        match self {
-            Self::Udp => Reliability::Unreliable,
-            Self::Tcp => Reliability::Reliable,
-        }
+        if self.is_connected() { Reliability::Reliable } else { Reliability::Unreliable }
     }
 }
 
@@ -98,5 +122,11 @@ impl Destination {
         connection: Option<ConnectionId>,
     ) -> Self {
         Self { listener, transport: Transport::Tcp, connection, peer }
+    }
+
+    /// A message by this transport from `listener` to `peer`.
+    #[must_use]
+    pub const fn over(transport: Transport, listener: ListenerId, peer: SocketAddr) -> Self {
+        Self { listener, transport, connection: None, peer }
     }
 }

@@ -24,8 +24,8 @@ impl Endpoint {
         let public = self.public_or_unspecified(destination.listener);
         let mut uri = Uri::of_address(public);
         uri.user = user.map(Into::into);
-        if destination.transport == Transport::Tcp {
-            uri = uri.with_param("transport", "tcp");
+        if let Some(transport) = destination.transport.in_uri() {
+            uri = uri.with_param("transport", transport);
         }
         NameAddr::new(uri)
     }
@@ -36,6 +36,9 @@ impl Endpoint {
         let transport = match destination.transport {
             Transport::Udp => header::Transport::Udp,
             Transport::Tcp => header::Transport::Tcp,
+            Transport::Tls => header::Transport::Tls,
+            Transport::Ws => header::Transport::Ws,
+            Transport::Wss => header::Transport::Wss,
         };
         let branch = self.tokens.branch();
         let via = Via::new(transport, Host::Ip(public.ip()), Some(public.port()), &branch);
@@ -105,12 +108,15 @@ fn signalled(hop: &Uri, observed: &Destination) -> Destination {
         Some(ip) => ip,
         None => return *observed,
     };
-    let peer = SocketAddr::new(ip, hop.port.unwrap_or(5060));
     let transport = match hop.params.value("transport").map(str::to_ascii_lowercase).as_deref() {
+        // What came over TLS does not go on in the clear, whatever the address says.
+        _ if observed.transport == Transport::Tls => Transport::Tls,
         Some("tcp") => Transport::Tcp,
         Some("udp") => Transport::Udp,
         _ => observed.transport,
     };
+    let usual = if transport == Transport::Tls { 5061 } else { 5060 };
+    let peer = SocketAddr::new(ip, hop.port.unwrap_or(usual));
     if (transport, peer) == (observed.transport, observed.peer) {
         return *observed;
     }

@@ -1,0 +1,211 @@
+//! TLS: certificates out of files, put in place anew while connections last.
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+/// Where certificates are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// Our certificate and those above it, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// The authorities whose certificates clients must show; they need none where this is none.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// Our side of TLS as a server. Cheap to clone; all clones have the same certificate.
+#[derive(Clone)]
+pub struct Tls {
+    files: Arc<TlsFiles>,
+    current: Arc<Current>,
+    config: Arc<ServerConfig>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Tls").field(&self.files).finish()
+    }
+}
+
+impl Tls {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// [`TlsError`] with the file that cannot be used.
+    pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+        let provider = provider();
+        let current = Arc::new(Current(RwLock::new(identity(&files, &provider)?)));
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::new(&files.certificate, error.to_string()))?;
+        let builder = match &files.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(file) => {
+                let roots = Arc::new(authorities(file)?);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
+                    .build()
+                    .map_err(|error| TlsError::new(file, error.to_string()))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let resolver = Arc::clone(&current) as Arc<dyn ResolvesServerCert>;
+        let config = Arc::new(builder.with_cert_resolver(resolver));
+        Ok(Self { files: Arc::new(files), current, config })
+    }
+
+    /// Reads certificate and key again; connections from now on are shown them, others go on.
+    ///
+    /// # Errors
+    /// [`TlsError`] with the file that cannot be used; then all is as before.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let identity = identity(&self.files, &provider())?;
+        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
+        Ok(())
+    }
+
+    pub(crate) fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+}
+
+/// The certificate shown to whoever connects now.
+#[derive(Debug)]
+struct Current(RwLock<Arc<CertifiedKey>>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// Our side of TLS as a client of trunks. Cheap to clone.
+#[derive(Clone)]
+pub struct TlsClient(Arc<ClientConfig>);
+
+impl fmt::Debug for TlsClient {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("TlsClient")
+    }
+}
+
+impl TlsClient {
+    /// A client that believes these authorities, and shows this certificate where it is asked for
+    /// one.
+    ///
+    /// # Errors
+    /// [`TlsError`] with the file that cannot be used.
+    pub fn load(ca: &Path, identity: Option<(&Path, &Path)>) -> Result<Self, TlsError> {
+        let roots = authorities(ca)?;
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::new(ca, error.to_string()))?
+            .with_root_certificates(roots);
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((certificate, key)) => builder
+                .with_client_auth_cert(chain(certificate)?, private_key(key)?)
+                .map_err(|error| TlsError::new(certificate, error.to_string()))?,
+        };
+        Ok(Self(Arc::new(config)))
+    }
+
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0)
+    }
+}
+
+/// The name that a server's certificate must be for: the host we call it by, or its address.
+pub(crate) fn server_name(host: Option<&str>, address: IpAddr) -> ServerName<'static> {
+    let named = host.and_then(|host| ServerName::try_from(host.to_owned()).ok());
+    named.unwrap_or_else(|| ServerName::IpAddress(address.into()))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn identity(files: &TlsFiles, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, TlsError> {
+    let chain = chain(&files.certificate)?;
+    let key = private_key(&files.key)?;
+    let identity = CertifiedKey::from_der(chain, key, provider);
+    identity.map(Arc::new).map_err(|error| TlsError::new(&files.key, error.to_string()))
+}
+
+fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read {
+        Ok(chain) if chain.is_empty() => Err(TlsError::new(file, "holds no certificate".into())),
+        Ok(chain) => Ok(chain),
+        Err(error) => Err(TlsError::new(file, pem_fault(&error, "certificate"))),
+    }
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(file)
+        .map_err(|error| TlsError::new(file, pem_fault(&error, "private key")))
+}
+
+fn authorities(file: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(chain(file)?);
+    if added == 0 {
+        return Err(TlsError::new(file, "holds no authority's certificate".into()));
+    }
+    Ok(roots)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library may find more wrong with a file")]
+fn pem_fault(error: &pem::Error, wanted: &str) -> String {
+    match error {
+        pem::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            "does not exist".to_owned()
+        }
+        pem::Error::Io(error) => format!("cannot be read: {error}"),
+        pem::Error::NoItemsFound => format!("holds no {wanted}"),
+        other => format!("is not PEM: {other}"),
+    }
+}
+
+/// A file of TLS cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsError {
+    path: PathBuf,
+    what: String,
+}
+
+impl TlsError {
+    fn new(path: &Path, what: String) -> Self {
+        Self { path: path.to_owned(), what }
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.path.display(), self.what)
+    }
+}
+
+impl std::error::Error for TlsError {}
