@@ -55,18 +55,18 @@ async fn play(
     let state = config.store.state.clone();
     let service = tokio::select! {
         started = Running::start(config) => started?,
-        () = stop.asked() => return Ok(()),
+        () = stop.stop_asked() => return Ok(()),
     };
     let opened = tokio::select! {
         opened = open(&settings, &service, &secrets, &floor) => opened.map(Some),
-        () = stop.asked() => Ok(None),
+        () = stop.stop_asked() => Ok(None),
     };
     let (centre, ended) = match opened {
         Ok(None) => (None, Ok(())),
         Err(failure) => (None, Err(failure)),
         Ok(centre) => {
             let ended = tokio::select! {
-                () = stop.asked() => Ok(()),
+                () = stop.stop_asked() => Ok(()),
                 failure = service.broken() => Err(failure),
                 () = over(settings.seconds) => Ok(()),
                 () = tell_on(state) => Ok(()),

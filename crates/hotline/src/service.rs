@@ -25,7 +25,7 @@ use crate::report;
 
 pub(crate) use log::start_log;
 pub(crate) use needs::{OWNER_ALONE, folder};
-pub(crate) use signals::StopSignals;
+pub(crate) use signals::{Asked, StopSignals};
 pub(crate) use start::Running;
 
 /// How long calls and recordings may take to end at a stop.
@@ -53,14 +53,19 @@ pub(crate) async fn serve(config: Config) -> Result<(), Failure> {
     let mut stop = StopSignals::listen()?;
     let service = tokio::select! {
         started = Running::start(config) => started?,
-        () = stop.asked() => return Ok(()),
+        () = stop.stop_asked() => return Ok(()),
     };
     for line in service.greeting(std::io::stdout().is_terminal()) {
         report::line(&line);
     }
-    let ended = tokio::select! {
-        () = stop.asked() => Ok(()),
-        failure = service.broken() => Err(failure),
+    let ended = loop {
+        tokio::select! {
+            asked = stop.asked() => match asked {
+                Asked::Stop => break Ok(()),
+                Asked::Reload => service.reload(),
+            },
+            failure = service.broken() => break Err(failure),
+        }
     };
     report::line("stopping: calls are released, recordings sealed");
     tokio::select! {

@@ -74,6 +74,12 @@ impl Tls {
         Ok(())
     }
 
+    /// The file of the certificate.
+    #[must_use]
+    pub fn certificate(&self) -> &Path {
+        &self.files.certificate
+    }
+
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
     }

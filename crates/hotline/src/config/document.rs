@@ -57,6 +57,8 @@ fn takes(kind: Kind) -> String {
         Kind::Networks => "list of addresses and blocks".into(),
         Kind::Ports => "`\"first-last\"`".into(),
         Kind::Folder => "folder".into(),
+        Kind::File => "file".into(),
+        Kind::Texts => "list of texts".into(),
         Kind::Digit => "one digit, as text".into(),
         Kind::Dial => "`*` or `#` and digits".into(),
         Kind::Length => "`\"fewest-most\"`".into(),

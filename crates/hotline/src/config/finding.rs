@@ -104,6 +104,10 @@ codes! {
     AddressFamily = "address_family", Error;
     /// An address nobody can send to.
     AddressUnusable = "address_unusable", Error;
+    /// A certificate or key that cannot be used.
+    TlsFile = "tls_file", Error;
+    /// Nothing listens that a trunk's calls could leave by.
+    ListenerMissing = "listener_missing", Error;
     /// Neither a trunk nor a refusal, or both.
     RuleUnclear = "rule_unclear", Error;
     /// An earlier rule takes every number of this one.

@@ -33,6 +33,10 @@ pub(crate) enum Kind {
     Ports,
     /// A folder, from the file's own.
     Folder,
+    /// A file, from this file's folder.
+    File,
+    /// Any texts.
+    Texts,
     /// One digit.
     Digit,
     /// What a phone dials: `*` and digits.
@@ -138,6 +142,57 @@ pub(crate) const SIP: Table = Table {
             "trunk_advertise",
             Kind::Address,
             "The address trunks are told, where it is not the one listened on: needed behind a NAT.",
+        ),
+        else_(
+            "tls_ca",
+            Kind::File,
+            "/etc/ssl/certs/ca-certificates.crt",
+            "The authorities, PEM, that certify carriers we call over TLS.",
+        ),
+        may(
+            "tls_certificate",
+            Kind::File,
+            "The certificate, PEM, that we show such a carrier when it asks for one.",
+        ),
+        may("tls_key", Kind::File, "Its private key, PEM."),
+    ],
+};
+
+pub(crate) const LISTENERS: Table = Table {
+    path: "listeners.<listener>",
+    text: "Further listeners, beside `sip.listen` and `sip.trunk_listen`. Certificates are read again at SIGHUP, and shown to connections from then on.",
+    keys: &[
+        must(
+            "serves",
+            Kind::Word(&["phones", "trunks"]),
+            "Whom: phones must authenticate, trunks are known by their addresses.",
+        ),
+        must(
+            "transport",
+            Kind::Word(&["udp_tcp", "tls", "ws", "wss"]),
+            "What is spoken; `ws` and `wss` are WebSocket, for browsers.",
+        ),
+        must("listen", Kind::Socket, "Where."),
+        may(
+            "advertise",
+            Kind::Address,
+            "The address others are told, where it is not the one listened on.",
+        ),
+        may(
+            "certificate",
+            Kind::File,
+            "For `tls` and `wss`: our certificate and those above it, PEM.",
+        ),
+        may("key", Kind::File, "For `tls` and `wss`: the certificate's private key, PEM."),
+        may(
+            "client_ca",
+            Kind::File,
+            "For `tls`: who connects must show a certificate of these authorities, PEM.",
+        ),
+        may(
+            "origins",
+            Kind::Texts,
+            "For `ws` and `wss`: the pages that may connect, like `https://desk.example.cn`; any, when not said.",
         ),
     ],
 };
@@ -317,7 +372,17 @@ pub(crate) const TRUNKS: Table = Table {
             Kind::Socket,
             "Where calls go out to; without it the trunk only brings calls.",
         ),
-        else_("transport", Kind::Word(&["udp", "tcp"]), "udp", "How calls go out."),
+        else_(
+            "transport",
+            Kind::Word(&["udp", "tcp", "tls"]),
+            "udp",
+            "How calls go out; `tls` needs a listener for trunks that speaks it.",
+        ),
+        may(
+            "host",
+            Kind::Text,
+            "The carrier's name, written in addresses in place of the proxy's; over TLS its certificate must be for it.",
+        ),
         else_(
             "max_calls",
             Kind::Number(1, 20_000),
@@ -472,6 +537,7 @@ pub(crate) const OUTBOUND: Table = Table {
 pub(crate) const TABLES: &[Table] = &[
     SERVICE,
     SIP,
+    LISTENERS,
     MEDIA,
     RECORDING,
     STORE,

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `key` | nothing: it is the table of every key, with defaults and bounds |
 //! | `section` | one table of the file, key by key |
-//! | `service` | listeners, audio, folders |
+//! | `service` | the usual listeners, audio, folders |
+//! | `listeners` | further listeners, and certificates |
 //! | `people` | agents, skill groups, phones, reasons, feature codes |
 //! | `queues` | queues, and whether anybody can serve them |
 //! | `flows` | public numbers, and the flows behind them |
@@ -19,6 +20,7 @@ mod document;
 mod finding;
 mod flows;
 mod key;
+mod listeners;
 mod numbers;
 mod outside;
 mod people;
@@ -41,6 +43,7 @@ use switchboard::config::FloorConfig;
 use toml_edit::{Document, TableLike};
 
 pub(crate) use finding::{Finding, Findings, Severity};
+pub(crate) use listeners::Listeners;
 pub(crate) use secrets::{Account, LOCAL_TOKEN, Token};
 pub(crate) use service::{
     ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings, Transport,
@@ -57,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) floor: FloorConfig,
     /// For signalling.
     pub(crate) sip: SipSettings,
+    /// Where signalling listens.
+    pub(crate) listeners: Listeners,
     /// The connections to carriers.
     pub(crate) trunks: BTreeMap<TrunkId, TrunkPeer>,
     /// Who may register.
@@ -82,6 +87,8 @@ pub(crate) struct TrunkPeer {
     pub(crate) proxy: Option<std::net::SocketAddr>,
     /// How calls go out.
     pub(crate) transport: Transport,
+    /// Its name in addresses, where it wants one.
+    pub(crate) host: Option<String>,
 }
 
 /// What the environment adds: secrets and paths, nothing else.
@@ -188,7 +195,8 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     let people = people::read(reader, root);
     let queues = queues::read(reader, root, &people.skills);
     let hotlines = flows::read(reader, root, &queues, &mut needed);
-    let outside = outside::read(reader, root, &people, &service);
+    let listeners = listeners::read(reader, root, &service, paths);
+    let outside = outside::read(reader, root, &people, (&service, &listeners));
     numbers::check(reader, &people, &hotlines, &outside.rules);
     let (folder, sounds) = prompts::read_sounds(reader, root, &mut needed);
     let mut elsewhere = needed.check(reader, &paths.resolved(&folder));
@@ -214,6 +222,7 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     let config = Config {
         floor,
         sip: service.sip,
+        listeners,
         trunks: outside.peers,
         accounts: secrets.accounts,
         media: MediaSettings { prompts: paths.resolved(&folder), ..service.media },

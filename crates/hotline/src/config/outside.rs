@@ -10,6 +10,7 @@ use toml_edit::TableLike;
 use super::TrunkPeer;
 use super::finding::Code;
 use super::key;
+use super::listeners::Listeners;
 use super::people::{self, People};
 use super::section::{Reader, Section, Spanned};
 use super::service::{Settings, Transport};
@@ -28,13 +29,24 @@ pub(super) fn read(
     reader: &Reader,
     root: &dyn TableLike,
     people: &People,
-    settings: &Settings,
+    (settings, listeners): (&Settings, &Listeners),
 ) -> Outside {
     let mut trunks = BTreeMap::new();
     let mut peers = BTreeMap::new();
     let mut blocks: Vec<(String, Network)> = Vec::new();
     for (name, section) in Section::named(reader, root, &key::TRUNKS) {
         let peer = read_peer(reader, &section, settings, (&name.value, &mut blocks));
+        if peer.transport == Transport::Tls && !listeners.have_tls_for_trunks() {
+            let message = format!("no listener speaks TLS with trunk `{}`", name.value);
+            let help = "add a table [listeners.<name>] with `serves = \"trunks\"` and \
+                        `transport = \"tls\"`: the carrier answers there";
+            reader.report(
+                Code::ListenerMissing,
+                &section.key_at("transport"),
+                message,
+                help.into(),
+            );
+        }
         let max_calls = section.small("max_calls").unwrap_or(1);
         let id = TrunkId::from(name.value.as_str());
         trunks.insert(id.clone(), TrunkConfig { max_calls });
@@ -75,11 +87,17 @@ fn read_peer(
     if let Some(proxy) = &proxy {
         check_proxy(reader, proxy, settings);
     }
-    let is_tcp = section.word("transport").is_some_and(|word| word.value == "tcp");
+    let transport = section.word("transport");
+    let transport = match transport.as_ref().map(|word| word.value.as_str()) {
+        Some("tcp") => Transport::Tcp,
+        Some("tls") => Transport::Tls,
+        _ => Transport::Udp,
+    };
     TrunkPeer {
         addresses: addresses.into_iter().map(|block| block.value).collect(),
         proxy: proxy.map(|proxy| proxy.value),
-        transport: if is_tcp { Transport::Tcp } else { Transport::Udp },
+        transport,
+        host: section.text("host").map(|host| host.value),
     }
 }
 

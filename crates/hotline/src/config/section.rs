@@ -114,6 +114,18 @@ impl<'a> Section<'a> {
         Self::open(reader, schema, &Spanned { value: item, at })
     }
 
+    /// The same for a table that has been read before: what is wrong with it has been told.
+    pub(crate) fn of_root_again(
+        reader: &'a Reader,
+        root: &'a dyn TableLike,
+        schema: &'static Table,
+    ) -> Self {
+        let found = root.get_key_value(schema.path);
+        let at = found.as_ref().and_then(|(key, _)| key.span()).unwrap_or(0..0);
+        let table = found.and_then(|(_, item)| item.as_table_like());
+        Self { reader, schema, table, start: at.start, length: at.len() }
+    }
+
     fn open(reader: &'a Reader, schema: &'static Table, item: &Spanned<&'a Item>) -> Self {
         let table = item.value.as_table_like();
         let section = Self { reader, schema, table, start: item.at.start, length: item.at.len() };
@@ -379,6 +391,13 @@ impl<'a> Section<'a> {
         None
     }
 
+    /// A word, whatever may be wrong with it: that is told by [`Self::word`].
+    pub(crate) fn word_silently(&self, name: &str) -> Option<Spanned<String>> {
+        let item = self.table?.get(name)?;
+        let value = item.as_str()?.to_owned();
+        Some(Spanned { value, at: item.span().unwrap_or(0..0) })
+    }
+
     /// An address with a port.
     pub(crate) fn socket(&self, name: &str) -> Option<Spanned<SocketAddr>> {
         self.parsed(name, "an address with a port, like \"192.0.2.7:5060\"", |text| {
@@ -456,6 +475,22 @@ impl<'a> Section<'a> {
     pub(crate) fn is_empty_list(&self, name: &str) -> bool {
         let item = self.table.and_then(|table| table.get(name));
         item.and_then(Item::as_array).is_some_and(toml_edit::Array::is_empty)
+    }
+
+    /// A list of texts; empty when the key is not there.
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        const FORM: &str = "a list of texts, like [\"one\", \"two\"]";
+        let values = self.values(name, FORM).unwrap_or_default();
+        let text = |value: Spanned<&'a Value>| {
+            let text = value.value.as_str().map(str::to_owned);
+            if text.is_none() {
+                let help = self.key(name).map_or("", |key| key.text);
+                let message = format!("{FORM} is needed here");
+                self.reader.report(Code::WrongType, &value.at, message, help.into());
+            }
+            text
+        };
+        values.into_iter().filter_map(text).collect()
     }
 
     /// A list of names; `None` when the key is not there.

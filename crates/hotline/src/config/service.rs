@@ -36,6 +36,8 @@ pub(crate) enum Transport {
     Udp,
     /// A connection.
     Tcp,
+    /// A connection over TLS.
+    Tls,
 }
 
 /// For audio.
@@ -99,6 +101,8 @@ pub(crate) struct ApiSettings {
 pub(super) struct Settings {
     pub(super) tenant: TenantId,
     pub(super) max_calls: u32,
+    /// The ports that are taken.
+    pub(super) ports: Taken,
     pub(super) ring: Duration,
     pub(super) sip: SipSettings,
     pub(super) media: MediaSettings,
@@ -124,7 +128,8 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> 
     let lease = read_lease(reader, &media, audio, max_calls);
     let sip_settings = read_sip(reader, &sip, audio);
     let listen = api.socket("listen");
-    check_ports(reader, &[sip.socket("listen"), sip.socket("trunk_listen"), listen.clone()], lease);
+    let listeners = [sip.socket("listen"), sip.socket("trunk_listen"), listen.clone()];
+    let ports = check_ports(reader, listeners, lease);
 
     let state = state_folder(reader, &service, paths);
     let recordings = recordings_folder(reader, &recording, &state.value, paths);
@@ -133,6 +138,7 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> 
     Settings {
         tenant: TenantId::from(tenant.as_str()),
         max_calls,
+        ports,
         ring: service.duration("ring").map_or(Duration::ZERO, |ring| ring.value),
         sip: sip_settings,
         media: MediaSettings {
@@ -216,7 +222,7 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
 
 /// Where a listener listens, and at which address others reach it: its own; or, when it listens on
 /// all addresses and nothing is said, the one that audio is sent to.
-fn read_listener(
+pub(super) fn read_listener(
     reader: &Reader,
     sip: &Section<'_>,
     (listen, advertise): (&str, &str),
@@ -237,24 +243,46 @@ fn read_listener(
     (listen, advertise.map_or(own, |advertise| advertise.value))
 }
 
-/// No two listeners may want one port, and none a port that audio is lent.
-fn check_ports(reader: &Reader, listeners: &[Option<Spanned<SocketAddr>>], lease: PortLease) {
-    const NAMES: [&str; 3] =
-        ["phones (`sip.listen`)", "trunks (`sip.trunk_listen`)", "the API (`api.listen`)"];
-    let listeners: Vec<_> =
-        NAMES.iter().zip(listeners).filter_map(|(n, l)| Some((n, l.as_ref()?))).collect();
-    for (index, (name, listener)) in listeners.iter().enumerate() {
-        let port = listener.value.port();
-        let clash =
-            listeners.iter().take(index).find(|(_, other)| is_same(other.value, listener.value));
-        let help = "give each a port of its own".to_owned();
-        if let Some((other, _)) = clash {
-            let message = format!("{name} and {other} want port {port}");
-            reader.report(Code::PortsClash, &listener.at, message, help);
-        } else if (lease.first..=lease.last | 1).contains(&port) && port != 0 && index < 2 {
-            let message = format!("port {port} of {name} is among the audio ports");
-            reader.report(Code::PortsClash, &listener.at, message, help);
-        }
+/// The listeners read so far: what each is called, and where it listens.
+pub(super) type Taken = Vec<(String, SocketAddr)>;
+
+/// No two listeners may want one port, and none that speaks UDP a port that audio is lent.
+fn check_ports(
+    reader: &Reader,
+    listeners: [Option<Spanned<SocketAddr>>; 3],
+    lease: PortLease,
+) -> Taken {
+    const NAMES: [(&str, bool); 3] = [
+        ("phones (`sip.listen`)", true),
+        ("trunks (`sip.trunk_listen`)", true),
+        ("the API (`api.listen`)", false),
+    ];
+    let mut taken = Taken::new();
+    for ((name, speaks_udp), listener) in NAMES.into_iter().zip(listeners) {
+        let Some(listener) = listener else { continue };
+        check_port(reader, (name, &listener), &taken, lease, speaks_udp);
+        taken.push((name.to_owned(), listener.value));
+    }
+    taken
+}
+
+/// Checks one listener's port against those before it.
+pub(super) fn check_port(
+    reader: &Reader,
+    (name, listener): (&str, &Spanned<SocketAddr>),
+    taken: &Taken,
+    lease: PortLease,
+    speaks_udp: bool,
+) {
+    let port = listener.value.port();
+    let clash = taken.iter().find(|(_, other)| is_same(*other, listener.value));
+    let help = "give each a port of its own".to_owned();
+    if let Some((other, _)) = clash {
+        let message = format!("{name} and {other} want port {port}");
+        reader.report(Code::PortsClash, &listener.at, message, help);
+    } else if speaks_udp && port != 0 && (lease.first..=lease.last | 1).contains(&port) {
+        let message = format!("port {port} of {name} is among the audio ports");
+        reader.report(Code::PortsClash, &listener.at, message, help);
     }
 }
 

@@ -250,6 +250,32 @@ const SINGLE_FAULTS: &[(&str, &str, Code)] = &[
     ("roles = [\"manager\"]", "roles = [\"manger\"]", Code::RoleUnknown),
 ];
 
+/// A listener over TLS whose files are in the state folder, and these further keys.
+fn with_listener(keys: &str) -> Changed {
+    let table = format!("\n[listeners.more]\nlisten = \"127.0.0.1:5061\"\n{keys}\n");
+    Changed::example().add(&table)
+}
+
+#[test]
+fn what_a_further_listener_lacks_or_has_too_much_is_told() {
+    let tls = "serves = \"phones\"\ntransport = \"tls\"";
+    with_listener("serves = \"phones\"\ntransport = \"ws\"").expect([]);
+    let two = "\ncertificate = \"a\"\nkey = \"b\"";
+    with_listener(tls).expect([Code::MissingKey, Code::MissingKey]);
+    with_listener(&format!("{tls}{two}")).expect([Code::TlsFile]);
+    with_listener("serves = \"trunks\"\ntransport = \"wss\"")
+        .expect([Code::MissingKey, Code::MissingKey]);
+    with_listener("serves = \"trunks\"\ntransport = \"ws\"").expect([Code::BadValue]);
+    let useless = "serves = \"phones\"\ntransport = \"udp_tcp\"\nclient_ca = \"x\"";
+    with_listener(useless).expect([Code::UnknownKey]);
+    with_listener("serves = \"phones\"\ntransport = \"sctp\"").expect([Code::UnknownValue]);
+    let clash = with_listener("serves = \"phones\"\ntransport = \"ws\"");
+    clash.replace("127.0.0.1:5061", "127.0.0.1:8080").expect([Code::PortsClash]);
+    let listener = with_listener("serves = \"phones\"\ntransport = \"ws\"");
+    let (config, _) = listener.load().unwrap();
+    assert_eq!(config.listeners.all.len(), 3);
+}
+
 #[test]
 fn every_fault_of_a_single_kind_is_found_alone() {
     let mut wrong = String::new();

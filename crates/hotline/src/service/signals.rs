@@ -1,4 +1,7 @@
-//! Being asked to stop: SIGINT, SIGTERM, and SIGHUP when the terminal goes.
+//! Being asked to stop: SIGINT, SIGTERM, and SIGHUP when the terminal goes. Where there is no
+//! terminal, SIGHUP asks to read certificates again, as supervisors mean it.
+
+use std::io::IsTerminal as _;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -10,6 +13,16 @@ pub(crate) struct StopSignals {
     interrupted: Signal,
     terminated: Signal,
     hung_up: Signal,
+    has_terminal: bool,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asked {
+    /// To stop.
+    Stop,
+    /// To read certificates again.
+    Reload,
 }
 
 impl StopSignals {
@@ -18,6 +31,7 @@ impl StopSignals {
             interrupted: signal(SignalKind::interrupt())?,
             terminated: signal(SignalKind::terminate())?,
             hung_up: signal(SignalKind::hangup())?,
+            has_terminal: std::io::stdin().is_terminal(),
         })
     }
 
@@ -28,11 +42,18 @@ impl StopSignals {
     }
 
     /// Returns when a stop is asked for.
-    pub(crate) async fn asked(&mut self) {
+    pub(crate) async fn stop_asked(&mut self) {
+        while self.asked().await != Asked::Stop {}
+    }
+
+    /// Returns when something is asked for.
+    pub(crate) async fn asked(&mut self) -> Asked {
         tokio::select! {
-            _ = self.interrupted.recv() => {}
-            _ = self.terminated.recv() => {}
-            _ = self.hung_up.recv() => {}
+            _ = self.interrupted.recv() => Asked::Stop,
+            _ = self.terminated.recv() => Asked::Stop,
+            _ = self.hung_up.recv() => {
+                if self.has_terminal { Asked::Stop } else { Asked::Reload }
+            }
         }
     }
 }

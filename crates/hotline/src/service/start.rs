@@ -39,6 +39,8 @@ pub(crate) struct Running {
     /// Forgets what recordings were sealed from; ends after the journal.
     pub(super) following: JoinHandle<()>,
     pub(super) clock: Clock,
+    /// What can be read again while calls last.
+    certificates: Vec<sip_net::Tls>,
     token: String,
     local: LocalFile,
 }
@@ -82,16 +84,14 @@ impl Running {
             projector: Arc::clone(&projector),
             recordings: config.recording.folder.clone(),
             tokens: tokens(&config, &token)?,
-            metrics: match config.api.open_metrics {
-                true => api::MetricsAccess::Open,
-                false => api::MetricsAccess::Token,
-            },
+            metrics: metrics_access(&config),
             samples: metrics::samples(&sip, &media, &recorder, &inbox),
             clock,
         };
         let http = Http::start(config.api.listen, wiring).await?;
         let local = LocalFile::write(&config.store.state, http.address, &token)?;
 
+        let certificates = config.listeners.certificates();
         let floor = open_floor(config, opened, counted(&rows), clock);
         let outlets = Outlets {
             sip: sip.clone(),
@@ -114,9 +114,20 @@ impl Running {
             keeping,
             following,
             clock,
+            certificates,
             token,
             local,
         })
+    }
+
+    /// Reads certificates again. One that cannot be used is told of, and the one before stays.
+    pub(crate) fn reload(&self) {
+        for tls in &self.certificates {
+            match tls.reload() {
+                Ok(()) => tracing::info!(certificate = %tls.certificate().display(), "read again"),
+                Err(error) => tracing::error!(%error, "the certificate before is kept"),
+            }
+        }
     }
 
     /// Where it can be reached. The token of this machine is shown `to_person` alone: what goes to
@@ -184,18 +195,16 @@ fn start_media(
     Ok((Arc::new(media), Arc::new(Mutex::new(Some(recorder)))))
 }
 
+const fn metrics_access(config: &Config) -> api::MetricsAccess {
+    if config.api.open_metrics { api::MetricsAccess::Open } else { api::MetricsAccess::Token }
+}
+
 fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_net::Setup {
-    let sip = &config.sip;
-    let listen = |serves, address, public| sip_net::Listen {
-        public: Some(public),
-        ..sip_net::Listen::plain(serves, address)
-    };
-    let listeners = vec![
-        listen(sip_net::Serves::Phones, sip.listen, sip.advertise),
-        listen(sip_net::Serves::Trunks, sip.trunk_listen, sip.trunk_advertise),
-    ];
+    let listeners = config.listeners.all.clone();
+    let mut settings = sip_net::Settings::new(listeners, &config.sip.realm);
+    settings.tls_client.clone_from(&config.listeners.tls_client);
     sip_net::Setup {
-        settings: sip_net::Settings::new(listeners, &sip.realm),
+        settings,
         accounts: accounts(&config.accounts),
         trunks: wiring::trunks(&config.trunks),
         bindings,

@@ -33,8 +33,9 @@ fn trunk(id: &TrunkId, peer: &config::TrunkPeer) -> Trunk {
         transport: match peer.transport {
             config::Transport::Udp => sip::endpoint::Transport::Udp,
             config::Transport::Tcp => sip::endpoint::Transport::Tcp,
+            config::Transport::Tls => sip::endpoint::Transport::Tls,
         },
-        host: None,
+        host: peer.host.clone(),
         login: None,
     }
 }
