@@ -36,3 +36,4 @@ mod load;
 mod orders;
 mod page;
 mod recorded;
+mod transports;

@@ -23,6 +23,7 @@ const AUDIO_PORTS: u16 = 20;
 pub(crate) enum Over {
     Udp,
     Tcp,
+    Tls,
 }
 
 /// What it does when it rings.
@@ -52,6 +53,7 @@ impl Baresip {
         let transport = match over {
             Over::Udp => "udp",
             Over::Tcp => "tcp",
+            Over::Tls => "tls",
         };
         let mode = match answers {
             Answers::AtOnce => "auto",

@@ -55,6 +55,11 @@ impl Process {
         self.signal("-INT");
     }
 
+    /// Tells it that there is something new to read.
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
     fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());

@@ -202,6 +202,11 @@ impl Server {
         self.process.kill();
     }
 
+    /// Tells it what a supervisor tells when it wants files read again.
+    pub(crate) fn hang_up(&self) {
+        self.process.hang_up();
+    }
+
     /// Starts it again, in the same folder.
     pub(crate) fn restart(&mut self) {
         self.process = Process::start(

@@ -33,6 +33,17 @@ impl Listeners {
         })
     }
 
+    /// Whom each listener serves, and what it speaks.
+    pub(crate) fn spoken(&self) -> Vec<(Serves, &'static str)> {
+        let spoken = |listen: &Listen| match listen.protocol {
+            Protocol::Plain => "UDP, TCP",
+            Protocol::Tls(_) => "TLS",
+            Protocol::WebSocket(_) => "WebSocket",
+            Protocol::SecureWebSocket(..) => "WebSocket over TLS",
+        };
+        self.all.iter().map(|listen| (listen.serves, spoken(listen))).collect()
+    }
+
     /// Our sides of TLS, whose certificates can be read again.
     pub(crate) fn certificates(&self) -> Vec<Tls> {
         let tls = |listen: &Listen| match &listen.protocol {

@@ -9,6 +9,7 @@ use media::{Media, PromptLibrary};
 use model::{Epoch, FloorSnapshot, RecordingId};
 use recording::Recorder;
 use runtime::{Bounds, Runtime};
+use sip_net::Serves;
 use store::{Database, Journal, Opened, Projector};
 use switchboard::ports::{Capture, Inbox, Input, LegIds, RecordingFact};
 use switchboard::{Opening, Switchboard};
@@ -39,6 +40,8 @@ pub(crate) struct Running {
     /// Forgets what recordings were sealed from; ends after the journal.
     pub(super) following: JoinHandle<()>,
     pub(super) clock: Clock,
+    /// Whom each listener serves, and what it speaks.
+    speaks: Vec<(Serves, &'static str)>,
     /// What can be read again while calls last.
     certificates: Vec<sip_net::Tls>,
     token: String,
@@ -91,7 +94,7 @@ impl Running {
         let http = Http::start(config.api.listen, wiring).await?;
         let local = LocalFile::write(&config.store.state, http.address, &token)?;
 
-        let certificates = config.listeners.certificates();
+        let (speaks, certificates) = (config.listeners.spoken(), config.listeners.certificates());
         let floor = open_floor(config, opened, counted(&rows), clock);
         let outlets = Outlets {
             sip: sip.clone(),
@@ -114,6 +117,7 @@ impl Running {
             keeping,
             following,
             clock,
+            speaks,
             certificates,
             token,
             local,
@@ -139,11 +143,10 @@ impl Running {
             let local = self.local.path().display();
             format!("http://{}/ (its token is in {local})", reached(self.http.address))
         };
-        vec![
-            format!("phones 话机     sip:{} (UDP, TCP)", self.phones()),
-            format!("trunks 中继     sip:{} (UDP, TCP)", self.trunks()),
-            format!("status 状态页   {status}"),
-        ]
+        let listeners = self.speaks.iter().zip(self.sip.bound());
+        let mut lines: Vec<_> = listeners.map(|(what, address)| told(*what, *address)).collect();
+        lines.push(format!("status 状态页   {status}"));
+        lines
     }
 
     /// The status page, with the token of this machine.
@@ -193,6 +196,15 @@ fn start_media(
     let prompts = PromptLibrary::load(Path::new(&config.media.prompts))?;
     let media = Media::start(settings, prompts, Arc::clone(inbox), captures, clock)?;
     Ok((Arc::new(media), Arc::new(Mutex::new(Some(recorder)))))
+}
+
+/// Says where somebody is listened for.
+fn told((serves, spoken): (Serves, &str), address: SocketAddr) -> String {
+    let who = match serves {
+        Serves::Phones => "phones 话机 ",
+        Serves::Trunks => "trunks 中继 ",
+    };
+    format!("{who}    sip:{} ({spoken})", reached(address))
 }
 
 const fn metrics_access(config: &Config) -> api::MetricsAccess {
