@@ -11,6 +11,7 @@ use clock::Clock;
 use store::{Database, Journal, Projector};
 use tokio::sync::{Semaphore, watch};
 
+use crate::bans::Signalling;
 use crate::idempotency::Answers;
 use crate::metrics::{Counted, Sample};
 use crate::problem::{Kind, Problem};
@@ -39,6 +40,8 @@ pub struct Wiring {
     pub tokens: Tokens,
     /// Who may read `/metrics`.
     pub metrics: MetricsAccess,
+    /// Signalling, where sources are shut out.
+    pub signalling: Box<dyn Signalling>,
     /// Metrics of the drivers, beside ours.
     pub samples: Vec<Box<dyn Fn() -> Vec<Sample> + Send + Sync>>,
     /// The time.

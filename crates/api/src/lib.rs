@@ -7,6 +7,7 @@
 
 mod agents;
 mod app;
+mod bans;
 mod calls;
 mod draws;
 mod events;
@@ -27,8 +28,10 @@ mod tests;
 mod token;
 
 pub use app::{MetricsAccess, Wiring, router};
+pub use bans::{Ban, Signalling};
 pub use draws::DrawRequest;
 pub use floor::{Floor, Replies};
+pub use futures_util::future::BoxFuture;
 pub use metrics::Sample;
 pub use problem::PROBLEMS;
 pub use serve::serve;

@@ -40,6 +40,8 @@ kinds! {
     CallUnknown = "call_unknown", 404, "no call has this id";
     /// No such draw.
     DrawUnknown = "draw_unknown", 404, "no draw has this id";
+    /// Not shut out.
+    BanUnknown = "ban_unknown", 404, "this source is not shut out";
     /// The path has no such method.
     MethodUnknown = "method_unknown", 405, "the method is not known here";
     /// The part is still being written, or failed.

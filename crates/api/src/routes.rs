@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::{agents, calls, draws, events, recordings, status};
+use crate::{agents, bans, calls, draws, events, recordings, status};
 
 /// What is said of one path.
 #[cfg(test)]
@@ -24,6 +24,7 @@ pub(crate) struct Route {
 #[cfg(test)]
 pub(crate) mod roles {
     pub(crate) const EVERYONE: &[&str] = &["team_lead", "agent", "reviewer", "viewer"];
+    pub(super) const NOBODY: &[&str] = &[];
     pub(super) const LEADS: &[&str] = &["team_lead"];
     pub(super) const LEADS_AND_OWN: &[&str] = &["team_lead", "agent"];
     pub(super) const LISTENERS: &[&str] = &["team_lead", "reviewer"];
@@ -97,6 +98,8 @@ routes! {
         "", "One recording: call, queue, agent, times, SHA-256.";
     get "/v1/recordings/{recording}/audio" recordings::audio, LISTENERS,
         "`Range`", "The audio as WAV: two channels, left the caller. Every playback is an event.";
+    get "/v1/bans" bans::list, NOBODY, "", "Sources that signalling has shut out, until when and why.";
+    post "/v1/bans/{source}/lift" bans::lift, NOBODY, "", "Lets a source in again.";
     get "/v1/events" events::stream, EVERYONE,
         "`after=epoch:seq`", "The event stream (WebSocket): everything after that place, without gaps.";
 }

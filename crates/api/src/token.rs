@@ -78,6 +78,8 @@ pub(crate) enum Right {
     Records,
     /// Listen to recordings, and draw samples of them.
     Recordings,
+    /// See whom signalling shuts out, and let them in.
+    Signalling,
 }
 
 impl Role {
@@ -87,7 +89,8 @@ impl Role {
             (Self::TeamLead, Right::Act(_) | Right::Force | Right::Release) => true,
             (Self::TeamLead | Self::Reviewer, Right::Records | Right::Recordings) => true,
             (Self::Agent(own), Right::Act(agent)) => own.number() == agent.number(),
-            (Self::Reviewer, Right::Act(_) | Right::Force | Right::Release)
+            (_, Right::Signalling)
+            | (Self::Reviewer, Right::Act(_) | Right::Force | Right::Release)
             | (Self::Agent(_), Right::Force | Right::Release | Right::Records)
             | (Self::Agent(_), Right::Recordings)
             | (Self::Viewer, _) => false,

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -70,6 +71,13 @@ enum Command {
         server: Server,
         #[command(subcommand)]
         action: QaAction,
+    },
+    /// Sources that signalling has shut out 封禁: list, lift.
+    Bans {
+        #[command(flatten)]
+        server: Server,
+        #[command(subcommand)]
+        action: BansAction,
     },
     /// A whole centre on this machine, with simulated phones and callers 演示.
     Demo(demo::Settings),
@@ -190,6 +198,17 @@ pub(crate) enum RecordingsAction {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum BansAction {
+    /// Who is shut out, until when and why.
+    List,
+    /// Let a source in again 解封.
+    Lift {
+        /// Its address, as listed.
+        source: IpAddr,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum QaAction {
     /// Draw a random sample that anyone can recompute 随机抽检.
     Draw(DrawArgs),
@@ -270,6 +289,9 @@ impl Cli {
             }
             Command::Recordings { server, action } => {
                 client::recordings(&server.client()?, server.json, action)
+            }
+            Command::Bans { server, action } => {
+                client::bans(&server.client()?, server.json, &action)
             }
             Command::Qa { server, action } => client::qa(&server.client()?, server.json, action),
             Command::Demo(settings) => demo::run(&settings),

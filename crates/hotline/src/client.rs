@@ -1,5 +1,6 @@
 //! The commands that ask a running service, through its HTTP API like everybody else.
 
+mod bans;
 mod floor;
 mod qa;
 mod recordings;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::report;
 
+pub(crate) use bans::bans;
 pub(crate) use floor::{agent, status, summary};
 pub(crate) use qa::qa;
 pub(crate) use recordings::recordings;

@@ -101,6 +101,11 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
+    /// The loopback addresses of this one's kind.
+    pub(crate) const fn of_loopback(address: IpAddr) -> Self {
+        Self { base: address, bits: if address.is_ipv4() { 8 } else { 128 } }
+    }
+
     /// Whether the address is in the range. An IPv4 address within IPv6 is the IPv4 address.
     #[must_use]
     pub fn holds(&self, address: IpAddr) -> bool {

@@ -55,7 +55,7 @@ impl Exchange {
         let calling = if self.serves(source.listener) == Serves::Trunks {
             self.trunk_calls(request, source)?
         } else {
-            self.phone_calls(request, now)?
+            self.phone_calls(request, source, now)?
         };
         if self.stopping {
             return Err(self.stopped());
@@ -131,8 +131,13 @@ impl Exchange {
     }
 
     /// A phone calls under its own name alone.
-    fn phone_calls(&mut self, request: &Request, now: Timestamp) -> Result<Calling, Rejection> {
-        let account = self.identify(request, now)?;
+    fn phone_calls(
+        &mut self,
+        request: &Request,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<Calling, Rejection> {
+        let account = self.identify(request, source, now)?;
         let from = request.from().ok();
         let claimed = from.as_ref().and_then(|from| from.uri.user_name());
         if claimed.as_deref() != Some(account.phone.as_str()) {

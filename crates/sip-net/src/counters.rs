@@ -64,6 +64,14 @@ counted! {
     TooManyConnections = "too_many_connections",
     /// A connection closed because it was slow, silent or half a message.
     SlowConnection = "slow_connection",
+    /// Something from a source that is shut out: not read.
+    Banned = "banned",
+    /// A request dropped because its source sends too many.
+    RateLimited = "rate_limited",
+    /// A request of a program that looks for holes: dropped, and its source shut out.
+    Scanner = "scanner",
+    /// Credentials not looked at because too many for this account were wrong: 403.
+    AccountWaits = "account_waits",
     /// A connection that we wanted could not be opened.
     ConnectFailed = "connect_failed",
     /// A connection closed because there was no TLS or no WebSocket with whoever opened it.

@@ -43,7 +43,7 @@ impl Exchange {
         source: &Source,
         now: Timestamp,
     ) -> Result<Response, Rejection> {
-        let account = self.identify(request, now)?;
+        let account = self.identify(request, source, now)?;
         let registered = request.to().ok().and_then(|to| to.uri.user_name());
         if registered.as_deref() != Some(account.phone.as_str()) {
             self.count(Counted::OtherIdentity);

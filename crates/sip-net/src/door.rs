@@ -35,7 +35,7 @@ impl Exchange {
             request.method == Method::Invite && request.to().is_ok_and(|to| to.tag().is_none());
         let refusal = if self.serves(source.listener) == Serves::Trunks {
             let known = self.trunks.from_source(source.peer.ip()).is_some();
-            if known { None } else { Some(self.stranger(source)) }
+            if known { None } else { Some(self.stranger(source, now)) }
         } else if opens && self.stopping {
             Some(self.stopped())
         } else if opens || request.method == Method::Register {
@@ -56,6 +56,7 @@ impl Exchange {
     pub(crate) fn identify(
         &mut self,
         request: &Request,
+        source: &Source,
         now: Timestamp,
     ) -> Result<Account, Rejection> {
         let realm = self.authenticator.realm();
@@ -66,20 +67,47 @@ impl Exchange {
             return Err(self.challenge(request, None, now));
         };
         let account = self.accounts.find(&credentials.user);
+        if let Some(refusal) = account.and_then(|account| self.must_wait(account, source, now)) {
+            self.count(Counted::AccountWaits);
+            return Err(refusal);
+        }
         let uri = request.uri.to_string();
         let attempt = Attempt { method: request.method.as_str(), uri: &uri, credentials };
         let secrets = account.map(|account| account.secrets.as_slice());
         let denial = match (self.authenticator.check(&attempt, secrets, now), account) {
-            (Ok(()), Some(account)) => return Ok(account.clone()),
+            (Ok(()), Some(account)) => {
+                self.guard.right_secret(&account.phone);
+                return Ok(account.clone());
+            }
             (Ok(()), None) => Denial::UnknownUser,
             (Err(denial), _) => denial,
         };
+        if let (Denial::WrongSecret, Some(account)) = (denial, account) {
+            self.guard.wrong_secret(&account.phone, now);
+        }
+        if matches!(denial, Denial::WrongSecret | Denial::UnknownUser) {
+            self.offence(source, (counted(denial).as_str(), 1), now);
+        }
         self.count(counted(denial));
         Err(self.challenge(request, Some(denial), now))
     }
 
+    /// The refusal of an attempt for an account that many have guessed at, unless it comes from
+    /// where its phone is registered.
+    fn must_wait(&self, account: &Account, source: &Source, now: Timestamp) -> Option<Rejection> {
+        let wait = self.guard.must_wait(&account.phone, now)?;
+        let here = source.peer.ip();
+        let bindings = self.registrar.bindings(&account.phone);
+        if bindings.iter().any(|binding| binding.flow.peer.ip() == here) {
+            return None;
+        }
+        let refusal = Rejection::new(StatusCode::FORBIDDEN, "too many wrong secrets: wait");
+        Some(refusal.with(HeaderName::RetryAfter, &wait.as_secs().max(1).to_string()))
+    }
+
     /// The trunk listener's answer to an address that is no trunk's.
-    fn stranger(&self, source: &Source) -> Rejection {
+    fn stranger(&mut self, source: &Source, now: Timestamp) -> Rejection {
+        self.offence(source, (Counted::UnknownTrunk.as_str(), 1), now);
         self.count(Counted::UnknownTrunk);
         tracing::debug!(peer = %source.peer, "not a trunk's address");
         Rejection::new(StatusCode::FORBIDDEN, "address is no trunk's")

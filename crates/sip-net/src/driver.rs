@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use crate::accounts::{Accounts, Trunks};
 use crate::counters::{Counted, Counters};
 use crate::exchange::{Admitted, Exchange, Secrets};
+use crate::guard::Ban;
 use crate::listener::{Listener, StartError};
 use crate::ports::Ports;
 use crate::settings::{Serves, Settings};
@@ -82,6 +83,8 @@ enum Turn {
     Leg(LegId, LegCommand),
     Accounts(Accounts),
     Trunks(Trunks),
+    Bans(oneshot::Sender<Vec<Ban>>),
+    Lift(IpAddr, oneshot::Sender<bool>),
     ShutDown(oneshot::Sender<()>),
 }
 
@@ -183,6 +186,26 @@ impl Handle {
     /// When signalling has ended.
     pub async fn replace_trunks(&self, trunks: Trunks) -> Result<(), Busy> {
         self.turns.send(Turn::Trunks(trunks)).await.map_err(|_| Busy)
+    }
+
+    /// Who is shut out.
+    ///
+    /// # Errors
+    /// When signalling has ended.
+    pub async fn bans(&self) -> Result<Vec<Ban>, Busy> {
+        let (asked, answer) = oneshot::channel();
+        self.turns.send(Turn::Bans(asked)).await.map_err(|_| Busy)?;
+        answer.await.map_err(|_| Busy)
+    }
+
+    /// Lets a source in again; false when it was not shut out.
+    ///
+    /// # Errors
+    /// When signalling has ended.
+    pub async fn lift(&self, source: IpAddr) -> Result<bool, Busy> {
+        let (asked, answer) = oneshot::channel();
+        self.turns.send(Turn::Lift(source, asked)).await.map_err(|_| Busy)?;
+        answer.await.map_err(|_| Busy)
     }
 
     /// Refuses new calls, ends those there are, and stops when the far sides have answered, or after
@@ -299,6 +322,15 @@ impl Driver {
                 self.connections.know(&trunks);
                 self.exchange.replace_trunks(trunks);
             }
+            Turn::Bans(asked) => {
+                // Whoever asked may wait no longer.
+                let _ = asked.send(self.exchange.guard.bans(now));
+            }
+            Turn::Lift(source, asked) => {
+                let was_out = self.exchange.guard.lift(source);
+                tracing::info!(%source, was_out, "let in again");
+                let _ = asked.send(was_out);
+            }
             Turn::ShutDown(_) => {}
         }
     }
@@ -319,6 +351,9 @@ impl Driver {
             // An error means that nothing is left; or that an earlier datagram of ours came back,
             // which its transaction will notice by itself.
             let Ok((length, peer)) = socket.try_recv_from(&mut datagram) else { break };
+            if self.exchange.shuts_out(listener, peer, self.clock.now()) {
+                continue;
+            }
             let source =
                 Source { listener, transport: Transport::Udp, connection: None, peer, local };
             let octets = datagram.get(..length).unwrap_or_default();
@@ -331,6 +366,8 @@ impl Driver {
 
     fn arrived(&mut self, arrival: Arrival) {
         match arrival {
+            Arrival::Accepted { listener, peer, .. }
+                if self.exchange.shuts_out(listener, peer, self.clock.now()) => {}
             Arrival::Accepted { listener, stream, peer } => {
                 if let Err(why) = self.connections.accept(listener, stream, peer) {
                     self.exchange.count(why);

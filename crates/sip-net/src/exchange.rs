@@ -20,12 +20,13 @@ use sip::endpoint::{
     Order, OrderError, Output, Reach, RequestId, Source, Transport,
 };
 use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
-use sip::{Host, Message, ParseError, StatusCode};
+use sip::{HeaderName, Host, Message, ParseError, Request, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
 
 use crate::accounts::{Accounts, Trunks};
 use crate::checks::{Answered, Checks, Verdict};
 use crate::counters::Counted;
+use crate::guard::{Admission, Ban, Guard};
 use crate::legs::Legs;
 use crate::ports::Ports;
 use crate::settings::{Listen, Serves, Settings};
@@ -52,6 +53,7 @@ pub(crate) struct Exchange {
     pub(crate) legs: Legs,
     pub(crate) most_legs: usize,
     pub(crate) checks: Checks,
+    pub(crate) guard: Guard,
     /// The host in addresses shown to phones.
     pub(crate) domain: Host,
     /// Our listeners, in order of their ids.
@@ -107,6 +109,7 @@ impl Exchange {
             legs: Legs::default(),
             most_legs: settings.legs,
             checks: Checks::new(settings.check_every),
+            guard: Guard::new(settings.guard.clone()),
             domain,
             sides,
             stopping: false,
@@ -131,10 +134,66 @@ impl Exchange {
         found.map(|(id, side)| (id, side.public))
     }
 
+    /// Whether nothing of this peer is read: it is shut out.
+    pub(crate) fn shuts_out(
+        &mut self,
+        listener: ListenerId,
+        peer: SocketAddr,
+        now: Timestamp,
+    ) -> bool {
+        let is_out = !self.is_trunk(listener, peer.ip()) && self.guard.is_shut_out(peer.ip(), now);
+        if is_out {
+            self.count(Counted::Banned);
+        }
+        is_out
+    }
+
+    /// Whether it is a trunk that speaks: those are judged by other rules.
+    fn is_trunk(&self, listener: ListenerId, address: IpAddr) -> bool {
+        self.serves(listener) == Serves::Trunks && self.trunks.from_source(address).is_some()
+    }
+
+    /// A peer has done what no phone does; enough of that, and it is shut out.
+    pub(crate) fn offence(
+        &mut self,
+        source: &Source,
+        offence: (&'static str, u32),
+        now: Timestamp,
+    ) {
+        if self.is_trunk(source.listener, source.peer.ip()) {
+            return;
+        }
+        if let Some(ban) = self.guard.offence(source.peer.ip(), offence, now) {
+            let Ban { source, until, why, times } = ban;
+            tracing::warn!(%source, why, %until, times, "shut out");
+        }
+    }
+
+    /// Whether a request is dropped without an answer: a scanner's, or one too many.
+    fn dropped(&mut self, request: &Request, source: &Source, now: Timestamp) -> bool {
+        if self.is_trunk(source.listener, source.peer.ip()) {
+            return false;
+        }
+        let agent = request.headers.text(&HeaderName::UserAgent).unwrap_or_default();
+        let why = match self.guard.admits(source.peer.ip(), now) {
+            Admission::Banned => Counted::Banned,
+            Admission::TooMany => Counted::RateLimited,
+            Admission::Yes if self.guard.is_scanner(agent) => {
+                let weight = self.guard.certain();
+                self.offence(source, ("scanner", weight), now);
+                Counted::Scanner
+            }
+            Admission::Yes => return false,
+        };
+        self.count(why);
+        true
+    }
+
     /// Takes in a message.
     pub(crate) fn receive(&mut self, message: Message, source: Source, now: Timestamp) {
         self.count(Counted::Received);
         match message {
+            Message::Request(request) if self.dropped(&request, &source, now) => {}
             Message::Request(request) if self.turned_away(&request, &source, now) => {}
             message @ (Message::Request(_) | Message::Response(_)) => {
                 self.endpoint.receive(message, source, now)
@@ -146,6 +205,7 @@ impl Exchange {
     /// Takes in octets that are no message; answers them where they can be answered.
     pub(crate) fn receive_malformed(&mut self, error: ParseError, source: Source, now: Timestamp) {
         self.count(Counted::Malformed);
+        self.offence(&source, ("malformed", 1), now);
         self.endpoint.receive_malformed(error, source);
         self.settle(now);
     }
@@ -312,6 +372,12 @@ impl Exchange {
                 ChangeKind::Registered => self.checks.registered(phone, id, now),
                 ChangeKind::Refreshed => {}
                 ChangeKind::Removed(_) => self.checks.removed(id),
+            }
+            match change.kind {
+                ChangeKind::Registered | ChangeKind::Refreshed => {
+                    self.guard.registered(id, change.binding.flow.peer.ip());
+                }
+                ChangeKind::Removed(_) => self.guard.gone(id),
             }
             self.ports.store.changed(&change);
             if change.kind != ChangeKind::Refreshed {

@@ -9,6 +9,7 @@
 //! | `listener`, `stream`, `channel`, `tls` | sockets, connections and what they are made of |
 //! | `exchange` | signalling without sockets, and its concerns beside it: |
 //! | `door` | who somebody is |
+//! | `guard` | scanners, guessers and floods |
 //! | `desk` | registrations, OPTIONS |
 //! | `arriving`, `dialling`, `talking` | calls |
 //! | `meaning` | causes in SIP and statuses to the floor |
@@ -24,6 +25,7 @@ mod dialling;
 mod door;
 mod driver;
 mod exchange;
+mod guard;
 mod legs;
 mod listener;
 mod meaning;
@@ -36,6 +38,7 @@ mod tls;
 pub use accounts::{Account, Accounts, AddressRange, AddressRangeError, Trunk, Trunks};
 pub use counters::{Counted, Counters};
 pub use driver::{Busy, Handle, Setup, start};
+pub use guard::{Ban, GuardSettings};
 pub use listener::StartError;
 pub use ports::{BindingStore, NoStore, Ports};
 pub use settings::{ConnectionLimits, Listen, Protocol, Serves, Settings};

@@ -8,6 +8,7 @@ use sip::digest::NonceSettings;
 use sip::endpoint::Transport;
 use sip::registrar::RegistrarSettings;
 
+use crate::guard::GuardSettings;
 use crate::tls::{Tls, TlsClient};
 
 /// Settings of signalling.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub check_every: Option<Duration>,
     /// Limits on connections.
     pub connections: ConnectionLimits,
+    /// What keeps scanners, guessers and floods away.
+    pub guard: GuardSettings,
     /// Legs at a time; further calls get 503. Default 10 000.
     pub legs: usize,
 }
@@ -122,6 +125,7 @@ impl Settings {
             registrar: RegistrarSettings::default(),
             check_every: Some(Duration::from_secs(30)),
             connections: ConnectionLimits::default(),
+            guard: GuardSettings::default(),
             legs: 10_000,
         }
     }

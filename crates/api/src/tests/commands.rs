@@ -88,6 +88,20 @@ async fn a_viewer_sees_the_floor_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_source_that_is_shut_out_is_seen_and_let_in_by_an_admin() {
+    let house = House::open().await;
+    let listed = house.ask("admin", "GET", "/v1/bans").await.json();
+    assert_eq!(listed["bans"][0]["source"], "203.0.113.7");
+    let lift = "/v1/bans/203.0.113.7/lift";
+    assert_eq!(house.post("lead", lift, "").await.code(), "not_allowed");
+    assert_eq!(house.post("admin", lift, "").await.status, 200);
+    assert_eq!(house.post("admin", lift, "").await.code(), "ban_unknown");
+    assert_eq!(house.post("admin", "/v1/bans/x/lift", "").await.code(), "id_malformed");
+    let listed = house.ask("admin", "GET", "/v1/bans").await.json();
+    assert_eq!(listed["bans"], json!([]));
+}
+
+#[tokio::test]
 async fn without_a_token_nothing_is_told() {
     let house = House::open().await;
     for header in ["", "Authorization: Bearer wrong\r\n", "Authorization: Basic YTpi\r\n"] {

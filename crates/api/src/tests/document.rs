@@ -26,6 +26,7 @@ async fn each_path_is_open_to_the_roles_that_are_named_and_to_no_other() {
             .replace("{agent}", "1001")
             .replace("{call}", "1-1")
             .replace("{draw}", "none")
+            .replace("{source}", "192.0.2.1")
             .replace("{recording}", "1-1.1");
         for (role, who) in PEOPLE {
             let answer = house.ask(who, &method.to_uppercase(), &place).await;

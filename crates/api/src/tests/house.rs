@@ -1,6 +1,6 @@
 //! A house for the tests: everything the API is wired to.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,7 +19,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::client::{Answer, Stream, send};
-use crate::{Floor, MetricsAccess, Replies, Role, Sample, TokenEntry, Tokens, Wiring};
+use crate::{
+    Ban, BoxFuture, Floor, MetricsAccess, Replies, Role, Sample, Signalling, TokenEntry, Tokens,
+    Wiring,
+};
 
 /// When the tests' log begins.
 pub(super) const BEGIN: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -164,6 +167,27 @@ pub(super) fn status() -> Status {
     }
 }
 
+/// Signalling that has shut somebody out.
+struct Doors(Mutex<Vec<Ban>>);
+
+fn ban() -> Ban {
+    Ban { source: [203, 0, 113, 7].into(), until: BEGIN, why: "scanner".into(), times: 1 }
+}
+
+impl Signalling for Doors {
+    fn bans(&self) -> BoxFuture<'_, Option<Vec<Ban>>> {
+        Box::pin(async { Some(self.0.lock().unwrap().clone()) })
+    }
+
+    fn lift(&self, source: IpAddr) -> BoxFuture<'_, Option<bool>> {
+        let mut bans = self.0.lock().unwrap();
+        let there = bans.len();
+        bans.retain(|ban| ban.source != source);
+        let lifted = bans.len() < there;
+        Box::pin(async move { Some(lifted) })
+    }
+}
+
 pub(super) struct House {
     pub(super) address: SocketAddr,
     pub(super) desk: Arc<Desk>,
@@ -211,6 +235,7 @@ impl House {
             recordings: recordings.clone(),
             tokens: tokens(),
             metrics: MetricsAccess::Token,
+            signalling: Box::new(Doors(Mutex::new(vec![ban()]))),
             samples: vec![Box::new(sample)],
             clock: Clock::start(),
         };

@@ -197,6 +197,39 @@ pub(crate) const LISTENERS: Table = Table {
     ],
 };
 
+pub(crate) const GUARD: Table = Table {
+    path: "guard",
+    text: "Against scanners, guessers and floods. Trunks' addresses are judged by their own rules; a place from which a phone is registered is never shut out.",
+    keys: &[
+        may(
+            "trusted",
+            Kind::Networks,
+            "Sources that may do anything; this machine alone, when not said.",
+        ),
+        else_(
+            "rate",
+            Kind::Number(1, 100_000),
+            "100",
+            "Requests a second from one source, in the long run; more are dropped.",
+        ),
+        else_("burst", Kind::Number(1, 1_000_000), "500", "Requests at once from one source."),
+        else_(
+            "offences",
+            Kind::Number(1, 10_000),
+            "20",
+            "Wrong secrets, unknown users and broken messages after which a source is shut out.",
+        ),
+        else_("within", Kind::Span("1s", "24h"), "10m", "The time in which they count."),
+        else_(
+            "ban",
+            Kind::Span("1s", "24h"),
+            "10m",
+            "How long a source is shut out; each time twice as long.",
+        ),
+        else_("longest_ban", Kind::Span("1s", "24h"), "24h", "How long at most."),
+    ],
+};
+
 pub(crate) const MEDIA: Table = Table {
     path: "media",
     text: "Audio.",
@@ -538,6 +571,7 @@ pub(crate) const TABLES: &[Table] = &[
     SERVICE,
     SIP,
     LISTENERS,
+    GUARD,
     MEDIA,
     RECORDING,
     STORE,

@@ -7,6 +7,7 @@
 //! | `section` | one table of the file, key by key |
 //! | `service` | the usual listeners, audio, folders |
 //! | `listeners` | further listeners, and certificates |
+//! | `guard` | what keeps scanners, guessers and floods away |
 //! | `people` | agents, skill groups, phones, reasons, feature codes |
 //! | `queues` | queues, and whether anybody can serve them |
 //! | `flows` | public numbers, and the flows behind them |
@@ -19,6 +20,7 @@
 mod document;
 mod finding;
 mod flows;
+mod guard;
 mod key;
 mod listeners;
 mod numbers;
@@ -62,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) sip: SipSettings,
     /// Where signalling listens.
     pub(crate) listeners: Listeners,
+    /// What keeps scanners, guessers and floods away.
+    pub(crate) guard: sip_net::GuardSettings,
     /// The connections to carriers.
     pub(crate) trunks: BTreeMap<TrunkId, TrunkPeer>,
     /// Who may register.
@@ -223,6 +227,7 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
         floor,
         sip: service.sip,
         listeners,
+        guard: guard::read(reader, root),
         trunks: outside.peers,
         accounts: secrets.accounts,
         media: MediaSettings { prompts: paths.resolved(&folder), ..service.media },

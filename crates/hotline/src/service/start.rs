@@ -53,11 +53,7 @@ impl Running {
     pub(crate) async fn start(config: Config) -> Result<Self, Failure> {
         let clock = Clock::start();
         needs::see_to(&config)?;
-        let tenant = config.floor.tenant.clone();
-        let (journal, opened) = Journal::open(&config.store.state, &tenant)?;
-        if opened.cut > 0 {
-            tracing::warn!(octets = opened.cut, "a torn end of the journal was cut");
-        }
+        let (journal, opened) = open_journal(&config)?;
         let mut recovered = recording::recover(&config.recording.folder)?;
         recovered.extend(unrecovered(&opened.snapshot, &recovered));
         let log = journal.subscribe(opened.last)?;
@@ -88,6 +84,7 @@ impl Running {
             recordings: config.recording.folder.clone(),
             tokens: tokens(&config, &token)?,
             metrics: metrics_access(&config),
+            signalling: Box::new(wiring::Door(sip.clone())),
             samples: metrics::samples(&sip, &media, &recorder, &inbox),
             clock,
         };
@@ -198,6 +195,14 @@ fn start_media(
     Ok((Arc::new(media), Arc::new(Mutex::new(Some(recorder)))))
 }
 
+fn open_journal(config: &Config) -> Result<(Journal, Opened), Failure> {
+    let (journal, opened) = Journal::open(&config.store.state, &config.floor.tenant)?;
+    if opened.cut > 0 {
+        tracing::warn!(octets = opened.cut, "a torn end of the journal was cut");
+    }
+    Ok((journal, opened))
+}
+
 /// Says where somebody is listened for.
 fn told((serves, spoken): (Serves, &str), address: SocketAddr) -> String {
     let who = match serves {
@@ -215,6 +220,7 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     let listeners = config.listeners.all.clone();
     let mut settings = sip_net::Settings::new(listeners, &config.sip.realm);
     settings.tls_client.clone_from(&config.listeners.tls_client);
+    settings.guard.clone_from(&config.guard);
     sip_net::Setup {
         settings,
         accounts: accounts(&config.accounts),

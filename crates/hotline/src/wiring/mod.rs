@@ -1,11 +1,13 @@
 //! Where the drivers meet: the floor's commands go out to them, and what they keep is kept.
 
 mod bindings;
+mod door;
 mod drivers;
 mod peers;
 mod sealed;
 
 pub(crate) use bindings::{Keeper, counted, restored};
+pub(crate) use door::Door;
 pub(crate) use drivers::{Outlets, RecorderCell};
 pub(crate) use peers::{accounts, trunks};
 pub(crate) use sealed::follow_sealed;

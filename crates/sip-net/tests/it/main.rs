@@ -10,6 +10,7 @@
 
 mod calls;
 mod doors;
+mod guarded;
 mod house;
 mod peer;
 mod phones;

@@ -1,0 +1,74 @@
+//! Sources that signalling has shut out: seen, and let in again.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use futures_util::future::BoxFuture;
+use model::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::problem::{Kind, Problem};
+use crate::request::{Named, Octets, body, id};
+use crate::token::{Person, Right};
+
+/// A source that is shut out.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Ban {
+    /// The address; of IPv6 the first half, which is what one customer has.
+    pub source: IpAddr,
+    /// Until when.
+    pub until: Timestamp,
+    /// What it did last.
+    pub why: String,
+    /// How often it was shut out, this time included.
+    pub times: u32,
+}
+
+/// What the API may ask of signalling. Nothing is answered once signalling has ended.
+pub trait Signalling: Send + Sync {
+    /// Who is shut out.
+    fn bans(&self) -> BoxFuture<'_, Option<Vec<Ban>>>;
+    /// Lets a source in again; false when it was not shut out.
+    fn lift(&self, source: IpAddr) -> BoxFuture<'_, Option<bool>>;
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Bans {
+    bans: Vec<Ban>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    person: Person,
+) -> Result<Json<Bans>, Problem> {
+    person.may(Right::Signalling)?;
+    let bans = app.wiring.signalling.bans().await;
+    bans.map(|bans| Json(Bans { bans })).ok_or_else(|| model::Refusal::Unavailable.into())
+}
+
+pub(crate) async fn lift(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Named(source): Named,
+    octets: Octets,
+) -> Result<Json<Value>, Problem> {
+    person.may(Right::Signalling)?;
+    let source = id::<IpAddr>(&source)?;
+    let Nothing {} = body(&octets)?;
+    match app.wiring.signalling.lift(source).await {
+        Some(true) => {
+            tracing::info!(%source, actor = %person.actor(), "a ban was lifted");
+            Ok(Json(json!({ "lifted": source })))
+        }
+        Some(false) => Err(Kind::BanUnknown.into()),
+        None => Err(model::Refusal::Unavailable.into()),
+    }
+}

@@ -1,0 +1,109 @@
+//! Scanners, guessers and floods.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use sip::digest::Algorithm;
+use sip::{HeaderName, StatusCode};
+use sip_net::{Counted, GuardSettings};
+use tokio::time::timeout;
+
+use crate::house::House;
+use crate::peer::Peer;
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
+
+/// A house that trusts nobody, and somebody at 127.0.0.3.
+async fn attacked(user: &str) -> (House, Peer) {
+    let house = House::with(|setup| {
+        setup.settings.guard = GuardSettings {
+            trusted: Vec::new(),
+            offences: 10,
+            burst: 50,
+            rate: 50,
+            ..GuardSettings::default()
+        };
+    })
+    .await;
+    let attacker = Peer::at(3, user, house.handle.phones()).await;
+    (house, attacker)
+}
+
+async fn counted(house: &House, what: Counted, least: u64) {
+    let reached = async {
+        while house.counted(what) < least {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(Duration::from_secs(5), reached).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_guesses_at_many_accounts_is_shut_out_until_somebody_lets_it_in_again() {
+    let (mut house, mut guesser) = attacked("").await;
+    for turn in 0..10 {
+        guesser.user = format!("77{turn}");
+        let request = guesser.register(&format!("guess-{turn}"));
+        guesser.ask_with(request, ("password", Algorithm::Sha256)).await;
+    }
+    let bans = house.handle.bans().await.unwrap();
+    assert_eq!((bans.len(), bans[0].source, bans[0].why), (1, HERE, "unknown_user"));
+    guesser.user = "1001".to_owned();
+    let request = guesser.register("again");
+    guesser.send(&request.to_bytes()).await;
+    counted(&house, Counted::Banned, 1).await;
+    let mut neighbour = Peer::at(4, "1002", house.handle.phones()).await;
+    neighbour.registered().await;
+    assert_eq!(house.bindings().await, ("1002".into(), 1));
+
+    assert!(house.handle.lift(HERE).await.unwrap());
+    assert!(!house.handle.lift(HERE).await.unwrap());
+    guesser.registered().await;
+}
+
+#[tokio::test]
+async fn who_guesses_at_one_account_must_wait_and_its_phone_need_not() {
+    let (mut house, mut guesser) = attacked("1001").await;
+    let mut phone = Peer::at(4, "1001", house.handle.phones()).await;
+    phone.registered().await;
+    assert_eq!(house.bindings().await, ("1001".into(), 1));
+    let mut waits = 0;
+    for turn in 0..8 {
+        let request = guesser.register(&format!("guess-{turn}"));
+        let answer = guesser.ask_with(request, ("password", Algorithm::Sha256)).await;
+        if answer.status == StatusCode::FORBIDDEN {
+            assert!(answer.headers.text(&HeaderName::RetryAfter).is_some());
+            waits += 1;
+        }
+    }
+    assert_eq!((waits, house.counted(Counted::AccountWaits)), (2, 2));
+    // The right secret is not looked at either, from there; from the phone's place it is.
+    let request = guesser.register("right");
+    let answer = guesser.ask_with(request, ("secret", Algorithm::Sha256)).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    phone.registered().await;
+}
+
+#[tokio::test]
+async fn a_flood_is_dropped_beyond_its_rate_and_costs_nobody_else_anything() {
+    let (mut house, mut flood) = attacked("1001").await;
+    for turn in 0..500 {
+        let request = flood.register(&format!("flood-{turn}"));
+        flood.send(&request.to_bytes()).await;
+    }
+    counted(&house, Counted::RateLimited, 300).await;
+    let mut phone = Peer::at(4, "1002", house.handle.phones()).await;
+    phone.registered().await;
+    assert_eq!(house.bindings().await, ("1002".into(), 1));
+}
+
+#[tokio::test]
+async fn a_scanner_gets_no_answer_and_is_shut_out_at_once() {
+    let (house, mut scanner) = attacked("100").await;
+    let mut request = scanner.request("OPTIONS", "sip:100@400.example.cn", "scan");
+    request.headers.set(HeaderName::UserAgent, "friendly-scanner");
+    scanner.send(&request.to_bytes()).await;
+    counted(&house, Counted::Scanner, 1).await;
+    let bans = house.handle.bans().await.unwrap();
+    assert_eq!((bans.len(), bans[0].why), (1, "scanner"));
+}
