@@ -73,6 +73,12 @@ fn a_call_is_followed_by_its_id_from_the_log_to_the_recording() {
     }
     assert!(!said.contains("13800138000"), "numbers are masked in the log");
 
+    let ladder = server.command_line(&["ladder", call, "--full"]);
+    for rung in ["INVITE (SDP)", "100 Trying", "180 Ringing", "200 OK (SDP)", "ACK", "BYE"] {
+        assert!(ladder.contains(rung), "{rung} is not in\n{ladder}");
+    }
+    assert!(ladder.contains("m=audio") && ladder.contains("13800138000"), "{ladder}");
+
     let shown = server.command_line(&["recordings", "show", recording]);
     assert!(shown.contains(row["sha256"].as_str().unwrap()), "{shown}");
     let file = server.folder().join("fetched.wav");

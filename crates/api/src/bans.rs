@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use futures_util::future::BoxFuture;
-use model::Timestamp;
+use model::{LegId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::ladder::Rung;
 use crate::problem::{Kind, Problem};
 use crate::request::{Named, Octets, body, id};
 use crate::token::{Person, Right};
@@ -32,6 +33,8 @@ pub struct Ban {
 pub trait Signalling: Send + Sync {
     /// Who is shut out.
     fn bans(&self) -> BoxFuture<'_, Option<Vec<Ban>>>;
+    /// What was said about these legs, in order, as far as it is still kept.
+    fn ladder(&self, legs: Vec<LegId>) -> BoxFuture<'_, Option<Vec<Rung>>>;
     /// Lets a source in again; false when it was not shut out.
     fn lift(&self, source: IpAddr) -> BoxFuture<'_, Option<bool>>;
 }

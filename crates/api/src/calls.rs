@@ -91,12 +91,17 @@ pub(crate) async fn show(
     Named(call): Named,
 ) -> Result<Json<Call>, Problem> {
     person.may(Right::Records)?;
-    let id = id::<CallId>(&call)?;
+    let (call, events) = find(&app, id::<CallId>(&call)?).await?;
+    Ok(Json(Call { call, events }))
+}
+
+/// A call's record and its events.
+pub(crate) async fn find(app: &App, id: CallId) -> Result<(Cdr, Vec<Event>), Problem> {
     let call = app.wiring.database.call(id).await?.ok_or(Kind::CallUnknown)?;
     let (journal, began) = (app.wiring.journal.clone(), Position::from(call.began));
     let read = tokio::task::spawn_blocking(move || journal.events_of(id, began, EVENTS));
     let events = read.await.map_err(|_| Problem::from(Kind::Fault))??;
-    Ok(Json(Call { call, events }))
+    Ok((call, events))
 }
 
 fn outcome(text: &str) -> Result<Outcome, Problem> {

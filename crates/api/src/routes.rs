@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::{agents, bans, calls, draws, events, recordings, status};
+use crate::{agents, bans, calls, draws, events, ladder, recordings, status};
 
 /// What is said of one path.
 #[cfg(test)]
@@ -91,6 +91,8 @@ routes! {
         "`since`, `until`, `agent`, `queue`, `outcome`, `number`, `limit`, `after`",
         "Call detail records (话单), the latest first.";
     get "/v1/calls/{call}" calls::show, LISTENERS, "", "One call's record and its events.";
+    get "/v1/calls/{call}/ladder" ladder::show, NOBODY,
+        "", "What was said over SIP about a call, message by message, as long as it is kept (`sip.trace`).";
     get "/v1/recordings" recordings::list, LISTENERS,
         "`since`, `until`, `agent`, `queue`, `call`, `state`, `limit`, `after`",
         "Recordings (录音), the latest first. A `state` is `started`, `sealed` or `failed`.";

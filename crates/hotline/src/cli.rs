@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use model::AgentId;
+use model::{AgentId, CallId};
 
 use crate::client::{Client, Place};
 use crate::failure::Failure;
@@ -71,6 +71,16 @@ enum Command {
         server: Server,
         #[command(subcommand)]
         action: QaAction,
+    },
+    /// What was said over SIP about a call, drawn as a ladder 信令梯形图.
+    Ladder {
+        #[command(flatten)]
+        server: Server,
+        /// Such as `3-17`.
+        call: CallId,
+        /// Show each message whole, too.
+        #[arg(long)]
+        full: bool,
     },
     /// Sources that signalling has shut out 封禁: list, lift.
     Bans {
@@ -289,6 +299,9 @@ impl Cli {
             }
             Command::Recordings { server, action } => {
                 client::recordings(&server.client()?, server.json, action)
+            }
+            Command::Ladder { server, call, full } => {
+                client::ladder(&server.client()?, server.json, (call, full))
             }
             Command::Bans { server, action } => {
                 client::bans(&server.client()?, server.json, &action)

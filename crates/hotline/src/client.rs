@@ -2,6 +2,7 @@
 
 mod bans;
 mod floor;
+mod ladder;
 mod qa;
 mod recordings;
 
@@ -19,6 +20,7 @@ use crate::report;
 
 pub(crate) use bans::bans;
 pub(crate) use floor::{agent, status, summary};
+pub(crate) use ladder::ladder;
 pub(crate) use qa::qa;
 pub(crate) use recordings::recordings;
 

@@ -102,10 +102,12 @@ impl Exchange {
             %leg, sip_call_id = rings.sip_call_id, origin = ?rings.origin, from = ?rings.from,
             to = ?rings.to, "rings in"
         );
+        let call_id = rings.sip_call_id.clone();
         let fact = LegFact::RingsIn(Box::new(rings));
         if let Err(Full(_)) = self.ports.inbox.put(Input::Leg { leg, fact }) {
             return Err(full());
         }
+        self.trace.leg(leg, &call_id);
         let number = self.next_number();
         let mut arriving = Leg::new(Phase::Arriving(session), Side::Caller, number);
         arriving.wanted = Wanted::by(body);

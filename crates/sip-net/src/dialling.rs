@@ -49,6 +49,9 @@ impl Exchange {
             let session = self.next_session();
             let order = Order::Invite { session, outgoing: Box::new(outgoing) };
             if self.order(order, now).is_ok() {
+                if let Some(call_id) = self.endpoint.call_id(session) {
+                    self.trace.leg(id, call_id);
+                }
                 forks.insert(session, fork);
             }
         }

@@ -27,6 +27,7 @@ use crate::listener::{Listener, StartError};
 use crate::ports::Ports;
 use crate::settings::{Serves, Settings};
 use crate::stream::{self, Arrival, Connections};
+use crate::trace::{self, Rung, Said};
 
 /// Commands that may wait.
 const COMMANDS: usize = 16_384;
@@ -83,6 +84,7 @@ enum Turn {
     Leg(LegId, LegCommand),
     Accounts(Accounts),
     Trunks(Trunks),
+    Ladder(Vec<LegId>, oneshot::Sender<Vec<(LegId, Said)>>),
     Bans(oneshot::Sender<Vec<Ban>>),
     Lift(IpAddr, oneshot::Sender<bool>),
     ShutDown(oneshot::Sender<()>),
@@ -186,6 +188,17 @@ impl Handle {
     /// When signalling has ended.
     pub async fn replace_trunks(&self, trunks: Trunks) -> Result<(), Busy> {
         self.turns.send(Turn::Trunks(trunks)).await.map_err(|_| Busy)
+    }
+
+    /// What was said about these legs, in order, as far as it is still kept.
+    ///
+    /// # Errors
+    /// When signalling has ended.
+    pub async fn ladder(&self, legs: Vec<LegId>) -> Result<Vec<Rung>, Busy> {
+        let (asked, answer) = oneshot::channel();
+        self.turns.send(Turn::Ladder(legs, asked)).await.map_err(|_| Busy)?;
+        let said = answer.await.map_err(|_| Busy)?;
+        Ok(said.iter().filter_map(|(leg, said)| trace::rung(*leg, said)).collect())
     }
 
     /// Who is shut out.
@@ -321,6 +334,9 @@ impl Driver {
             Turn::Trunks(trunks) => {
                 self.connections.know(&trunks);
                 self.exchange.replace_trunks(trunks);
+            }
+            Turn::Ladder(legs, asked) => {
+                let _ = asked.send(self.exchange.trace.of(&legs));
             }
             Turn::Bans(asked) => {
                 // Whoever asked may wait no longer.

@@ -30,6 +30,7 @@ use crate::guard::{Admission, Ban, Guard};
 use crate::legs::Legs;
 use crate::ports::Ports;
 use crate::settings::{Listen, Serves, Settings};
+use crate::trace::{Said, Trace, Way};
 
 /// One of our listeners.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +55,7 @@ pub(crate) struct Exchange {
     pub(crate) most_legs: usize,
     pub(crate) checks: Checks,
     pub(crate) guard: Guard,
+    pub(crate) trace: Trace,
     /// The host in addresses shown to phones.
     pub(crate) domain: Host,
     /// Our listeners, in order of their ids.
@@ -110,6 +112,7 @@ impl Exchange {
             most_legs: settings.legs,
             checks: Checks::new(settings.check_every),
             guard: Guard::new(settings.guard.clone()),
+            trace: Trace::new(settings.trace),
             domain,
             sides,
             stopping: false,
@@ -196,7 +199,11 @@ impl Exchange {
             Message::Request(request) if self.dropped(&request, &source, now) => {}
             Message::Request(request) if self.turned_away(&request, &source, now) => {}
             message @ (Message::Request(_) | Message::Response(_)) => {
-                self.endpoint.receive(message, source, now)
+                if self.trace.is_on() {
+                    let bytes = message.to_bytes().into();
+                    self.keep(Way::Received, &source.destination(), bytes, now);
+                }
+                self.endpoint.receive(message, source, now);
             }
         }
         self.settle(now);
@@ -306,12 +313,18 @@ impl Exchange {
             match output {
                 Output::Send { bytes, destination } => {
                     self.count(Counted::Sent);
+                    self.keep(Way::Sent, &destination, Arc::clone(&bytes), now);
                     self.sends.push_back((bytes, destination));
                 }
                 Output::Event(event) => self.hear(event, now),
             }
         }
         self.report_bindings(now);
+    }
+
+    fn keep(&mut self, way: Way, far: &Destination, bytes: Arc<[u8]>, now: Timestamp) {
+        let Destination { transport, peer, .. } = *far;
+        self.trace.keep(Said { at: now, way, transport, peer, bytes });
     }
 
     fn hear(&mut self, event: EndpointEvent, now: Timestamp) {
@@ -325,11 +338,11 @@ impl Exchange {
             }
             E::Progressed { session, status, body } => self.progressed(session, status, &body),
             E::Answered { session, body, response } => {
-                self.trace(session, response.call_id().unwrap_or_default(), response.status);
+                self.log_final(session, response.call_id().unwrap_or_default(), response.status);
                 self.answered(session, &body, now);
             }
             E::Refused { session, status, response, attempt, .. } => {
-                self.trace(session, &attempt.call_id, status);
+                self.log_final(session, &attempt.call_id, status);
                 self.refused(session, status, (response.as_deref(), attempt), now);
             }
             E::Acknowledged { session, body } => self.acknowledged(session, &body, now),
@@ -357,7 +370,7 @@ impl Exchange {
     }
 
     /// Says in the log by which Call-ID the final response to a call of ours is found in a trace.
-    fn trace(&mut self, session: SessionId, sip_call_id: &str, status: StatusCode) {
+    fn log_final(&mut self, session: SessionId, sip_call_id: &str, status: StatusCode) {
         if let Some((leg, _)) = self.legs.of(session) {
             tracing::info!(%leg, sip_call_id, status = status.code(), "final response");
         }

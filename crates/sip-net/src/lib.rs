@@ -13,6 +13,7 @@
 //! | `desk` | registrations, OPTIONS |
 //! | `arriving`, `dialling`, `talking` | calls |
 //! | `meaning` | causes in SIP and statuses to the floor |
+//! | `trace` | what was said about calls lately |
 //! | `checks` | whether registered phones are still there |
 
 mod accounts;
@@ -34,6 +35,7 @@ mod settings;
 mod stream;
 mod talking;
 mod tls;
+mod trace;
 
 pub use accounts::{Account, Accounts, AddressRange, AddressRangeError, Trunk, Trunks};
 pub use counters::{Counted, Counters};
@@ -42,4 +44,6 @@ pub use guard::{Ban, GuardSettings};
 pub use listener::StartError;
 pub use ports::{BindingStore, NoStore, Ports};
 pub use settings::{ConnectionLimits, Listen, Protocol, Serves, Settings};
+
 pub use tls::{Tls, TlsClient, TlsError, TlsFiles};
+pub use trace::{Rung, Way};

@@ -35,6 +35,8 @@ pub struct Settings {
     pub connections: ConnectionLimits,
     /// What keeps scanners, guessers and floods away.
     pub guard: GuardSettings,
+    /// How many octets of messages about calls are kept, to be shown as ladders. Default 16 MiB.
+    pub trace: usize,
     /// Legs at a time; further calls get 503. Default 10 000.
     pub legs: usize,
 }
@@ -126,6 +128,7 @@ impl Settings {
             check_every: Some(Duration::from_secs(30)),
             connections: ConnectionLimits::default(),
             guard: GuardSettings::default(),
+            trace: 16 << 20,
             legs: 10_000,
         }
     }

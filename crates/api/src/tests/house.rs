@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use model::{
-    Actor, AgentId, AgentState, CallId, Epoch, Event, EventKind, Next, PhoneId, RecordingId,
+    Actor, AgentId, AgentState, CallId, Epoch, Event, EventKind, LegId, Next, PhoneId, RecordingId,
     Refusal, TenantId, Timestamp,
 };
 use store::{Database, Journal, Projector};
@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 
 use super::client::{Answer, Stream, send};
 use crate::{
-    Ban, BoxFuture, Floor, MetricsAccess, Replies, Role, Sample, Signalling, TokenEntry, Tokens,
-    Wiring,
+    Ban, BoxFuture, Floor, MetricsAccess, Replies, Role, Rung, Sample, Signalling, TokenEntry,
+    Tokens, Wiring,
 };
 
 /// When the tests' log begins.
@@ -177,6 +177,22 @@ fn ban() -> Ban {
 impl Signalling for Doors {
     fn bans(&self) -> BoxFuture<'_, Option<Vec<Ban>>> {
         Box::pin(async { Some(self.0.lock().unwrap().clone()) })
+    }
+
+    fn ladder(&self, legs: Vec<LegId>) -> BoxFuture<'_, Option<Vec<Rung>>> {
+        let rung = |leg| Rung {
+            at: BEGIN,
+            leg,
+            sent: false,
+            transport: "UDP".into(),
+            peer: ([203, 0, 113, 7], 5060).into(),
+            what: "INVITE".into(),
+            cseq: "1 INVITE".into(),
+            reason: None,
+            describes: true,
+            text: "INVITE …".into(),
+        };
+        Box::pin(async move { Some(legs.into_iter().map(rung).collect()) })
     }
 
     fn lift(&self, source: IpAddr) -> BoxFuture<'_, Option<bool>> {

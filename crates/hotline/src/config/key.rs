@@ -154,6 +154,12 @@ pub(crate) const SIP: Table = Table {
             Kind::File,
             "The certificate, PEM, that we show such a carrier when it asks for one.",
         ),
+        else_(
+            "trace",
+            Kind::Number(0, 4_096),
+            "16",
+            "Mebibytes of messages about calls that are kept in memory, to be shown by `hotline ladder`; 0 keeps none.",
+        ),
         may("tls_key", Kind::File, "Its private key, PEM."),
     ],
 };

@@ -27,6 +27,8 @@ pub(crate) struct SipSettings {
     pub(crate) advertise: IpAddr,
     /// The address trunks are told.
     pub(crate) trunk_advertise: IpAddr,
+    /// How many octets of messages about calls are kept.
+    pub(crate) trace: usize,
 }
 
 /// How SIP leaves for a trunk.
@@ -217,7 +219,8 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
     let trunks = ("trunk_listen", "trunk_advertise");
     let (trunk_listen, trunk_advertise) = read_listener(reader, sip, trunks, audio);
     let realm = realm.map(|realm| realm.value).unwrap_or_default();
-    SipSettings { realm, listen, trunk_listen, advertise, trunk_advertise }
+    let trace = sip.small::<usize>("trace").unwrap_or(0).saturating_mul(1 << 20);
+    SipSettings { realm, listen, trunk_listen, advertise, trunk_advertise, trace }
 }
 
 /// Where a listener listens, and at which address others reach it: its own; or, when it listens on

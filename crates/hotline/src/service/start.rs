@@ -221,6 +221,7 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     let mut settings = sip_net::Settings::new(listeners, &config.sip.realm);
     settings.tls_client.clone_from(&config.listeners.tls_client);
     settings.guard.clone_from(&config.guard);
+    settings.trace = config.sip.trace;
     sip_net::Setup {
         settings,
         accounts: accounts(&config.accounts),

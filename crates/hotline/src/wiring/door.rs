@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use api::BoxFuture;
+use model::LegId;
 
 /// Signalling, as the API asks it.
 #[derive(Debug)]
@@ -16,6 +17,13 @@ impl api::Signalling for Door {
         })
     }
 
+    fn ladder(&self, legs: Vec<LegId>) -> BoxFuture<'_, Option<Vec<api::Rung>>> {
+        Box::pin(async {
+            let ladder = self.0.ladder(legs).await.ok()?;
+            Some(ladder.into_iter().map(rung).collect())
+        })
+    }
+
     fn lift(&self, source: IpAddr) -> BoxFuture<'_, Option<bool>> {
         Box::pin(async move { self.0.lift(source).await.ok() })
     }
@@ -24,4 +32,11 @@ impl api::Signalling for Door {
 fn shown(ban: &sip_net::Ban) -> api::Ban {
     let sip_net::Ban { source, until, why, times } = *ban;
     api::Ban { source, until, why: why.to_owned(), times }
+}
+
+fn rung(rung: sip_net::Rung) -> api::Rung {
+    let sip_net::Rung { at, leg, way, transport, peer, what, cseq, reason, describes, text } = rung;
+    let sent = way == sip_net::Way::Sent;
+    let transport = transport.as_str().to_owned();
+    api::Rung { at, leg, sent, transport, peer, what, cseq, reason, describes, text }
 }

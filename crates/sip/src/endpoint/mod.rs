@@ -213,6 +213,12 @@ impl Endpoint {
         self.sessions.ids()
     }
 
+    /// The Call-ID of a session, while it lasts.
+    #[must_use]
+    pub fn call_id(&self, session: SessionId) -> Option<&str> {
+        self.sessions.get(session).map(|session| session.call_id.as_str())
+    }
+
     /// How many transactions are under way.
     #[must_use]
     pub fn transaction_count(&self) -> usize {
