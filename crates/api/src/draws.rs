@@ -12,7 +12,7 @@ use model::{AgentId, EventKind, QueueId, Timestamp};
 use quality::{Candidate, Draw, Filter, Plan};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::{DrawRow, RecordingRow};
+use store::{DrawRow, RecordingRow, RecordingState};
 
 use crate::app::App;
 use crate::calls::{next, page};
@@ -27,8 +27,8 @@ const LONGEST_SEED: usize = 256;
 /// The most conversations drawn at once.
 const LARGEST: u32 = 10_000;
 
-/// No part lasts longer: one that ended in a period began at most so long before it.
-const LONGEST_PART: Duration = Duration::from_secs(86_400);
+/// No call lasts longer: a conversation that ended in a period began at most so long before it.
+const LONGEST_CALL: Duration = Duration::from_secs(86_400);
 
 /// What is asked of a draw.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -146,26 +146,31 @@ fn chance() -> Result<String, Problem> {
     Ok(hex::encode(octets))
 }
 
-/// What there is to draw from at this time: parts that ended in the period and were complete on disk
-/// before the draw was made. What a call that still lasts, a slow disk or a crash completes later
-/// does not change what a draw says of its population.
+/// What there was to draw from at this time: all parts of the conversations that touch the period,
+/// of calls that were over. What a slow disk or a crash completes later, and what a call does that
+/// still lasts, changes nothing of what a draw says of its population.
 async fn candidates(
     app: &App,
     filter: &Filter,
     made: Timestamp,
 ) -> Result<Vec<Candidate>, Problem> {
-    let since = filter.from - LONGEST_PART;
-    let rows = app.wiring.database.drawable(Some(since), Some(filter.to)).await?;
-    let in_period = |row: &RecordingRow| {
-        let ended = row.at + Duration::from_millis(row.duration_ms.unwrap_or(0));
-        let was_complete = row.sealed_at.is_none_or(|sealed| sealed < made);
-        was_complete && filter.from <= ended && ended < filter.to
-    };
-    Ok(rows.into_iter().filter(in_period).map(candidate).collect())
+    let since = filter.from - LONGEST_CALL;
+    let rows = app.wiring.database.drawable(since, made).await?;
+    let touches = |row: &RecordingRow| row.at < filter.to && filter.from <= ended(row);
+    let conversation = |row: &RecordingRow| (row.agent, row.call);
+    let wanted: BTreeSet<_> = rows.iter().filter(|row| touches(row)).map(conversation).collect();
+    let wanted = rows.into_iter().filter(|row| wanted.contains(&conversation(row)));
+    Ok(wanted.map(|row| candidate(row, made)).collect())
 }
 
-fn candidate(row: RecordingRow) -> Candidate {
+fn ended(row: &RecordingRow) -> Timestamp {
+    row.at + Duration::from_millis(row.duration_ms.unwrap_or(0))
+}
+
+fn candidate(row: RecordingRow, made: Timestamp) -> Candidate {
+    let in_time = row.sealed_at.is_none_or(|sealed| sealed < made);
     Candidate {
+        complete: row.state == RecordingState::Sealed && in_time,
         recording: row.recording,
         agent: row.agent,
         queue: row.queue,
@@ -217,11 +222,15 @@ pub(crate) async fn verify(
         tracing::error!(draw = row.draw, %error, "a draw that was kept cannot be read");
         Problem::from(Kind::Fault)
     })?;
+    let named = draw.id.clone();
     let candidates = candidates(&app, &draw.plan.filter, made).await?;
     let compared = tokio::task::spawn_blocking(move || quality::verify(&draw, &candidates));
     let compared = compared.await.map_err(|_| Problem::from(Kind::Fault))?;
     let differences = compared.err().map(|mismatch| mismatch.differences).unwrap_or_default();
-    let differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    let mut differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    if named != row.draw {
+        differences.push(format!("what is kept as {} is draw {named}", row.draw));
+    }
     let verified = differences.is_empty();
     let body = json!({ "draw": row.draw, "verified": verified, "differences": differences });
     Ok(Json(body).into_response())

@@ -3,7 +3,8 @@
 //! A draw is a function of its plan (seed, filter, size, minimum for each agent) and of the
 //! recordings there are: the same input gives the same draw in whatever order it comes. The draw
 //! carries a checksum of its population, so [`verify`] finds a recording that was added, removed
-//! or changed, and a draw that was repeated until it pleased somebody or was pruned afterwards.
+//! or changed, and a draw that was pruned afterwards. That nobody drew until it pleased them is for
+//! the log to show, where every draw stands with its seed.
 
 mod draw;
 mod hmac;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::{AgentId, QueueId, RecordingId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// A sealed part of a recording, as the index knows it.
+/// A part of a recording, as the index knows it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Candidate {
     /// The part.
@@ -20,6 +20,8 @@ pub struct Candidate {
     pub duration_ms: u64,
     /// SHA-256 of its file, in hexadecimal.
     pub sha256: String,
+    /// Whether it was complete on disk when the draw was made.
+    pub complete: bool,
 }
 
 /// How a sample is to be drawn.
@@ -65,6 +67,8 @@ pub struct Filter {
 pub enum Exclusion {
     /// No agent is heard.
     NoAgent,
+    /// A part of it was lost, or was not complete yet.
+    NotComplete,
     /// Another agent than those asked for.
     OtherAgent,
     /// Another queue than those asked for.

@@ -113,6 +113,7 @@ impl Filter {
         let of_queue =
             |queue: &QueueId| parts.iter().any(|part| part.queue.as_ref() == Some(queue));
         let rules = [
+            (!parts.iter().all(|part| part.complete), Exclusion::NotComplete),
             (!self.agents.is_empty() && !self.agents.contains(&agent), Exclusion::OtherAgent),
             (!self.queues.is_empty() && !self.queues.iter().any(of_queue), Exclusion::OtherQueue),
             (ended < self.from, Exclusion::Before),
@@ -141,7 +142,7 @@ fn digest<'a>(parts: impl IntoIterator<Item = &'a Candidate>) -> String {
 
 #[expect(clippy::expect_used, reason = "texts and numbers always become JSON")]
 fn line(part: &Candidate) -> Vec<u8> {
-    let Candidate { recording, agent, queue, at, duration_ms, sha256 } = part;
+    let Candidate { recording, agent, queue, at, duration_ms, sha256, complete: _ } = part;
     let columns = (recording, agent, queue, at, duration_ms, sha256);
     serde_json::to_vec(&columns).expect("JSON of a part")
 }

@@ -89,7 +89,9 @@ impl Folder {
         let mut places = Vec::new();
         for day in fs::read_dir(&self.path)? {
             let day = day?;
-            if !day.file_type()?.is_dir() {
+            // What else may be there is not ours: the `lost+found` of a disk, for one.
+            let is_ours = day.file_name().to_str().is_some_and(is_day);
+            if !is_ours || !day.file_type()?.is_dir() {
                 continue;
             }
             for file in fs::read_dir(day.path())? {
@@ -180,6 +182,15 @@ pub(crate) fn emptied() -> OpenOptions {
     let mut options = writable();
     options.truncate(true);
     options
+}
+
+/// Whether a name is a day's, such as `2026-11-22`.
+fn is_day(name: &str) -> bool {
+    let form = |(at, octet): (usize, u8)| match at {
+        4 | 7 => octet == b'-',
+        _ => octet.is_ascii_digit(),
+    };
+    name.len() == 10 && name.bytes().enumerate().all(form)
 }
 
 fn writable() -> OpenOptions {

@@ -220,23 +220,25 @@ impl Database {
         wholes(&query.bind(i64::from(page.limit.min(LONGEST_PAGE))).fetch_all(&self.pool).await?)
     }
 
-    /// Every sealed part that holds a talk with an agent: what a draw is made from. In the order of
-    /// ids.
+    /// Every part that holds a talk with an agent, of calls that ended before this time, and that
+    /// began at `since` or later: what a draw is made from, complete or not. In the order of ids.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn drawable(
         &self,
-        since: Option<Timestamp>,
-        until: Option<Timestamp>,
+        since: Timestamp,
+        ended_before: Timestamp,
     ) -> Result<Vec<RecordingRow>, DatabaseError> {
         let query = sqlx::query_scalar::<_, String>(
-            "SELECT whole FROM recordings WHERE tenant = $1 AND state = 'sealed'
-                 AND part = 'talk' AND agent IS NOT NULL
-                 AND ($2 IS NULL OR at >= $2) AND ($3 IS NULL OR at < $3)",
+            "SELECT recordings.whole FROM recordings
+                 JOIN calls ON calls.tenant = recordings.tenant AND calls.call = recordings.call
+                 WHERE recordings.tenant = $1 AND recordings.part = 'talk'
+                 AND recordings.agent IS NOT NULL AND recordings.at >= $2
+                 AND calls.ended_at IS NOT NULL AND calls.ended_at < $3",
         );
         let query = query.bind(self.tenant.to_string());
-        let query = query.bind(since.map(time)).bind(until.map(time));
+        let query = query.bind(time(since)).bind(time(ended_before));
         let mut rows: Vec<RecordingRow> = wholes(&query.fetch_all(&self.pool).await?)?;
         rows.sort_by_key(|row| row.recording);
         Ok(rows)

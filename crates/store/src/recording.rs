@@ -121,8 +121,11 @@ impl RecordingRow {
                 recovered,
                 ..
             } => {
+                // After a crash it may be told again: it was complete when it was first.
+                if self.state != RecordingState::Sealed || self.sha256.as_ref() != Some(sha256) {
+                    self.sealed_at = Some(event.at);
+                }
                 self.state = RecordingState::Sealed;
-                self.sealed_at = Some(event.at);
                 self.file = Some(file.clone());
                 self.octets = Some(*octets);
                 self.duration_ms = Some(*duration_ms);

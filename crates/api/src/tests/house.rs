@@ -304,22 +304,13 @@ impl House {
 
     /// Writes a call that was talked to and recorded; its audio is the octets 0, 1, 2, …
     pub(super) async fn records(&self, call: u32, length: usize) -> Vec<u8> {
-        self.records_sealed(call, length, None).await
+        self.begins(call, 1).await;
+        self.seals(call, length, None).await
     }
 
-    /// The same, where the file was complete at this time.
-    pub(super) async fn records_sealed(
-        &self,
-        call: u32,
-        length: usize,
-        at: Option<Timestamp>,
-    ) -> Vec<u8> {
-        let audio: Vec<u8> = (0..=255).cycle().take(length).collect();
-        let file = format!("2026-11-22/1-{call}.1.wav");
-        let path = self.recordings.join(&file);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, &audio).unwrap();
-        let recording = RecordingId { call: CallId::new(Epoch::new(1), call), part: 1 };
+    /// Writes a call that was talked to and is over; its recording is not complete.
+    pub(super) async fn begins(&self, call: u32, part: u16) {
+        let recording = RecordingId { call: CallId::new(Epoch::new(1), call), part };
         let arrived = EventKind::CallArrived {
             from: "13800138000".parse().unwrap(),
             to: "4008001234".parse().unwrap(),
@@ -334,8 +325,21 @@ impl House {
             left: None,
             right: None,
         };
+        for kind in [arrived, started, EventKind::CallEnded {}] {
+            self.desk.write(Some(call), kind, Actor::caller());
+        }
+        self.settle().await;
+    }
+
+    /// Completes its recording, whose audio is the octets 0, 1, 2, …
+    pub(super) async fn seals(&self, call: u32, length: usize, at: Option<Timestamp>) -> Vec<u8> {
+        let audio: Vec<u8> = (0..=255).cycle().take(length).collect();
+        let file = format!("2026-11-22/1-{call}.1.wav");
+        let path = self.recordings.join(&file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, &audio).unwrap();
         let sealed = EventKind::RecordingSealed {
-            recording,
+            recording: RecordingId { call: CallId::new(Epoch::new(1), call), part: 1 },
             file,
             octets: length as u64,
             duration_ms: 1_000,
@@ -343,9 +347,6 @@ impl House {
             lost_frames: 0,
             recovered: false,
         };
-        for kind in [arrived, started, EventKind::CallEnded {}] {
-            self.desk.write(Some(call), kind, Actor::caller());
-        }
         self.desk.write_at(at, Some(call), sealed, Actor::caller());
         self.settle().await;
         audio

@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use model::Timestamp;
 use serde_json::json;
 
-use super::house::House;
+use super::house::{BEGIN, House};
 
 #[tokio::test]
 async fn the_status_tells_where_an_event_stream_has_to_begin() {
@@ -120,14 +122,33 @@ async fn a_recording_that_is_complete_only_after_a_draw_leaves_the_draw_as_it_wa
     for call in 1..=5 {
         house.records(call, 10).await;
     }
+    // Its call is over; a slow disk or a crash holds up the file.
+    house.begins(6, 1).await;
     let draw = house.post("qa", "/v1/draws", r#"{"seed":"spring","size":2}"#).await.json();
-    // Its call ended before the draw was made; a slow disk or a crash held up the file.
-    let later = Timestamp::from_secs(7_000_000_000);
-    house.records_sealed(6, 10, Some(later)).await;
+    assert_eq!(draw["content"]["population"], 5);
+    assert_eq!(draw["content"]["excluded"]["not_complete"], 1, "{draw}");
+    house.seals(6, 10, Some(Timestamp::from_secs(7_000_000_000))).await;
     let path = format!("/v1/draws/{}/verify", draw["draw"].as_str().unwrap());
     let verified = house.post("qa", &path, "").await.json();
     assert_eq!(verified["verified"], true, "{verified}");
-    assert_eq!(draw["content"]["population"], 5);
+}
+
+#[tokio::test]
+async fn a_conversation_is_drawn_whole_or_not_at_all() {
+    let house = House::open().await;
+    house.records(1, 10).await;
+    // Held and retrieved: its second part was lost.
+    house.records(2, 10).await;
+    house.begins(2, 2).await;
+    let draw = house.post("qa", "/v1/draws", r#"{"seed":"spring","size":9}"#).await.json();
+    assert_eq!(draw["content"]["population"], 1, "{draw}");
+    // The period ends within the first call: it belongs to the next one.
+    let to =
+        draw["content"]["drawn"][0]["call"].as_str().map(|_| BEGIN + Duration::from_millis(500));
+    let plan = format!(r#"{{"seed":"x","size":9,"to":"{}"}}"#, to.unwrap());
+    let draw = house.post("qa", "/v1/draws", &plan).await.json();
+    assert_eq!(draw["content"]["population"], 0, "{draw}");
+    assert_eq!(draw["content"]["excluded"]["after"], 1, "{draw}");
 }
 
 #[tokio::test]

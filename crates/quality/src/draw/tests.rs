@@ -25,6 +25,7 @@ fn part(call: u32, part: u16, agent: u32) -> Candidate {
         at: at(u64::from(call)),
         duration_ms: 60_000,
         sha256: format!("{call:064x}"),
+        complete: true,
     }
 }
 
@@ -49,6 +50,14 @@ fn the_parts_of_a_held_call_are_one_conversation() {
     let of_seven = draw.drawn.iter().find(|one| one.agent == AgentId::new(7)).unwrap();
     let parts: Vec<u16> = of_seven.recordings.iter().map(|recording| recording.part).collect();
     assert_eq!(parts, [1, 2, 4]);
+}
+
+#[test]
+fn a_conversation_of_which_a_part_is_not_complete_is_counted_and_not_drawn() {
+    let lost = Candidate { complete: false, ..part(1, 2, 7) };
+    let draw = draw(&plan("x", 10, 0), &[part(1, 1, 7), lost, part(2, 1, 7)]);
+    assert_eq!((draw.population, draw.drawn.len()), (1, 1));
+    assert_eq!(draw.excluded.get(&Exclusion::NotComplete), Some(&1));
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn candidates() -> Vec<Candidate> {
         at: Timestamp::from_secs(u64::from(call)),
         duration_ms: 1_000,
         sha256: format!("{call:064x}"),
+        complete: true,
     };
     (1..=30).map(candidate).collect()
 }

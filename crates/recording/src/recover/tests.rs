@@ -57,6 +57,20 @@ fn a_part_torn_at_any_octet_is_recovered_up_to_its_last_whole_frame() {
 }
 
 #[test]
+fn what_is_no_days_folder_is_nobodys_business() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    left_behind(folder.path());
+    for other in ["lost+found", "2026-11-2", "2026-11-22x"] {
+        let other = folder.path().join(other);
+        fs::create_dir(&other).unwrap();
+        fs::write(other.join("1-1.1.part"), b"not ours").unwrap();
+        fs::set_permissions(&other, fs::Permissions::from_mode(0o000)).unwrap();
+    }
+    assert_eq!(recover(folder.path()).unwrap().len(), 1);
+}
+
+#[test]
 fn a_folder_without_leftovers_has_nothing_to_recover() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(recover(folder.path()).unwrap(), []);

@@ -179,7 +179,14 @@ async fn lists(database: &Database) {
         after = Some(Cursor { at: row.at, id: row.recording.to_string() });
     }
     assert_eq!(seen, [part(3), part(2), part(1)]);
-    assert_eq!(database.drawable(None, None).await.unwrap().len(), 3);
+    assert_eq!(
+        database
+            .drawable(Timestamp::EPOCH, Timestamp::from_secs(9_000_000_000))
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
     assert_eq!(database.call(call(9)).await.unwrap(), None);
 }
 
