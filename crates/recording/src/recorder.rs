@@ -21,6 +21,8 @@ use crate::writer::{Order, Writer};
 /// The longest time between two writes of a part: half of what a crash may cost, the rest being
 /// the way through the ring.
 const LONGEST_FLUSH: Duration = Duration::from_millis(100);
+/// What one call fills a ring with: two channels, 50 frames a second each.
+const FRAMES_A_SECOND: usize = 100;
 const SHORTEST_FLUSH: Duration = Duration::from_millis(10);
 
 const STOPPED: &str = "the recording thread has stopped: restart the service";
@@ -43,6 +45,17 @@ impl Settings {
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into(), flush: LONGEST_FLUSH, ring_frames: 8_192, parts: 4_096 }
+    }
+
+    /// The same with room for so many calls, each ring taking all of them: a second of their audio,
+    /// in which a disk may pause, and a part that is written and one that is sealed of each.
+    #[must_use]
+    pub fn with_room_for(self, calls: usize) -> Self {
+        Self {
+            ring_frames: self.ring_frames.max(calls.saturating_mul(FRAMES_A_SECOND)),
+            parts: self.parts.max(calls.saturating_mul(2)),
+            ..self
+        }
     }
 }
 

@@ -7,10 +7,13 @@
 //! |---|---|
 //! | the signalled address | accepted, at once and always |
 //! | the source we are latched to | accepted |
-//! | anywhere, while the source we heard last has been silent for less than [`SILENCE`] | a stranger's |
-//! | anywhere else | a stranger's, until [`PROBATION`] in a row with one SSRC and consecutive numbers: the last of these is accepted and latches |
+//! | the host signalled or latched to, from another port, while the source we heard last has been silent for less than [`SILENCE`] | a stranger's |
+//! | another host, while it has been silent for less than [`LONG_SILENCE`] | a stranger's |
+//! | anywhere else, and the first source ever latched to at any time | a stranger's, until [`PROBATION`] in a row with one SSRC and consecutive numbers: the last of these is accepted and latches |
 //!
-//! Nothing is accepted before signalling has named an address, and a new one begins again.
+//! Nothing is accepted before signalling has named an address, and a new one begins again. Several
+//! sources are on probation side by side, so that a stranger's packets between them keep nobody out;
+//! and who was first comes back, whoever speaks meanwhile.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,6 +27,13 @@ pub const PROBATION: u8 = 5;
 
 /// How long the source heard last must be silent before another may take its place.
 pub const SILENCE: Duration = Duration::from_millis(500);
+
+/// The same for a source at another host: a far side that is muted sends nothing for a while, and a
+/// stranger may not take its call meanwhile.
+pub const LONG_SILENCE: Duration = Duration::from_secs(5);
+
+/// Sources on probation at a time.
+const CANDIDATES: usize = 4;
 
 /// What to do with a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +49,9 @@ pub enum Verdict {
 pub struct Latch {
     signalled: Option<SocketAddr>,
     source: Option<Heard>,
-    candidate: Option<Candidate>,
+    /// The first source latched to.
+    home: Option<SocketAddr>,
+    candidates: [Option<Candidate>; CANDIDATES],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +72,7 @@ impl Latch {
     /// Signalling names the address. When it is another than before, what was learnt is forgotten.
     pub fn signal(&mut self, address: SocketAddr) {
         if self.signalled != Some(address) {
-            *self = Self { signalled: Some(address), source: None, candidate: None };
+            *self = Self { signalled: Some(address), ..Self::default() };
         }
     }
 
@@ -73,7 +85,8 @@ impl Latch {
             return Verdict::Stranger;
         }
         self.source = Some(Heard { from, at: now });
-        self.candidate = None;
+        self.home.get_or_insert(from);
+        self.forget(from);
         Verdict::Accepted
     }
 
@@ -100,20 +113,48 @@ impl Latch {
     }
 
     fn passes(&mut self, from: SocketAddr, header: &Header, now: Timestamp) -> bool {
-        if self.source.is_some_and(|heard| now.since(heard.at) < SILENCE) {
-            self.candidate = None;
+        let quiet = if self.is_near(from) { SILENCE } else { LONG_SILENCE };
+        let is_taken = self.source.is_some_and(|heard| now.since(heard.at) < quiet);
+        if is_taken && self.home != Some(from) {
+            self.forget(from);
             return false;
         }
-        let passed = self
-            .candidate
+        let place = self.place(from);
+        let Some(candidate) = self.candidates.get_mut(place) else { return false };
+        let passed = candidate
             .filter(|candidate| {
                 (candidate.from, candidate.ssrc, candidate.next)
                     == (from, header.ssrc, header.sequence)
             })
             .map_or(1, |candidate| candidate.passed.saturating_add(1));
         let next = header.sequence.wrapping_add(1);
-        self.candidate = Some(Candidate { from, ssrc: header.ssrc, next, passed });
+        *candidate = Some(Candidate { from, ssrc: header.ssrc, next, passed });
         passed >= PROBATION
+    }
+
+    /// Whether a source is at a host that is known already.
+    fn is_near(&self, from: SocketAddr) -> bool {
+        let known = [self.signalled, self.source.map(|heard| heard.from), self.home];
+        known.into_iter().flatten().any(|address| address.ip() == from.ip())
+    }
+
+    /// The place of a source on probation: its own, a free one, or that of who has come least far.
+    fn place(&self, from: SocketAddr) -> usize {
+        let rank = |candidate: &Option<Candidate>| match candidate {
+            Some(candidate) if candidate.from == from => (0, 0),
+            None => (1, 0),
+            Some(candidate) => (2, candidate.passed),
+        };
+        let ranks = self.candidates.iter().map(rank).enumerate();
+        ranks.min_by_key(|(_, rank)| *rank).map_or(0, |(place, _)| place)
+    }
+
+    fn forget(&mut self, from: SocketAddr) {
+        for candidate in &mut self.candidates {
+            if candidate.is_some_and(|it| it.from == from) {
+                *candidate = None;
+            }
+        }
     }
 }
 
@@ -209,6 +250,58 @@ mod tests {
         line.latch.signal(address(3));
         assert_eq!(line.latch.target(), Some(address(3)));
         assert_eq!(line.packet(2), Verdict::Stranger);
+    }
+
+    /// A far side with a host and a numbering of its own.
+    struct Far(SocketAddr, u16);
+
+    impl Far {
+        fn at(host: u8) -> Self {
+            Self(SocketAddr::from(([198, 51, 100, host], 4_000)), 0)
+        }
+
+        fn sends(&mut self, line: &mut Line) -> Verdict {
+            self.1 = self.1.wrapping_add(1);
+            let ssrc = u32::from(self.0.port());
+            let (sequence, timestamp) = (self.1, 0);
+            let header = Header { marker: false, payload_type: 8, sequence, timestamp, ssrc };
+            line.pause(20);
+            line.latch.judge(self.0, &header, line.now)
+        }
+    }
+
+    #[test]
+    fn a_strangers_packets_between_them_keep_no_phone_out() {
+        let mut line = Line::signalled(1);
+        let (mut phone, mut stranger) = (Far::at(7), Far::at(66));
+        let mut accepted = 0;
+        for turn in 0..12 {
+            accepted += u32::from(phone.sends(&mut line) == Verdict::Accepted);
+            if turn % 2 == 0 {
+                stranger.1 += 7;
+                assert_eq!(stranger.sends(&mut line), Verdict::Stranger);
+            }
+        }
+        assert_eq!(accepted, 8, "all but the four of its probation");
+        assert_eq!(line.latch.target(), Some(phone.0));
+    }
+
+    #[test]
+    fn a_muted_phones_call_is_not_taken_by_another_host_and_if_it_was_the_phone_comes_back() {
+        let mut line = Line::signalled(1);
+        let (mut phone, mut stranger) = (Far::at(7), Far::at(66));
+        for _ in 0..5 {
+            phone.sends(&mut line);
+        }
+        let taken_after = (1..=300).find(|_| stranger.sends(&mut line) == Verdict::Accepted);
+        assert_eq!(taken_after, Some(254), "five seconds of silence, and probation");
+        for _ in 0..4 {
+            assert_eq!(phone.sends(&mut line), Verdict::Stranger);
+            assert_eq!(stranger.sends(&mut line), Verdict::Accepted);
+        }
+        assert_eq!(phone.sends(&mut line), Verdict::Accepted);
+        assert_eq!(stranger.sends(&mut line), Verdict::Stranger);
+        assert_eq!(line.latch.target(), Some(phone.0));
     }
 
     #[test]

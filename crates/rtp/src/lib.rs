@@ -18,7 +18,7 @@ pub use g711::{
     ALAW_SILENCE, ULAW_SILENCE, alaw_decode, alaw_encode, alaw_to_ulaw, ulaw_decode, ulaw_encode,
     ulaw_to_alaw,
 };
-pub use latch::{Latch, PROBATION, SILENCE, Verdict};
+pub use latch::{LONG_SILENCE, Latch, PROBATION, SILENCE, Verdict};
 pub use outgoing::{Outgoing, Source};
 pub use packet::{HEADER, Header, Malformed, Packet, is_rtcp, sequence_after, timestamp_after};
 pub use reception::Reception;

@@ -50,6 +50,8 @@ struct Bound {
     source: Source,
     sequence: u16,
     timestamp: u32,
+    /// The newest number of the source, withheld or not.
+    newest: u16,
 }
 
 impl Outgoing {
@@ -104,7 +106,12 @@ impl Outgoing {
                 source: Source::Theirs(theirs.ssrc),
                 sequence: sequence.wrapping_sub(theirs.sequence),
                 timestamp: timestamp.wrapping_sub(theirs.timestamp),
+                newest: theirs.sequence,
             });
+        } else if let Some(bound) = &mut self.bound
+            && sequence_after(bound.newest, theirs.sequence) > 0
+        {
+            bound.newest = theirs.sequence;
         }
         let marker = theirs.marker || bound.is_none();
         self.sent(
@@ -123,17 +130,20 @@ impl Outgoing {
         } else {
             self.next(now)
         };
-        self.bound = Some(Bound { source: Source::Ours, sequence: 0, timestamp: 0 });
+        self.bound = Some(Bound { source: Source::Ours, sequence: 0, timestamp: 0, newest: 0 });
         let header =
             Header { marker: !goes_on, payload_type, sequence, timestamp, ssrc: self.ssrc };
         self.sent(header, length, now)
     }
 
-    /// A packet of the source is withheld from the listener and must not look lost.
+    /// A packet of the source is withheld from the listener and must not look lost. One that comes
+    /// twice or late has been taken out of the numbers, or counts as lost already.
     pub fn skip(&mut self, theirs: &Header) {
         if let Some(bound) = &mut self.bound
             && bound.source == Source::Theirs(theirs.ssrc)
+            && sequence_after(bound.newest, theirs.sequence) > 0
         {
+            bound.newest = theirs.sequence;
             bound.sequence = bound.sequence.wrapping_sub(1);
         }
     }
@@ -259,6 +269,18 @@ mod tests {
         out.skip(&theirs(11, 160));
         let next = out.relay(&theirs(12, 320), 8, 160, at(40));
         assert_eq!((next.sequence, next.timestamp), (1, 320));
+    }
+
+    #[test]
+    fn a_withheld_packet_that_comes_twice_or_late_gives_no_number_twice() {
+        let mut out = Outgoing::new(1, 0);
+        out.relay(&theirs(10, 0), 8, 160, at(0));
+        out.skip(&theirs(11, 160));
+        out.skip(&theirs(11, 160));
+        assert_eq!(out.relay(&theirs(12, 320), 8, 160, at(40)).sequence, 1);
+        assert_eq!(out.relay(&theirs(14, 640), 8, 160, at(80)).sequence, 3);
+        out.skip(&theirs(13, 480));
+        assert_eq!(out.relay(&theirs(15, 800), 8, 160, at(100)).sequence, 4);
     }
 
     #[test]

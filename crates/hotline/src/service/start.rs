@@ -185,7 +185,10 @@ fn start_media(
     if let Some(threads) = config.media.threads {
         settings.threads = usize::from(threads);
     }
-    let recordings = recording::Settings::new(&config.recording.folder);
+    let calls = usize::try_from(config.floor.max_calls).unwrap_or(usize::MAX);
+    // A call has two legs, and one that is on its way out while the next comes.
+    settings.max_streams = settings.max_streams.max(calls.saturating_mul(3));
+    let recordings = recording::Settings::new(&config.recording.folder).with_room_for(calls);
     let (recorder, captures) =
         Recorder::start(&recordings, settings.threads, Arc::clone(inbox), clock)?;
     let captures: Vec<Box<dyn Capture>> =

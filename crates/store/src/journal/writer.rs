@@ -129,7 +129,8 @@ impl Writer {
             self.report(&error);
             tries = if self.shared.stopping.load(Ordering::Relaxed) { tries + 1 } else { 0 };
             if tries > LAST_TRIES {
-                tracing::error!(lost = events.len(), "the disk refuses the journal: events lost");
+                let lost = events.len() + self.queue.len();
+                tracing::error!(lost, "the disk refuses the journal: events lost");
                 return false;
             }
             sleep(RETRY);
