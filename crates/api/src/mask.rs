@@ -48,6 +48,7 @@ mod tests {
 
     fn of(kind: EventKind) -> Event {
         Event {
+            schema: model::Schema::CURRENT,
             tenant: TenantId::from("default"),
             epoch: Epoch::new(1),
             seq: 1,

@@ -81,6 +81,7 @@ impl Story {
 
     pub(crate) fn push(&mut self, change: impl FnOnce(&mut Event)) {
         let mut event = Event {
+            schema: model::Schema::CURRENT,
             tenant: TenantId::from("default"),
             epoch: Self::EPOCH,
             seq: self.events.len() as u64 + 1,

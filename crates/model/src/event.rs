@@ -4,7 +4,8 @@
 //! else. Kinds are past tense. A field is only ever added, with a default; anything else is a new
 //! kind, and [`SCHEMA_VERSION`] rises.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, HotlineId, LegId, Next, Number,
@@ -15,9 +16,45 @@ use crate::{
 /// The version of the envelope and of every kind together.
 pub const SCHEMA_VERSION: u16 = 1;
 
+/// The schema version that an event was written with. An event of a later version is not read: what
+/// it means is for a later program to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Schema(u16);
+
+impl Schema {
+    /// What this program writes.
+    pub const CURRENT: Self = Self(SCHEMA_VERSION);
+
+    /// What events had before they said it.
+    const fn first() -> Self {
+        Self(1)
+    }
+}
+
+impl Serialize for Schema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Schema {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u16::deserialize(deserializer)? {
+            version @ 1..=SCHEMA_VERSION => Ok(Self(version)),
+            version => Err(D::Error::custom(format!(
+                "this event has schema version {version}, and this program knows {SCHEMA_VERSION}: \
+                 it was written by a later one"
+            ))),
+        }
+    }
+}
+
 /// One numbered entry of the log (事件). (`epoch`, `seq`) is unique and gap-free.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Event {
+    /// The schema version of envelope and kind.
+    #[serde(default = "Schema::first")]
+    pub schema: Schema,
     /// Whose event it is.
     pub tenant: TenantId,
     /// The run of the service.
@@ -279,6 +316,7 @@ mod tests {
     #[test]
     fn an_event_reads_back_from_json_as_it_was_written() {
         let event = Event {
+            schema: Schema::CURRENT,
             tenant: TenantId::from("default"),
             epoch: Epoch::new(2),
             seq: 41,
@@ -307,6 +345,13 @@ mod tests {
             "{text}"
         );
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+
+        let unsaid = text.replace(r#""schema":1,"#, "");
+        assert_ne!(unsaid, text);
+        assert_eq!(serde_json::from_str::<Event>(&unsaid).unwrap(), event);
+        let later = text.replace(r#""schema":1,"#, r#""schema":9,"#);
+        let error = serde_json::from_str::<Event>(&later).unwrap_err().to_string();
+        assert!(error.contains("version 9") && error.contains("later one"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(crate) const BEGIN: Timestamp = Timestamp::from_secs(1_700_000_000);
 /// An event that means nothing, at its place in the log.
 pub(crate) fn event(epoch: u32, seq: u64) -> Event {
     Event {
+        schema: model::Schema::CURRENT,
         tenant: TenantId::from("default"),
         epoch: Epoch::new(epoch),
         seq,

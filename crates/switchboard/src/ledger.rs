@@ -92,6 +92,7 @@ impl Ledger {
         self.seq += 1;
         let About { call, segment, leg, agent, queue, actor, cause } = about;
         self.commands.push(Command::Publish(Box::new(Event {
+            schema: model::Schema::CURRENT,
             tenant: self.tenant.clone(),
             epoch: self.epoch,
             seq: self.seq,

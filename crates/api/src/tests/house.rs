@@ -60,6 +60,7 @@ impl Desk {
         log.seq += 1;
         let epoch = Epoch::new(1);
         let event = Event {
+            schema: model::Schema::CURRENT,
             tenant: TenantId::from("default"),
             epoch,
             seq: log.seq,

@@ -56,6 +56,7 @@ mod tests {
     fn sealed(epoch: Epoch, file: &str) -> Event {
         let call = CallId::new(epoch, 1);
         Event {
+            schema: model::Schema::CURRENT,
             tenant: TenantId::from("default"),
             epoch,
             seq: 1,
