@@ -79,6 +79,10 @@ fn show_draw(value: &Value, as_json: bool) -> Result<(), Failure> {
     report::line(&format!("seed 种子        {}", draw.plan.seed));
     report::line(&format!("population 总体  {} conversations", draw.population));
     report::line(&format!("sha256           {}", draw.population_sha256));
+    for (why, count) in &draw.excluded {
+        let why = serde_json::to_value(why)?;
+        report::line(&format!("excluded 排除    {count} {}", why.as_str().unwrap_or_default()));
+    }
     for shortage in &draw.shortages {
         report::line(&format!(
             "shortage 不足    agent {} had {} to draw from, {} drawn",
