@@ -28,6 +28,8 @@ counted! {
     Received = "received",
     /// A message was sent.
     Sent = "sent",
+    /// A keep-alive by STUN was answered.
+    KeptAlive = "stun",
     /// Octets that are no SIP message.
     Malformed = "malformed",
     /// A datagram could not be sent: the socket's buffer was full or the address unreachable.

@@ -12,6 +12,7 @@ use clock::Clock;
 use model::{LegId, Timestamp};
 use sip::endpoint::{ConnectionId, Destination, ListenerId, Source, Transport};
 use sip::registrar::BindingRow;
+use sip::stun::BindingRequest;
 use sip::{Message, ParseError, ParseErrorKind};
 use switchboard::ports::LegCommand;
 use tokio::net::UdpSocket;
@@ -374,7 +375,10 @@ impl Driver {
                 Source { listener, transport: Transport::Udp, connection: None, peer, local };
             let octets = datagram.get(..length).unwrap_or_default();
             tracing::trace!(%peer, message = %octets.escape_ascii(), "received");
-            self.receive(Message::parse(octets), source);
+            match BindingRequest::parse(octets) {
+                Some(asked) => self.exchange.keep_alive(&asked, &source, self.clock.now()),
+                None => self.receive(Message::parse(octets), source),
+            }
             self.flush();
         }
         self.datagram = datagram;

@@ -20,6 +20,7 @@ use sip::endpoint::{
     Order, OrderError, Output, Reach, RequestId, Source, Transport,
 };
 use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
+use sip::stun::BindingRequest;
 use sip::{HeaderName, Host, Message, ParseError, Request, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
 
@@ -215,6 +216,17 @@ impl Exchange {
         self.offence(&source, ("malformed", 1), now);
         self.endpoint.receive_malformed(error, source);
         self.settle(now);
+    }
+
+    /// Answers a keep-alive. It counts like a request: a response is longer than what asks for it.
+    pub(crate) fn keep_alive(&mut self, asked: &BindingRequest, source: &Source, now: Timestamp) {
+        let address = source.peer.ip();
+        let is_free = self.is_trunk(source.listener, address);
+        if !is_free && self.guard.admits(address, now) != Admission::Yes {
+            return self.count(Counted::RateLimited);
+        }
+        self.count(Counted::KeptAlive);
+        self.sends.push_back((asked.answer(source.peer).into(), source.destination()));
     }
 
     /// Does with a leg what the floor commands.

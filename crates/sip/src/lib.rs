@@ -11,6 +11,7 @@ mod parse;
 pub mod registrar;
 pub mod sdp;
 mod session;
+pub mod stun;
 pub mod transaction;
 pub mod uri;
 mod validate;

@@ -38,11 +38,14 @@ fn signalling(sip: &sip_net::Handle) -> Vec<Sample> {
     sip.counters().all().map(of_signalling).collect()
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "all but the messages themselves are refusals")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are refusals")]
 fn of_signalling((what, count): (Counted, u64)) -> Sample {
     let (name, help, label) = match what {
         Counted::Received | Counted::Sent => {
             ("hotline_sip_messages_total", "SIP messages, by direction.", "direction")
+        }
+        Counted::KeptAlive => {
+            ("hotline_sip_keep_alives_total", "Keep-alives answered, by kind.", "kind")
         }
         _ => (
             "hotline_sip_refused_total",
@@ -137,6 +140,8 @@ mod tests {
         };
         let messages = ("hotline_sip_messages_total", "direction", "received".to_owned(), 3.0);
         assert_eq!(named(Counted::Received), messages);
+        let kept = ("hotline_sip_keep_alives_total", "kind", "stun".to_owned(), 3.0);
+        assert_eq!(named(Counted::KeptAlive), kept);
         let refused = ("hotline_sip_refused_total", "reason", "malformed".to_owned(), 3.0);
         assert_eq!(named(Counted::Malformed), refused);
     }

@@ -1,11 +1,12 @@
 //! Scanners, guessers and floods.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use sip::digest::Algorithm;
 use sip::{HeaderName, StatusCode};
-use sip_net::{Counted, GuardSettings};
+use sip_net::{Counted, GuardSettings, Listen, Serves};
+use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
 use crate::house::House;
@@ -106,4 +107,47 @@ async fn a_scanner_gets_no_answer_and_is_shut_out_at_once() {
     counted(&house, Counted::Scanner, 1).await;
     let bans = house.handle.bans().await.unwrap();
     assert_eq!((bans.len(), bans[0].why), (1, "scanner"));
+}
+
+/// A Binding request with its transaction, 12 octets.
+fn binding_request(transaction: &[u8; 12]) -> Vec<u8> {
+    [b"\x00\x01\x00\x00\x21\x12\xa4\x42", &transaction[..]].concat()
+}
+
+#[tokio::test]
+async fn a_stun_keep_alive_is_answered_with_where_it_came_from() {
+    for own in ["127.0.0.1:0", "[::1]:0"] {
+        let own: SocketAddr = own.parse().unwrap();
+        let house = House::with(|setup| {
+            setup.settings.listeners.insert(0, Listen::plain(Serves::Phones, own));
+        })
+        .await;
+        let socket = UdpSocket::bind(own).await.unwrap();
+        let garbage = [&binding_request(b"half of it.."), &b"\x00\x20\x00\x08"[..]].concat();
+        for octets in [garbage, binding_request(b"twelve octet")] {
+            socket.send_to(&octets, house.handle.phones()).await.unwrap();
+        }
+        let mut response = [0; 128];
+        let received = timeout(Duration::from_secs(5), socket.recv_from(&mut response));
+        let (length, from) = received.await.unwrap().unwrap();
+        assert_eq!(from, house.handle.phones());
+        assert_eq!(&response[..2], b"\x01\x01");
+        assert_eq!(&response[8..20], b"twelve octet");
+        let port = u16::from_be_bytes([response[26] ^ 0x21, response[27] ^ 0x12]);
+        assert_eq!(port, socket.local_addr().unwrap().port());
+        assert_eq!(length, if own.is_ipv4() { 32 } else { 44 });
+        let counted = (house.counted(Counted::KeptAlive), house.counted(Counted::Malformed));
+        assert_eq!(counted, (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_keep_alives_is_answered_only_in_part() {
+    let (house, attacker) = attacked("").await;
+    for _ in 0..200 {
+        attacker.send(&binding_request(b"twelve octet")).await;
+    }
+    counted(&house, Counted::RateLimited, 1).await;
+    assert!(house.counted(Counted::KeptAlive) >= 50);
+    assert!(house.handle.bans().await.unwrap().is_empty());
 }
