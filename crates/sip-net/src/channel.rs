@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
@@ -21,6 +22,10 @@ const SUBPROTOCOL: &str = "sip";
 
 /// The longest message over a WebSocket, as over any stream.
 const LONGEST: usize = sip::Limits::DEFAULT.message;
+
+/// How long a connection may take to come about: long enough for the system to have asked three
+/// times, short enough for whoever waits to be served another way.
+const CONNECTING: Duration = Duration::from_secs(4);
 
 /// A stream of octets, whatever it is made of.
 pub(crate) trait Octets: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -53,9 +58,7 @@ pub(crate) async fn greet(stream: TcpStream, protocol: Protocol) -> Result<Chann
 
 /// Opens a connection in the clear.
 pub(crate) async fn connect(peer: std::net::SocketAddr) -> Option<Channel> {
-    let stream = TcpStream::connect(peer).await.ok()?;
-    prepare(&stream);
-    Some(Channel::Octets(Box::new(stream)))
+    Some(Channel::Octets(Box::new(opened(peer).await?)))
 }
 
 /// Opens a connection over TLS to a server that can prove this name.
@@ -63,8 +66,7 @@ pub(crate) async fn connect_secured(
     peer: std::net::SocketAddr,
     (client, name): (TlsClient, ServerName<'static>),
 ) -> Option<Channel> {
-    let stream = TcpStream::connect(peer).await.ok()?;
-    prepare(&stream);
+    let stream = opened(peer).await?;
     match TlsConnector::from(client.config()).connect(name, stream).await {
         Ok(stream) => Some(Channel::Octets(Box::new(stream))),
         Err(error) => {
@@ -72,6 +74,12 @@ pub(crate) async fn connect_secured(
             None
         }
     }
+}
+
+async fn opened(peer: std::net::SocketAddr) -> Option<TcpStream> {
+    let stream = timeout(CONNECTING, TcpStream::connect(peer)).await.ok()?.ok()?;
+    prepare(&stream);
+    Some(stream)
 }
 
 fn prepare(stream: &TcpStream) {

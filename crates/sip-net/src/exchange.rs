@@ -16,8 +16,8 @@ use model::{Cause, LegId, Timestamp};
 use sip::SessionId;
 use sip::digest::{Authenticator, NonceKey};
 use sip::endpoint::{
-    ConnectionId, Destination, Endpoint, EndpointEvent, EndpointSettings, Listener, ListenerId,
-    Order, OrderError, Output, Reach, RequestId, Source, Transport,
+    ConnectionId, Destination, Endpoint, EndpointEvent, EndpointSettings, LargeRequests, Listener,
+    ListenerId, Order, OrderError, Output, Reach, RequestId, Source, Transport,
 };
 use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
 use sip::stun::BindingRequest;
@@ -92,7 +92,8 @@ impl Exchange {
     ) -> Self {
         let sides: Vec<_> = settings.listeners.iter().zip(public).map(side).collect();
         let mut endpoint = EndpointSettings::listening([]);
-        endpoint.listeners = sides.iter().map(listener).collect();
+        let large = settings.large_requests;
+        endpoint.listeners = sides.iter().map(|side| listener(side, large)).collect();
         let host = sides.iter().find(|side| side.serves == Serves::Phones);
         let host = host.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |side| side.public.ip());
         endpoint.bounds.sessions = settings.legs.saturating_mul(2);
@@ -470,13 +471,13 @@ fn side((listen, public): (&Listen, &SocketAddr)) -> Side {
     Side { serves: listen.serves, transport: listen.protocol.transport(), public: *public }
 }
 
-fn listener(side: &Side) -> Listener {
+fn listener(side: &Side, large: LargeRequests) -> Listener {
     // Phones are behind NATs; what a carrier signals is what it means.
-    let reach = match side.serves {
-        Serves::Phones => Reach::Observed,
-        Serves::Trunks => Reach::Signalled,
+    let (reach, large) = match side.serves {
+        Serves::Phones => (Reach::Observed, LargeRequests::OverUdp),
+        Serves::Trunks => (Reach::Signalled, large),
     };
-    Listener { public: side.public, reach }
+    Listener { public: side.public, reach, large }
 }
 
 /// What a supervisor would notice: a phone comes or goes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sip::digest::NonceSettings;
-use sip::endpoint::Transport;
+use sip::endpoint::{LargeRequests, Transport};
 use sip::registrar::RegistrarSettings;
 
 use crate::guard::GuardSettings;
@@ -18,6 +18,9 @@ pub struct Settings {
     pub listeners: Vec<Listen>,
     /// With what we call trunks over TLS; none of them can be called so where this is none.
     pub tls_client: Option<TlsClient>,
+    /// How requests to trunks leave that are too large for a datagram. Default: over TCP. Those to
+    /// phones never move: behind their NATs nobody takes connections.
+    pub large_requests: LargeRequests,
     /// The realm of the phones' secrets, and the host in addresses shown to them.
     pub realm: String,
     /// How long nonces live and how many are remembered.
@@ -121,6 +124,7 @@ impl Settings {
         Self {
             listeners,
             tls_client: None,
+            large_requests: LargeRequests::OverTcp,
             realm: realm.to_owned(),
             nonces: NonceSettings::default(),
             md5_only: ["baresip v0.", "baresip v1.", "baresip v2."].map(str::to_owned).to_vec(),

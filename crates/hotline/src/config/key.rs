@@ -144,6 +144,12 @@ pub(crate) const SIP: Table = Table {
             "The address trunks are told, where it is not the one listened on: needed behind a NAT.",
         ),
         else_(
+            "large_requests",
+            Kind::Word(&["tcp", "udp"]),
+            "tcp",
+            "How requests to trunks over UDP leave that have more than 1300 octets: over TCP, and over UDP after all where the carrier refuses it. `udp` for carriers that leave TCP unanswered.",
+        ),
+        else_(
             "tls_ca",
             Kind::File,
             "/etc/ssl/certs/ca-certificates.crt",

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::TenantId;
+use sip::endpoint::LargeRequests;
 use switchboard::config::{PortLease, RecordingRules};
 use toml_edit::TableLike;
 
@@ -27,6 +28,8 @@ pub(crate) struct SipSettings {
     pub(crate) advertise: IpAddr,
     /// The address trunks are told.
     pub(crate) trunk_advertise: IpAddr,
+    /// How requests to trunks leave that are too large for a datagram.
+    pub(crate) large_requests: LargeRequests,
     /// How many octets of messages about calls are kept.
     pub(crate) trace: usize,
 }
@@ -220,7 +223,9 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
     let (trunk_listen, trunk_advertise) = read_listener(reader, sip, trunks, audio);
     let realm = realm.map(|realm| realm.value).unwrap_or_default();
     let trace = sip.small::<usize>("trace").unwrap_or(0).saturating_mul(1 << 20);
-    SipSettings { realm, listen, trunk_listen, advertise, trunk_advertise, trace }
+    let by_datagram = sip.word("large_requests").is_some_and(|word| word.value == "udp");
+    let large_requests = if by_datagram { LargeRequests::OverUdp } else { LargeRequests::OverTcp };
+    SipSettings { realm, listen, trunk_listen, advertise, trunk_advertise, large_requests, trace }
 }
 
 /// Where a listener listens, and at which address others reach it: its own; or, when it listens on

@@ -225,6 +225,7 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     settings.tls_client.clone_from(&config.listeners.tls_client);
     settings.guard.clone_from(&config.guard);
     settings.trace = config.sip.trace;
+    settings.large_requests = config.sip.large_requests;
     sip_net::Setup {
         settings,
         accounts: accounts(&config.accounts),

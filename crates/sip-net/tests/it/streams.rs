@@ -7,10 +7,10 @@ use sip::{Frame, Framer, HeaderName, Limits, Message, Method, Request, Response,
 use sip_net::Counted;
 use switchboard::ports::{LegCommand, LegFact, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::house::{House, dialled, number, ours};
+use crate::house::{House, dialled, number, ours, trunk};
 use crate::peer::{Peer, sdp};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -152,4 +152,43 @@ async fn one_address_may_have_so_many_connections_and_no_more() {
     first.stream.write_all(b"\r\n\r\n").await.unwrap();
     let mut pong = [0; 2];
     timeout(PATIENCE, first.stream.read_exact(&mut pong)).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_call_too_large_for_a_datagram_reaches_the_carrier_over_tcp_or_else_in_one() {
+    let nobody = ([127, 0, 0, 1], 9).into();
+    for takes_connections in [true, false] {
+        let mut carrier = Peer::at(2, "carrier", nobody).await;
+        let at = carrier.address();
+        let listener = match takes_connections {
+            true => Some(TcpListener::bind(at).await.unwrap()),
+            false => None,
+        };
+        let known = trunk(([127, 0, 0, 2], at.port()), None);
+        let mut house = House::with(|setup| setup.trunks = [known].into_iter().collect()).await;
+        carrier.server = house.handle.trunks();
+        let dial = LegCommand::Dial {
+            target: Target::Trunk { trunk: "carrier".into(), number: number("13900139000") },
+            from: number("02087654321"),
+            display: Some("a".repeat(1_300)),
+            offer: ours(20_000),
+            call: model::CallId::new(model::Epoch::new(1), 7),
+        };
+        house.command(dialled(1), dial);
+        if let Some(listener) = listener {
+            let (stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+            let mut line = Line { stream, framer: Framer::new(Limits::DEFAULT) };
+            let Message::Request(invite) = line.receive().await else { panic!("no request") };
+            assert_eq!(invite.via().unwrap().transport.as_str(), "TCP");
+            let mut busy = invite.response(StatusCode::BUSY_HERE);
+            busy.headers.set(HeaderName::To, &invite.to().unwrap().with_tag("busy"));
+            line.stream.write_all(&busy.to_bytes()).await.unwrap();
+        } else {
+            let invite = carrier.request_of(&Method::Invite).await;
+            assert_eq!(invite.via().unwrap().transport.as_str(), "UDP");
+            carrier.answer(&invite, StatusCode::BUSY_HERE, b"").await;
+        }
+        let over = house.fact(dialled(1)).await;
+        assert!(matches!(over, LegFact::Released { status: Some(486), .. }), "{over:?}");
+    }
 }

@@ -7,11 +7,17 @@ use model::Timestamp;
 
 use super::order::{Attempt, Rejection};
 use super::writing::reason_of;
-use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, RequestId, Source};
+use super::{
+    Endpoint, EndpointEvent, LargeRequests, Purpose, ReleaseCause, RequestId, Source, Transport,
+};
 use crate::dialog::{Dialog, RemoteTag};
 use crate::message::{Method, Request, Response, StatusCode};
 use crate::session::{Calling, Cancel, Ending, Established, Phase, Releasing, Session, SessionId};
 use crate::transaction::{TransactionId, cancellation};
+
+/// The longest request that goes in one datagram where nobody knows how long one may be on the way
+/// (RFC 3261 §18.1.1).
+const LARGEST_DATAGRAM: usize = 1_300;
 
 pub(super) type Received = (Box<Response>, Source);
 
@@ -81,7 +87,19 @@ impl Endpoint {
         now: Timestamp,
     ) -> Option<TransactionId> {
         self.dress(&mut request, &destination);
-        self.transactions.send(&request, destination, purpose, now).ok()
+        let sent = if self.is_too_large(&request, &destination) {
+            self.transactions.send_large(&request, destination, purpose, now)
+        } else {
+            self.transactions.send(&request, destination, purpose, now)
+        };
+        sent.ok()
+    }
+
+    fn is_too_large(&self, request: &Request, destination: &super::Destination) -> bool {
+        let listener = self.settings.listeners.get(usize::from(destination.listener.0));
+        let may_move = listener.is_some_and(|it| it.large == LargeRequests::OverTcp);
+        let is_datagram = destination.transport == Transport::Udp;
+        is_datagram && may_move && request.to_bytes().len() > LARGEST_DATAGRAM
     }
 
     /// Sends CANCEL for an INVITE that has a provisional response (§9.1).
@@ -214,8 +232,13 @@ impl Endpoint {
     ) -> Option<(RemoteTag, Dialog, u32)> {
         let request = self.transactions.request(transaction)?;
         let cseq = request.cseq().ok()?.number;
+        let mut source = *source;
+        if let Some(usual) = self.transactions.too_large_for(transaction) {
+            // The stream was for the one large request (§18.1.1).
+            (source.transport, source.connection) = (usual.transport, usual.connection);
+        }
         let mut dialog = Dialog::of_response(request, response, source.destination()).ok()?;
-        dialog.move_to(self.route(&dialog, source));
+        dialog.move_to(self.route(&dialog, &source));
         Some((dialog.remote_tag(), dialog, cseq))
     }
 

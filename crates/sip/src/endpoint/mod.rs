@@ -49,7 +49,7 @@ use model::Timestamp;
 pub use event::{ArrivalId, EndpointEvent, Output, ReleaseCause, RequestId};
 pub use order::{Attempt, Body, ExtraHeaders, Order, OrderError, Outgoing, Rejection, Within};
 pub use place::{ConnectionId, Destination, ListenerId, Source, Transport};
-pub use settings::{Bounds, EndpointSettings, Listener, Reach};
+pub use settings::{Bounds, EndpointSettings, LargeRequests, Listener, Reach};
 
 use crate::dialog::RemoteTag;
 use crate::message::Message;
@@ -168,7 +168,7 @@ impl Endpoint {
     /// Nothing can be sent to this destination: a connection broke, or could not be opened, or the
     /// network says that nobody is there.
     pub fn transport_failed(&mut self, destination: &Destination, now: Timestamp) {
-        self.transactions.transport_failed(destination);
+        self.transactions.transport_failed(destination, now);
         self.settle(now);
     }
 

@@ -28,13 +28,15 @@ pub struct Listener {
     pub public: SocketAddr,
     /// Where requests within a dialog go that was opened over it.
     pub reach: Reach,
+    /// How requests leave that are too large for a datagram.
+    pub large: LargeRequests,
 }
 
 impl Listener {
     /// A listener whose peers are reached where they were heard from.
     #[must_use]
     pub const fn at(public: SocketAddr) -> Self {
-        Self { public, reach: Reach::Observed }
+        Self { public, reach: Reach::Observed, large: LargeRequests::OverTcp }
     }
 }
 
@@ -47,6 +49,15 @@ pub enum Reach {
     Observed,
     /// At the address of its Route or Contact where that is an address and no name, else as observed.
     Signalled,
+}
+
+/// How a request leaves for a peer over UDP that is too large for a datagram (RFC 3261 §18.1.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LargeRequests {
+    /// Over TCP; in a datagram after all when the peer takes no connection.
+    OverTcp,
+    /// In a datagram, which arrives in pieces or not at all: behind NATs nobody takes connections.
+    OverUdp,
 }
 
 /// Bounds on what is kept and for how long.

@@ -3,4 +3,5 @@
 mod calls;
 mod chaos;
 mod hostile;
+mod large;
 mod network;

@@ -21,6 +21,8 @@ pub(super) struct Entry<U> {
     /// The request of a client, the last response of a server; none before the first response.
     pub(super) repeated: Option<Arc<[u8]>>,
     pub(super) acknowledgement: Option<Arc<[u8]>>,
+    /// The datagram that it is too large for, to be sent when no stream is taken.
+    pub(super) instead: Option<Box<Datagram>>,
     pub(super) destination: Destination,
     /// What stands in the set of deadlines.
     pub(super) deadline: Option<Timestamp>,
@@ -31,6 +33,14 @@ impl<U> Entry<U> {
     pub(super) fn reliability(&self) -> Reliability {
         self.destination.transport.reliability()
     }
+}
+
+/// The same request, for another transport.
+#[derive(Debug)]
+pub(super) struct Datagram {
+    pub(super) bytes: Arc<[u8]>,
+    pub(super) request: Box<Request>,
+    pub(super) destination: Destination,
 }
 
 /// What of a request is worth keeping: the fields that responses, ACK, CANCEL and dialogs are made
@@ -186,6 +196,15 @@ impl Machine {
             Self::NonInviteServer(machine) => machine.deadline(),
         };
         deadline.map(|(due, _)| due)
+    }
+
+    /// Whether nothing came back yet.
+    pub(super) const fn is_unheard(&self) -> bool {
+        matches!(
+            self,
+            Self::InviteClient(InviteClient::Calling { .. })
+                | Self::NonInviteClient(NonInviteClient::Trying { .. })
+        )
     }
 
     pub(super) fn is_over(&self) -> bool {

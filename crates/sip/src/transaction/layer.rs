@@ -1,5 +1,7 @@
 //! All transactions of an endpoint: matching, repeating, and one ordered set of deadlines.
 
+mod large;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -154,6 +156,7 @@ impl<U: Copy> TransactionLayer<U> {
             request: Box::new(essence(request)),
             repeated: Some(Arc::clone(&bytes)),
             acknowledgement: None,
+            instead: None,
             destination,
             deadline: None,
             key: Key::Client(key),
@@ -207,6 +210,7 @@ impl<U: Copy> TransactionLayer<U> {
             request: Box::new(essence(request)),
             repeated: None,
             acknowledgement: None,
+            instead: None,
             destination,
             deadline: None,
             key: Key::Server(key, origin),
@@ -281,12 +285,18 @@ impl<U: Copy> TransactionLayer<U> {
     }
 
     /// Nothing can be sent to this destination.
-    pub fn transport_failed(&mut self, destination: &Destination) {
+    pub fn transport_failed(&mut self, destination: &Destination, now: Timestamp) {
         let first = (*destination, TransactionId(0));
         let last = (*destination, TransactionId(u64::MAX));
         let ids: Vec<_> = self.destinations.range(first..=last).map(|(_, id)| *id).collect();
         for id in ids {
             let Some(entry) = self.entries.get_mut(&id) else { continue };
+            if entry.machine.is_unheard()
+                && let Some(datagram) = entry.instead.take()
+            {
+                self.send_instead(id, *datagram, now);
+                continue;
+            }
             let actions = entry.machine.fail();
             self.carry_out(id, actions, None);
         }
