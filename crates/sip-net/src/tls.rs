@@ -9,8 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
-use rustls::sign::CertifiedKey;
+use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 /// Where certificates are.
@@ -24,12 +23,11 @@ pub struct TlsFiles {
     pub client_ca: Option<PathBuf>,
 }
 
-/// Our side of TLS as a server. Cheap to clone; all clones have the same certificate.
+/// Our side of TLS as a server. Cheap to clone; all clones are the same.
 #[derive(Clone)]
 pub struct Tls {
     files: Arc<TlsFiles>,
-    current: Arc<Current>,
-    config: Arc<ServerConfig>,
+    current: Current<ServerConfig>,
 }
 
 impl fmt::Debug for Tls {
@@ -44,33 +42,16 @@ impl Tls {
     /// # Errors
     /// [`TlsError`] with the file that cannot be used.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let provider = provider();
-        let current = Arc::new(Current(RwLock::new(identity(&files, &provider)?)));
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::new(&files.certificate, error.to_string()))?;
-        let builder = match &files.client_ca {
-            None => builder.with_no_client_auth(),
-            Some(file) => {
-                let roots = Arc::new(authorities(file)?);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
-                    .build()
-                    .map_err(|error| TlsError::new(file, error.to_string()))?;
-                builder.with_client_cert_verifier(verifier)
-            }
-        };
-        let resolver = Arc::clone(&current) as Arc<dyn ResolvesServerCert>;
-        let config = Arc::new(builder.with_cert_resolver(resolver));
-        Ok(Self { files: Arc::new(files), current, config })
+        let current = Current::of(server(&files)?);
+        Ok(Self { files: Arc::new(files), current })
     }
 
-    /// Reads certificate and key again; connections from now on are shown them, others go on.
+    /// Reads the files again; connections from now on are made with them, others go on.
     ///
     /// # Errors
     /// [`TlsError`] with the file that cannot be used; then all is as before.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let identity = identity(&self.files, &provider())?;
-        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
+        self.current.put(server(&self.files)?);
         Ok(())
     }
 
@@ -81,54 +62,117 @@ impl Tls {
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.config)
+        self.current.get()
     }
 }
 
-/// The certificate shown to whoever connects now.
-#[derive(Debug)]
-struct Current(RwLock<Arc<CertifiedKey>>);
-
-impl ResolvesServerCert for Current {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
-    }
+/// Where what we call trunks with is, over TLS.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsClientFiles {
+    /// The authorities we believe, PEM.
+    pub ca: PathBuf,
+    /// The certificate, and its key, that we show where we are asked for one.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// Our side of TLS as a client of trunks. Cheap to clone.
+/// Our side of TLS as a client of trunks. Cheap to clone; all clones are the same.
 #[derive(Clone)]
-pub struct TlsClient(Arc<ClientConfig>);
+pub struct TlsClient {
+    files: Arc<TlsClientFiles>,
+    current: Current<ClientConfig>,
+}
 
 impl fmt::Debug for TlsClient {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("TlsClient")
+        out.debug_tuple("TlsClient").field(&self.files).finish()
     }
 }
 
 impl TlsClient {
-    /// A client that believes these authorities, and shows this certificate where it is asked for
-    /// one.
+    /// Reads the files.
     ///
     /// # Errors
     /// [`TlsError`] with the file that cannot be used.
-    pub fn load(ca: &Path, identity: Option<(&Path, &Path)>) -> Result<Self, TlsError> {
-        let roots = authorities(ca)?;
-        let builder = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError::new(ca, error.to_string()))?
-            .with_root_certificates(roots);
-        let config = match identity {
-            None => builder.with_no_client_auth(),
-            Some((certificate, key)) => builder
-                .with_client_auth_cert(chain(certificate)?, private_key(key)?)
-                .map_err(|error| TlsError::new(certificate, error.to_string()))?,
-        };
-        Ok(Self(Arc::new(config)))
+    pub fn load(files: TlsClientFiles) -> Result<Self, TlsError> {
+        let current = Current::of(client(&files)?);
+        Ok(Self { files: Arc::new(files), current })
+    }
+
+    /// Reads the files again; connections from now on are made with them, others go on.
+    ///
+    /// # Errors
+    /// [`TlsError`] with the file that cannot be used; then all is as before.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        self.current.put(client(&self.files)?);
+        Ok(())
+    }
+
+    /// The file of the authorities.
+    #[must_use]
+    pub fn ca(&self) -> &Path {
+        &self.files.ca
     }
 
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.0)
+        self.current.get()
     }
+}
+
+/// What connections are made with from now on. The whole of it is put in place anew: sessions that
+/// could be resumed end with the authorities that stood for them.
+struct Current<T>(Arc<RwLock<Arc<T>>>);
+
+impl<T> Clone for Current<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Current<T> {
+    fn of(config: T) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(config))))
+    }
+
+    fn get(&self) -> Arc<T> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put(&self, config: T) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+}
+
+fn server(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
+    let TlsFiles { certificate, key, client_ca } = files;
+    let provider = provider();
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::new(certificate, error.to_string()))?;
+    let builder = match client_ca {
+        None => builder.with_no_client_auth(),
+        Some(file) => {
+            let roots = Arc::new(authorities(file)?);
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider)
+                .build()
+                .map_err(|error| TlsError::new(file, error.to_string()))?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    builder
+        .with_single_cert(chain(certificate)?, private_key(key)?)
+        .map_err(|error| TlsError::new(key, error.to_string()))
+}
+
+fn client(files: &TlsClientFiles) -> Result<ClientConfig, TlsError> {
+    let TlsClientFiles { ca, identity } = files;
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsError::new(ca, error.to_string()))?
+        .with_root_certificates(authorities(ca)?);
+    let Some((certificate, key)) = identity else { return Ok(builder.with_no_client_auth()) };
+    builder
+        .with_client_auth_cert(chain(certificate)?, private_key(key)?)
+        .map_err(|error| TlsError::new(key, error.to_string()))
 }
 
 /// The name that a server's certificate must be for: the host we call it by, or its address.
@@ -139,13 +183,6 @@ pub(crate) fn server_name(host: Option<&str>, address: IpAddr) -> ServerName<'st
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
-}
-
-fn identity(files: &TlsFiles, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, TlsError> {
-    let chain = chain(&files.certificate)?;
-    let key = private_key(&files.key)?;
-    let identity = CertifiedKey::from_der(chain, key, provider);
-    identity.map(Arc::new).map_err(|error| TlsError::new(&files.key, error.to_string()))
 }
 
 fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

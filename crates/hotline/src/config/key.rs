@@ -153,26 +153,26 @@ pub(crate) const SIP: Table = Table {
             "tls_ca",
             Kind::File,
             "/etc/ssl/certs/ca-certificates.crt",
-            "The authorities, PEM, that certify carriers we call over TLS.",
+            "The authorities, PEM, that certify carriers we call over TLS. Read again at SIGHUP, like the two below.",
         ),
         may(
             "tls_certificate",
             Kind::File,
             "The certificate, PEM, that we show such a carrier when it asks for one.",
         ),
+        may("tls_key", Kind::File, "Its private key, PEM."),
         else_(
             "trace",
             Kind::Number(0, 4_096),
             "16",
             "Mebibytes of messages about calls that are kept in memory, to be shown by `hotline ladder`; 0 keeps none.",
         ),
-        may("tls_key", Kind::File, "Its private key, PEM."),
     ],
 };
 
 pub(crate) const LISTENERS: Table = Table {
     path: "listeners.<listener>",
-    text: "Further listeners, beside `sip.listen` and `sip.trunk_listen`. Certificates are read again at SIGHUP, and shown to connections from then on.",
+    text: "Further listeners, beside `sip.listen` and `sip.trunk_listen`. Certificates, keys and authorities are read again at SIGHUP, for connections from then on.",
     keys: &[
         must(
             "serves",

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sip_net::{Listen, Protocol, Serves, Tls, TlsClient, TlsError, TlsFiles};
+use sip_net::{Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles, TlsError, TlsFiles};
 use toml_edit::TableLike;
 
 use super::Paths;
@@ -44,13 +44,16 @@ impl Listeners {
         self.all.iter().map(|listen| (listen.serves, spoken(listen))).collect()
     }
 
-    /// Our sides of TLS, whose certificates can be read again.
-    pub(crate) fn certificates(&self) -> Vec<Tls> {
-        let tls = |listen: &Listen| match &listen.protocol {
-            Protocol::Tls(tls) | Protocol::SecureWebSocket(tls, _) => Some(tls.clone()),
+    /// Reads the files of TLS again; says of each side, by one of its files, what came of it.
+    pub(crate) fn read_again(&self) -> Vec<(PathBuf, Result<(), TlsError>)> {
+        let server = |listen: &Listen| match &listen.protocol {
+            Protocol::Tls(tls) | Protocol::SecureWebSocket(tls, _) => {
+                Some((tls.certificate().to_owned(), tls.reload()))
+            }
             Protocol::Plain | Protocol::WebSocket(_) => None,
         };
-        self.all.iter().filter_map(tls).collect()
+        let client = self.tls_client.iter().map(|tls| (tls.ca().to_owned(), tls.reload()));
+        self.all.iter().filter_map(server).chain(client).collect()
     }
 }
 
@@ -100,8 +103,7 @@ fn read_client(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> Opti
     if !sip.has("tls_ca") && identity.is_none() && !ca.exists() {
         return None;
     }
-    let identity = identity.as_ref().map(|(certificate, key)| (&**certificate, &**key));
-    match TlsClient::load(&ca, identity) {
+    match TlsClient::load(TlsClientFiles { ca, identity }) {
         Ok(client) => Some(client),
         Err(error) => {
             report_file(reader, &sip.key_at("tls_ca"), &error);

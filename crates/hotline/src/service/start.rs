@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::http::Http;
 use super::local::{LocalFile, reached};
 use super::{metrics, needs};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Listeners};
 use crate::failure::Failure;
 use crate::secrets::local_token;
 use crate::wiring::{
@@ -40,10 +40,7 @@ pub(crate) struct Running {
     /// Forgets what recordings were sealed from; ends after the journal.
     pub(super) following: JoinHandle<()>,
     pub(super) clock: Clock,
-    /// Whom each listener serves, and what it speaks.
-    speaks: Vec<(Serves, &'static str)>,
-    /// What can be read again while calls last.
-    certificates: Vec<sip_net::Tls>,
+    listeners: Listeners,
     token: String,
     local: LocalFile,
 }
@@ -91,7 +88,7 @@ impl Running {
         let http = Http::start(config.api.listen, wiring).await?;
         let local = LocalFile::write(&config.store.state, http.address, &token)?;
 
-        let (speaks, certificates) = (config.listeners.spoken(), config.listeners.certificates());
+        let listeners = config.listeners.clone();
         let floor = open_floor(config, opened, counted(&rows), clock);
         let outlets = Outlets {
             sip: sip.clone(),
@@ -114,19 +111,19 @@ impl Running {
             keeping,
             following,
             clock,
-            speaks,
-            certificates,
+            listeners,
             token,
             local,
         })
     }
 
-    /// Reads certificates again. One that cannot be used is told of, and the one before stays.
+    /// Reads certificates and authorities again. What cannot be used is told of, and what was before
+    /// stays.
     pub(crate) fn reload(&self) {
-        for tls in &self.certificates {
-            match tls.reload() {
-                Ok(()) => tracing::info!(certificate = %tls.certificate().display(), "read again"),
-                Err(error) => tracing::error!(%error, "the certificate before is kept"),
+        for (file, read) in self.listeners.read_again() {
+            match read {
+                Ok(()) => tracing::info!(file = %file.display(), "read again"),
+                Err(error) => tracing::error!(%error, "what was read before is kept"),
             }
         }
     }
@@ -140,8 +137,8 @@ impl Running {
             let local = self.local.path().display();
             format!("http://{}/ (its token is in {local})", reached(self.http.address))
         };
-        let listeners = self.speaks.iter().zip(self.sip.bound());
-        let mut lines: Vec<_> = listeners.map(|(what, address)| told(*what, *address)).collect();
+        let listeners = self.listeners.spoken().into_iter().zip(self.sip.bound());
+        let mut lines: Vec<_> = listeners.map(|(what, address)| told(what, *address)).collect();
         lines.push(format!("status 状态页   {status}"));
         lines
     }

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use sip::digest::Algorithm;
 use sip::endpoint::Transport;
 use sip::{Frame, Framer, HeaderName, Limits, Message, Method, Request, Response, StatusCode};
-use sip_net::{Counted, Listen, Protocol, Serves, Tls, TlsClient, TlsFiles, Trunk};
+use sip_net::{Counted, Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles, TlsFiles, Trunk};
 use switchboard::ports::{LegCommand, LegFact, Origin, Target};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -47,6 +47,10 @@ impl Authority {
         Self { issuer, folder }
     }
 
+    fn believed(&self) -> TlsClientFiles {
+        TlsClientFiles { ca: self.ca(), identity: None }
+    }
+
     fn ca(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
@@ -75,8 +79,13 @@ impl Authority {
 
     /// A client that believes this authority, with a certificate where it has one.
     fn client(&self, identity: Option<&str>) -> Arc<ClientConfig> {
+        self.identity(identity, self)
+    }
+
+    /// A client with a certificate of this authority, where it has one, that believes another.
+    fn identity(&self, identity: Option<&str>, believed: &Self) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).unwrap();
+        roots.add(believed.issuer.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -391,7 +400,7 @@ async fn a_trunk_is_called_over_tls_when_it_proves_its_name() {
     let files = authority.files("carrier", None);
     let acceptor = acceptor(&files);
     for (host, proves) in [(None, true), (Some("sbc.example.cn"), false)] {
-        let client = TlsClient::load(&authority.ca(), None).unwrap();
+        let client = TlsClient::load(authority.believed()).unwrap();
         let tls = theirs.clone();
         let mut house = House::with(|setup| {
             let address = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -422,6 +431,50 @@ async fn a_trunk_is_called_over_tls_when_it_proves_its_name() {
                 assert!(!proves, "the carrier is who it says");
                 assert!(is_end(&house.fact(dialled(1)).await));
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn authorities_are_read_again_too() {
+    let (authority, successor) = (Authority::new(), Authority::new());
+    authority.certifies("server");
+    successor.certifies("carrier");
+    let tls = Tls::load(authority.files("server", Some(&authority.ca()))).unwrap();
+    let client = TlsClient::load(authority.believed()).unwrap();
+    let carrier = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = carrier.local_addr().unwrap();
+    let (ours, theirs) = (tls.clone(), client.clone());
+    let mut house = House::with(|setup| {
+        let protocol = Protocol::Tls(ours);
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listen = Listen { protocol, ..Listen::plain(Serves::Trunks, address) };
+        setup.settings.listeners.push(listen);
+        setup.settings.tls_client = Some(theirs);
+        let known = crate::house::trunk(([127, 0, 0, 1], at.port()), None);
+        setup.trunks = [Trunk { transport: Transport::Tls, ..known }].into_iter().collect();
+    })
+    .await;
+    let address = *house.handle.bound().last().unwrap();
+    let acceptor = acceptor(&successor.files("carrier", None));
+    for (number, known) in [(1, false), (2, true)] {
+        // It shows a certificate of the successor, and takes ours of the authority.
+        let identity = successor.identity(Some("carrier"), &authority);
+        if let Ok(mut stream) = secured(address, identity).await {
+            let _ = stream.write_all(b"\r\n\r\n").await;
+            let pong = timeout(PATIENCE, stream.read(&mut [0; 2])).await.unwrap();
+            assert_eq!(matches!(pong, Ok(2)), known);
+        }
+        let target = Target::Trunk { trunk: "carrier".into(), number: self::number("13900139000") };
+        house.command(dialled(number), dial(target));
+        let (stream, _) = timeout(PATIENCE, carrier.accept()).await.unwrap().unwrap();
+        assert_eq!(acceptor.accept(stream).await.is_ok(), known);
+        if !known {
+            assert!(is_end(&house.fact(dialled(number)).await));
+            let both = [&authority, &successor].map(|it| fs::read_to_string(it.ca()).unwrap());
+            fs::write(authority.ca(), both.concat()).unwrap();
+            tls.reload().unwrap();
+            client.reload().unwrap();
         }
     }
 }
