@@ -45,5 +45,5 @@ pub use listener::StartError;
 pub use ports::{BindingStore, NoStore, Ports};
 pub use settings::{ConnectionLimits, Listen, Protocol, Serves, Settings};
 
-pub use tls::{Tls, TlsClient, TlsClientFiles, TlsError, TlsFiles};
+pub use tls::{Dates, Tls, TlsClient, TlsClientFiles, TlsError, TlsFiles, out_of_date};
 pub use trace::{Rung, Way};

@@ -5,12 +5,15 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use model::Timestamp;
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{CertificateError, ClientConfig, Error, RootCertStore, ServerConfig};
 
 /// Where certificates are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -173,6 +176,36 @@ fn client(files: &TlsClientFiles) -> Result<ClientConfig, TlsError> {
     builder
         .with_client_auth_cert(chain(certificate)?, private_key(key)?)
         .map_err(|error| TlsError::new(key, error.to_string()))
+}
+
+/// Why nobody believes a certificate that is sound otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dates {
+    /// It is not valid yet.
+    NotYet,
+    /// It has expired.
+    Over,
+}
+
+/// Whether the certificate of this file is out of date at this time; none where it is not, and where
+/// it cannot be read, which [`Tls::load`] tells.
+#[must_use]
+pub fn out_of_date(certificate: &Path, at: Timestamp) -> Option<Dates> {
+    let chain = chain(certificate).ok()?;
+    let certificate = ParsedCertificate::try_from(chain.first()?).ok()?;
+    let at = UnixTime::since_unix_epoch(Duration::from_secs(at.as_secs()));
+    let algorithms = provider().signature_verification_algorithms.all;
+    // Nobody is believed here, so it always fails; its dates are looked at before its issuer.
+    let nobody = RootCertStore::empty();
+    match verify_server_cert_signed_by_trust_anchor(&certificate, &nobody, &[], at, algorithms) {
+        Err(Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        )) => Some(Dates::Over),
+        Err(Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        )) => Some(Dates::NotYet),
+        Ok(()) | Err(_) => None,
+    }
 }
 
 /// The name that a server's certificate must be for: the host we call it by, or its address.

@@ -106,6 +106,8 @@ codes! {
     AddressUnusable = "address_unusable", Error;
     /// A certificate or key that cannot be used.
     TlsFile = "tls_file", Error;
+    /// A certificate that has expired, will soon, or is not valid yet.
+    CertificateDates = "certificate_dates", Warning;
     /// Nothing listens that a trunk's calls could leave by.
     ListenerMissing = "listener_missing", Error;
     /// Neither a trunk nor a refusal, or both.

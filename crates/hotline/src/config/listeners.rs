@@ -1,10 +1,15 @@
 //! Where signalling listens, and with which certificates.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use sip_net::{Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles, TlsError, TlsFiles};
+use clock::Clock;
+use model::Timestamp;
+use sip_net::{
+    Dates, Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles, TlsError, TlsFiles,
+};
 use toml_edit::TableLike;
 
 use super::Paths;
@@ -15,6 +20,9 @@ use super::service::{Settings, check_port, read_listener};
 
 /// Keys that mean something for some transports alone.
 const TLS_ALONE: &[&str] = &["certificate", "key"];
+
+/// How long before its last day a certificate is told of.
+const SOON: Duration = Duration::from_hours(14 * 24);
 
 /// Where signalling listens, and with what it calls over TLS.
 #[derive(Clone, Debug)]
@@ -103,6 +111,9 @@ fn read_client(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> Opti
     if !sip.has("tls_ca") && identity.is_none() && !ca.exists() {
         return None;
     }
+    if let Some((certificate, _)) = &identity {
+        check_dates(reader, &sip.key_at("tls_certificate"), certificate);
+    }
     match TlsClient::load(TlsClientFiles { ca, identity }) {
         Ok(client) => Some(client),
         Err(error) => {
@@ -110,6 +121,22 @@ fn read_client(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> Opti
             None
         }
     }
+}
+
+/// What is wrong with the dates of a certificate, or will be before anybody looks again.
+pub(super) fn dates(certificate: &Path, now: Timestamp) -> Option<&'static str> {
+    match sip_net::out_of_date(certificate, now) {
+        Some(Dates::Over) => Some("has expired"),
+        Some(Dates::NotYet) => Some("is not valid yet"),
+        None => sip_net::out_of_date(certificate, now + SOON).map(|_| "expires within 14 days"),
+    }
+}
+
+fn check_dates(reader: &Reader, at: &std::ops::Range<usize>, certificate: &Path) {
+    let Some(what) = dates(certificate, Clock::start().now()) else { return };
+    let message = format!("{} {what}", certificate.display());
+    let help = "put a new certificate in its place and send SIGHUP: calls go on".to_owned();
+    reader.report(Code::CertificateDates, at, message, help);
 }
 
 fn report_file(reader: &Reader, at: &std::ops::Range<usize>, error: &TlsError) {
@@ -187,6 +214,7 @@ impl One<'_> {
         };
         let (certificate, key) = (file("certificate"), file("key"));
         let files = TlsFiles { certificate: certificate?, key: key?, client_ca: file("client_ca") };
+        check_dates(self.reader, &self.section.key_at("certificate"), &files.certificate);
         match Tls::load(files) {
             Ok(tls) => Some(tls),
             Err(error) => {

@@ -277,6 +277,36 @@ fn what_a_further_listener_lacks_or_has_too_much_is_told() {
 }
 
 #[test]
+fn a_certificate_that_nobody_believes_for_its_dates_is_a_warning() {
+    let year = |year| rcgen::date_time_ymd(year, 1, 1);
+    for (from, until, told) in [
+        (year(2020), year(2021), Some("has expired")),
+        (year(3000), year(3001), Some("is not valid yet")),
+        (year(2020), year(3001), None),
+    ] {
+        let mut params = rcgen::CertificateParams::new(vec!["desk.example".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (from, until);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let keys = "serves = \"phones\"\ntransport = \"tls\"\ncertificate = \"s.pem\"";
+        let changed = with_listener(&format!("{keys}\nkey = \"s.key\""));
+        let certificate = params.self_signed(&key).unwrap();
+        fs::write(changed.folder.path().join("s.pem"), certificate.pem()).unwrap();
+        fs::write(changed.folder.path().join("s.key"), key.serialize_pem()).unwrap();
+        let file = changed.folder.path().join("s.pem");
+        let christmas = "2020-12-25T00:00:00Z".parse().unwrap();
+        let soon = (until == year(2021)).then_some("expires within 14 days");
+        assert_eq!(listeners::dates(&file, christmas), soon.or(told));
+        match told {
+            None => drop(changed.expect([])),
+            Some(told) => {
+                let shown = changed.expect([Code::CertificateDates]);
+                assert!(shown.contains(told) && shown.contains("s.pem"), "{shown}");
+            }
+        }
+    }
+}
+
+#[test]
 fn every_fault_of_a_single_kind_is_found_alone() {
     let mut wrong = String::new();
     for (old, new, code) in SINGLE_FAULTS {
@@ -350,6 +380,7 @@ const ELSEWHERE: &[Code] = &[
     Code::FileUnreadable,
     Code::Syntax,
     Code::PromptFormat,
+    Code::CertificateDates,
     Code::RealmChanged,
     Code::SecretMissing,
     Code::SecretInvalid,

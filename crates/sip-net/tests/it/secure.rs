@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use model::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -14,7 +15,9 @@ use rustls::{ClientConfig, RootCertStore};
 use sip::digest::Algorithm;
 use sip::endpoint::Transport;
 use sip::{Frame, Framer, HeaderName, Limits, Message, Method, Request, Response, StatusCode};
-use sip_net::{Counted, Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles, TlsFiles, Trunk};
+use sip_net::{
+    Counted, Dates, Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles, TlsFiles, Trunk,
+};
 use switchboard::ports::{LegCommand, LegFact, Origin, Target};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -433,6 +436,26 @@ async fn a_trunk_is_called_over_tls_when_it_proves_its_name() {
             }
         }
     }
+}
+
+#[test]
+fn a_certificate_is_out_of_date_before_its_first_day_and_after_its_last() {
+    let authority = Authority::new();
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2026, 3, 1);
+    params.not_after = rcgen::date_time_ymd(2026, 6, 1);
+    let certificate = params.signed_by(&KeyPair::generate().unwrap(), &authority.issuer).unwrap();
+    let file = authority.file("server", "pem");
+    fs::write(&file, certificate.pem()).unwrap();
+    for (day, dates) in [
+        ("2026-02-28T23:59:59Z", Some(Dates::NotYet)),
+        ("2026-03-01T00:00:00Z", None),
+        ("2026-06-01T00:00:00Z", None),
+        ("2026-06-01T00:00:01Z", Some(Dates::Over)),
+    ] {
+        assert_eq!(sip_net::out_of_date(&file, day.parse().unwrap()), dates, "{day}");
+    }
+    assert_eq!(sip_net::out_of_date(&authority.file("no", "pem"), Timestamp::EPOCH), None);
 }
 
 #[tokio::test]
