@@ -276,6 +276,7 @@ impl Line {
         mut source: SplitStream<WebSocketStream<Box<dyn Octets>>>,
     ) -> Option<Counted> {
         let connection = self.id;
+        let mut heard = false;
         let mut until = self.clock.now() + self.limits.slowest_message;
         loop {
             let Ok(next) = timeout_at(self.instant(until), source.next()).await else {
@@ -285,11 +286,15 @@ impl Line {
                 Some(Ok(WebSocketMessage::Text(text))) => text.as_bytes().to_vec(),
                 Some(Ok(WebSocketMessage::Binary(octets))) => octets.to_vec(),
                 Some(Ok(WebSocketMessage::Close(_)) | Err(_)) | None => return None,
-                // The library answers a ping with the next that is written.
+                // The library answers a ping by itself.
                 Some(Ok(_)) => Vec::new(),
             };
-            until = self.clock.now() + self.limits.longest_silence;
-            if octets.iter().all(|octet| matches!(octet, b'\r' | b'\n')) {
+            let is_empty = octets.iter().all(|octet| matches!(octet, b'\r' | b'\n'));
+            heard |= !is_empty;
+            if heard {
+                until = self.clock.now() + self.limits.longest_silence;
+            }
+            if is_empty {
                 if octets.len() >= 4 {
                     let _ = self.pongs.try_send(Framer::PONG.into());
                 }

@@ -315,6 +315,22 @@ async fn a_websocket_that_is_not_for_sip_or_from_elsewhere_is_refused() {
     counted(&house, Counted::HandshakeFailed, 2).await;
 }
 
+#[tokio::test]
+async fn pings_of_a_websocket_are_answered_and_keep_no_stranger_in() {
+    let (house, address) = house_with(Serves::Phones, Protocol::WebSocket([].into())).await;
+    let stream = TcpStream::connect(address).await.unwrap();
+    let Socket(mut socket, _) = Socket::open(stream, "", "SIP/2.0/WS").await.unwrap();
+    socket.send(Frame7118::Ping("there?".into())).await.unwrap();
+    let pong = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(pong, Frame7118::Pong("there?".into()));
+    socket.send(Frame7118::text("\r\n\r\n")).await.unwrap();
+    let pong = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(pong, Frame7118::text("\r\n"));
+    let end = timeout(PATIENCE, socket.next()).await.expect("it is closed");
+    assert!(end.is_none_or(|it| it.is_err()));
+    counted(&house, Counted::SlowConnection, 1).await;
+}
+
 async fn counted(house: &House, what: Counted, times: u64) {
     let reached = async {
         while house.counted(what) < times {
