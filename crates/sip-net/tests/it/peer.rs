@@ -21,7 +21,12 @@ pub(crate) struct Peer {
 impl Peer {
     /// `user` at 127.0.0.`host`, on a free port.
     pub(crate) async fn at(host: u8, user: &str, server: SocketAddr) -> Self {
-        let socket = UdpSocket::bind(SocketAddr::from(([127, 0, 0, host], 0))).await.unwrap();
+        Self::bound(([127, 0, 0, host], 0).into(), user, server).await
+    }
+
+    /// `user` at this address.
+    pub(crate) async fn bound(address: SocketAddr, user: &str, server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(address).await.unwrap();
         Self { socket, user: user.to_owned(), server, sent: 0 }
     }
 
@@ -215,8 +220,9 @@ pub(crate) fn request_of(text: &[u8]) -> Request {
 /// A phone's description of its audio.
 pub(crate) fn sdp(address: SocketAddr, version: u32) -> Vec<u8> {
     let (ip, port) = (address.ip(), 40_000);
+    let family = if ip.is_ipv4() { "IP4" } else { "IP6" };
     format!(
-        "v=0\r\no=- 7 {version} IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+        "v=0\r\no=- 7 {version} IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP 8 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n"
     )
     .into_bytes()

@@ -7,7 +7,8 @@ use sip::digest::{Algorithm, Login};
 use sip::registrar::{ChangeKind, Removal};
 use sip::sdp::parse_description;
 use sip::{HeaderName, Method, Request, StatusCode};
-use switchboard::ports::{LegCommand, LegFact, Target};
+use sip_net::{Listen, Serves, Trunk};
+use switchboard::ports::{LegCommand, LegFact, Origin, Target};
 
 use crate::house::{House, dialled, number, ours, trunk};
 use crate::peer::{Peer, sdp};
@@ -235,4 +236,59 @@ async fn a_registration_too_brief_is_told_the_least_we_allow() {
     let answer = phone.ask_with(request, ("secret", Algorithm::Md5)).await;
     assert_eq!(answer.status, StatusCode::INTERVAL_TOO_BRIEF);
     assert_eq!(answer.headers.text(&HeaderName::MinExpires), Some("60"));
+}
+
+#[tokio::test]
+async fn a_phone_is_rung_from_each_listener_it_registered_at_over_ipv4_and_ipv6() {
+    let mut house = House::with(|setup| {
+        for address in ["127.0.0.1:0", "[::1]:0", "[::1]:0"] {
+            let listen = Listen::plain(Serves::Phones, address.parse().unwrap());
+            setup.settings.listeners.push(listen);
+        }
+    })
+    .await;
+    let bound = house.handle.bound().to_vec();
+    let mut phones = Vec::new();
+    for listener in bound.into_iter().skip(2) {
+        let own = SocketAddr::new(listener.ip(), 0);
+        let mut phone = Peer::bound(own, "1001", listener).await;
+        phone.registered().await;
+        house.bindings().await;
+        phones.push(phone);
+    }
+    house.command(dialled(1), to_phone("1001"));
+    for phone in &phones {
+        let invite = phone.request_of(&Method::Invite).await;
+        assert_eq!(invite.uri.address(), Some(phone.address()));
+        let via = invite.via().unwrap();
+        assert_eq!((via.host.ip(), via.port), (Some(phone.server.ip()), Some(phone.server.port())));
+        assert_eq!(invite.contact().unwrap().unwrap().uri.address(), Some(phone.server));
+        phone.answer(&invite, StatusCode::BUSY_HERE, b"").await;
+        phone.request_of(&Method::Ack).await;
+    }
+    let over = house.fact(dialled(1)).await;
+    assert!(matches!(over, LegFact::Released { status: Some(486), .. }), "{over:?}");
+}
+
+#[tokio::test]
+async fn a_carrier_on_ipv6_is_known_at_a_listener_for_trunks_and_at_no_other() {
+    let own: SocketAddr = "[::1]:0".parse().unwrap();
+    let mut house = House::with(|setup| {
+        let more = [Serves::Phones, Serves::Trunks].map(|serves| Listen::plain(serves, own));
+        setup.settings.listeners.extend(more);
+        let known = trunk(([127, 0, 0, 2], 5080), None);
+        let sources = vec!["::1".parse().unwrap()];
+        setup.trunks = [Trunk { sources, ..known }].into_iter().collect();
+    })
+    .await;
+    let [for_phones, for_trunks] = house.handle.bound()[2..] else { panic!("two more listen") };
+    let mut stranger = Peer::bound(own, "13900139000", for_phones).await;
+    let invite = stranger.invite("4008001234", "as-a-phone");
+    let challenged = stranger.ask(&invite).await;
+    assert_eq!(challenged.status, StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    let mut carrier = Peer::bound(own, "13900139000", for_trunks).await;
+    let invite = carrier.invite("4008001234", "as-a-trunk");
+    carrier.send(&invite.to_bytes()).await;
+    let (_, rings) = house.rings_in().await;
+    assert_eq!(rings.origin, Origin::Trunk("carrier".into()));
 }
