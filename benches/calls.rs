@@ -29,7 +29,7 @@ use hotline_benches::callers::{Callers, Then};
 use hotline_benches::figures::{Spread, print_table};
 use hotline_benches::phones::{Phones, Waits};
 use hotline_benches::process::{Process, machine, pin_generator};
-use hotline_benches::server::{HOTLINE, PASSWORD, Server, wait};
+use hotline_benches::server::{HOTLINE, PASSWORD, Server, binary, wait};
 use hotline_benches::{SERVICE, bare, peers};
 
 /// Talk before anything is measured: latches close, files are opened.
@@ -53,6 +53,8 @@ fn main() {
     let calls = numbers("--calls", "50,100");
     let waiting = numbers("--waiting", "10,100");
     let seconds = Duration::from_secs(numbers("--seconds", "10")[0].into());
+    // A build on the generator's one core would take as long as it looks hung.
+    println!("the service under measurement: {}", binary().display());
     println!("{}", machine());
     pin_generator();
     let clock = Clock::start();

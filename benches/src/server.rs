@@ -6,6 +6,7 @@ use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -187,7 +188,14 @@ fn free_port() -> u16 {
 
 /// The service as it is released: built beside this benchmark, with the same profile.
 /// `HOTLINE_BINARY` names another.
-fn binary() -> PathBuf {
+/// The released service. It is built once, with all cores and before anything is measured, which
+/// may take minutes; `HOTLINE_BINARY` names another to be measured instead.
+pub fn binary() -> PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(build).clone()
+}
+
+fn build() -> PathBuf {
     if let Some(named) = std::env::var_os("HOTLINE_BINARY") {
         return named.into();
     }
@@ -196,7 +204,7 @@ fn binary() -> PathBuf {
     let folder = own.parent().and_then(Path::parent).expect("a profile's folder");
     let target = folder.parent().expect("a target folder");
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--locked", "--release", "--package", "hotline"])
+        .args(["build", "--locked", "--release", "--package", "hotline"])
         .arg("--target-dir")
         .arg(target)
         .current_dir(root())
