@@ -12,6 +12,7 @@ mod calls;
 mod doors;
 mod guarded;
 mod house;
+mod line;
 mod peer;
 mod phones;
 mod secure;

@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use sip::digest::Algorithm;
 use sip::endpoint::Transport;
-use sip::{Frame, Framer, HeaderName, Limits, Message, Method, Request, Response, StatusCode};
+use sip::{HeaderName, Message, Method, Request, Response, StatusCode};
 use sip_net::{
     Counted, Dates, Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles, TlsFiles, Trunk,
 };
@@ -30,6 +30,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame7118, http};
 
 use crate::house::{House, dialled, number, ours};
+use crate::line::{Line, over};
 use crate::peer::{Peer, sdp};
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -126,53 +127,6 @@ async fn secured(
     let stream = TcpStream::connect(address).await?;
     let name = ServerName::IpAddress(address.ip().into());
     TlsConnector::from(client).connect(name, stream).await
-}
-
-/// A message on its way over this transport: the peer that makes it has a socket of its own.
-fn over(transport: &str, octets: &[u8]) -> String {
-    String::from_utf8(octets.to_vec()).unwrap().replace("SIP/2.0/UDP", transport)
-}
-
-/// A phone's connection over any stream.
-struct Line<S> {
-    stream: S,
-    framer: Framer,
-    transport: &'static str,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Line<S> {
-    const fn new(stream: S, transport: &'static str) -> Self {
-        Self { stream, framer: Framer::new(Limits::DEFAULT), transport }
-    }
-
-    async fn send(&mut self, octets: &[u8]) {
-        let text = over(self.transport, octets);
-        self.stream.write_all(text.as_bytes()).await.unwrap();
-        self.stream.flush().await.unwrap();
-    }
-
-    async fn receive(&mut self) -> Message {
-        loop {
-            if let Some(Frame::Message(message)) = self.framer.next_frame().unwrap() {
-                return *message;
-            }
-            let mut octets = [0; 4096];
-            let read = timeout(PATIENCE, self.stream.read(&mut octets)).await;
-            let length = read.expect("nothing came").unwrap();
-            assert!(length > 0, "the connection was closed");
-            self.framer.push(&octets[..length]);
-        }
-    }
-
-    async fn response(&mut self) -> Response {
-        loop {
-            match self.receive().await {
-                Message::Response(it) if it.status != StatusCode::TRYING => return it,
-                Message::Response(_) => {}
-                Message::Request(request) => panic!("not a response: {request:?}"),
-            }
-        }
-    }
 }
 
 /// The same over a WebSocket, where each message stands alone.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sip::digest::Algorithm;
-use sip::{Frame, Framer, HeaderName, Limits, Message, Method, Request, Response, StatusCode};
+use sip::{HeaderName, Message, Method, StatusCode};
 use sip_net::Counted;
 use switchboard::ports::{LegCommand, LegFact, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,74 +11,33 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::house::{House, dialled, number, ours, trunk};
+use crate::line::Line;
 use crate::peer::{Peer, sdp};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A phone's connection; what it says is made by a peer without a socket of its own in use.
-struct Line {
-    stream: TcpStream,
-    framer: Framer,
+async fn connected(house: &House) -> Line<TcpStream> {
+    Line::new(TcpStream::connect(house.handle.phones()).await.unwrap(), "SIP/2.0/TCP")
 }
 
-impl Line {
-    async fn to(house: &House) -> Self {
-        let stream = TcpStream::connect(house.handle.phones()).await.unwrap();
-        Self { stream, framer: Framer::new(Limits::DEFAULT) }
-    }
-
-    async fn send(&mut self, request: &Request) {
-        let text = String::from_utf8(request.to_bytes()).unwrap();
-        let octets = text.replace("SIP/2.0/UDP", "SIP/2.0/TCP").into_bytes();
-        // In two pieces: a stream has no message boundaries.
-        let (one, two) = octets.split_at(octets.len() / 2);
-        self.stream.write_all(one).await.unwrap();
-        self.stream.write_all(two).await.unwrap();
-    }
-
-    async fn receive(&mut self) -> Message {
-        loop {
-            if let Some(Frame::Message(message)) = self.framer.next_frame().unwrap() {
-                return *message;
-            }
-            let mut octets = [0; 4096];
-            let read = timeout(PATIENCE, self.stream.read(&mut octets)).await;
-            let length = read.expect("nothing came").unwrap();
-            assert!(length > 0, "the connection was closed");
-            self.framer.push(&octets[..length]);
-        }
-    }
-
-    async fn response(&mut self) -> Response {
-        match self.receive().await {
-            Message::Response(response) => response,
-            Message::Request(request) => panic!("not a response: {request:?}"),
-        }
-    }
-
-    async fn registered(house: &mut House, voice: &mut Peer) -> Self {
-        let mut line = Self::to(house).await;
-        let request = voice.register("tcp");
-        line.send(&request).await;
-        let challenged = line.response().await;
-        let again = voice.with_credentials(request, &challenged, ("secret", Algorithm::Sha256));
-        line.send(&again).await;
-        assert_eq!(line.response().await.status, StatusCode::OK);
-        assert_eq!(house.bindings().await, ("1001".into(), 1));
-        line
-    }
-
-    async fn is_closed(&mut self) {
-        let mut octets = [0; 4096];
-        while timeout(PATIENCE, self.stream.read(&mut octets)).await.unwrap().unwrap_or(0) > 0 {}
-    }
+/// A phone's connection, over which it has registered.
+async fn registered(house: &mut House, voice: &mut Peer) -> Line<TcpStream> {
+    let mut line = connected(house).await;
+    let request = voice.register("tcp");
+    line.send(&request.to_bytes()).await;
+    let challenged = line.response().await;
+    let again = voice.with_credentials(request, &challenged, ("secret", Algorithm::Sha256));
+    line.send(&again.to_bytes()).await;
+    assert_eq!(line.response().await.status, StatusCode::OK);
+    assert_eq!(house.bindings().await, ("1001".into(), 1));
+    line
 }
 
 #[tokio::test]
 async fn a_phone_over_a_connection_is_rung_by_it_and_lost_with_it() {
     let mut house = House::open().await;
     let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
-    let mut line = Line::registered(&mut house, &mut voice).await;
+    let mut line = registered(&mut house, &mut voice).await;
     let leg = dialled(1);
     house.command(
         leg,
@@ -106,7 +65,7 @@ async fn a_phone_over_a_connection_is_rung_by_it_and_lost_with_it() {
 #[tokio::test]
 async fn a_ping_is_answered_with_a_pong() {
     let house = House::open().await;
-    let mut line = Line::to(&house).await;
+    let mut line = connected(&house).await;
     line.stream.write_all(b"\r\n\r\n").await.unwrap();
     let mut pong = [0; 2];
     timeout(PATIENCE, line.stream.read_exact(&mut pong)).await.unwrap().unwrap();
@@ -119,8 +78,8 @@ async fn a_connection_that_says_nothing_or_half_a_message_is_closed() {
         setup.settings.connections.slowest_message = Duration::from_millis(50);
     })
     .await;
-    let mut silent = Line::to(&house).await;
-    let mut slow = Line::to(&house).await;
+    let mut silent = connected(&house).await;
+    let mut slow = connected(&house).await;
     slow.stream.write_all(b"REGISTER sip:400.example.cn SIP/2.0\r\nVia: ").await.unwrap();
     silent.is_closed().await;
     slow.is_closed().await;
@@ -131,22 +90,22 @@ async fn a_connection_that_says_nothing_or_half_a_message_is_closed() {
 async fn a_connection_that_carries_no_sip_is_closed_and_others_live_on() {
     let mut house = House::open().await;
     let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
-    let mut good = Line::registered(&mut house, &mut voice).await;
-    let mut bad = Line::to(&house).await;
+    let mut good = registered(&mut house, &mut voice).await;
+    let mut bad = connected(&house).await;
     bad.stream.write_all(b"GET / HTTP/1.1\r\nHost: example\r\n\r\n").await.unwrap();
     bad.is_closed().await;
     assert!(house.counted(Counted::Malformed) > 0);
     let options = voice.request("OPTIONS", "sip:400.example.cn", "o1");
-    good.send(&options).await;
+    good.send(&options.to_bytes()).await;
     assert_eq!(good.response().await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn one_address_may_have_so_many_connections_and_no_more() {
     let house = House::with(|setup| setup.settings.connections.per_source = 2).await;
-    let mut first = Line::to(&house).await;
-    let _second = Line::to(&house).await;
-    let mut third = Line::to(&house).await;
+    let mut first = connected(&house).await;
+    let _second = connected(&house).await;
+    let mut third = connected(&house).await;
     third.is_closed().await;
     assert_eq!(house.counted(Counted::TooManyConnections), 1);
     first.stream.write_all(b"\r\n\r\n").await.unwrap();
@@ -177,7 +136,7 @@ async fn a_call_too_large_for_a_datagram_reaches_the_carrier_over_tcp_or_else_in
         house.command(dialled(1), dial);
         if let Some(listener) = listener {
             let (stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
-            let mut line = Line { stream, framer: Framer::new(Limits::DEFAULT) };
+            let mut line = Line::new(stream, "SIP/2.0/TCP");
             let Message::Request(invite) = line.receive().await else { panic!("no request") };
             assert_eq!(invite.via().unwrap().transport.as_str(), "TCP");
             let mut busy = invite.response(StatusCode::BUSY_HERE);
