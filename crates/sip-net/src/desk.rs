@@ -2,7 +2,7 @@
 
 use model::{PhoneId, Timestamp};
 use sip::endpoint::{ArrivalId, Order, Outgoing, Rejection, Source};
-use sip::registrar::{BindingId, RegisterRefusal};
+use sip::registrar::{self, BindingId, RegisterRefusal};
 use sip::{HeaderName, Method, NameAddr, Request, Response, StatusCode, Uri};
 
 use crate::counters::Counted;
@@ -11,6 +11,13 @@ use crate::settings::Serves;
 
 /// What we take, as answered to OPTIONS.
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
+
+/// What we support of registrations (RFC 3327, RFC 5626).
+const REGISTER_EXTENSIONS: &str = "path, outbound";
+/// How often a phone must at least say something by its flow (RFC 5626 §5.4).
+const FLOW_TIMER: &str = "Flow-Timer";
+/// Well below the two minutes after which many NATs forget a UDP flow.
+const FLOW_SECONDS: &str = "90";
 
 impl Exchange {
     /// A request outside any call.
@@ -56,6 +63,12 @@ impl Exchange {
                 for contact in contacts {
                     response.headers.push(HeaderName::Contact, contact);
                 }
+                response.headers.copy(&HeaderName::Path, &request.headers);
+                response.headers.push(HeaderName::Supported, REGISTER_EXTENSIONS);
+                if registrar::asks_for_flow(request) {
+                    response.headers.push(HeaderName::Require, "outbound");
+                    response.headers.push(HeaderName::Other(FLOW_TIMER.into()), FLOW_SECONDS);
+                }
                 Ok(response)
             }
             Err(refusal) => {
@@ -75,6 +88,7 @@ impl Exchange {
             destination: binding.flow,
             from: NameAddr::new(Uri::of_host(self.domain.clone())),
             to: NameAddr::new(Uri::sip(phone.as_str(), self.domain.clone())),
+            routes: binding.path.to_vec(),
             headers: Vec::new(),
             body: None,
             max_forwards: 70,
@@ -107,6 +121,7 @@ fn register_refusal(refusal: RegisterRefusal) -> Rejection {
         RegisterRefusal::Full => rejection.with(HeaderName::RetryAfter, crate::door::RETRY_AFTER),
         RegisterRefusal::Malformed(_)
         | RegisterRefusal::OutOfOrder
+        | RegisterRefusal::NoFlow
         | RegisterRefusal::TooManyContacts => rejection,
     }
 }

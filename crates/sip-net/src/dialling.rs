@@ -1,11 +1,12 @@
 //! Calls that we make: to a phone at all its bindings, or to a trunk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::{Cause, LegId, Number, PhoneId, Timestamp, TrunkId};
 use sip::SessionId;
 use sip::digest::{self, Challenge, Protected};
 use sip::endpoint::{Attempt, Body, Destination, Order, Outgoing};
+use sip::registrar::Binding;
 use sip::sdp;
 use sip::{HeaderName, Host, NameAddr, Response, StatusCode, Uri};
 use switchboard::ports::{LegCommand, LegFact, Target};
@@ -34,14 +35,9 @@ impl Exchange {
         let invites = match &target {
             Target::Phone(phone) => {
                 let header = (HeaderName::Other(CALL_HEADER.into()), call.to_string().into_bytes());
-                self.to_phone(phone, &caller, &body)
-                    .into_iter()
-                    .map(|outgoing| {
-                        (Outgoing { headers: vec![header.clone()], ..outgoing }, Fork::Phone)
-                    })
-                    .collect()
+                self.to_phone(phone, &caller, (body, header))
             }
-            Target::Trunk { trunk, number } => self.to_trunk(trunk, number, &caller, &body),
+            Target::Trunk { trunk, number } => self.to_trunk(trunk, number, &caller, body),
         };
         tracing::info!(leg = %id, %call, target = ?target, forks = invites.len(), "dials");
         let mut forks = BTreeMap::new();
@@ -63,22 +59,37 @@ impl Exchange {
         }
     }
 
-    /// One INVITE for each place where the phone can be reached.
-    fn to_phone(&self, phone: &PhoneId, caller: &Caller<'_>, body: &Body) -> Vec<Outgoing> {
+    /// One INVITE for each device of the phone, by the way it came last; its other ways are kept.
+    fn to_phone(
+        &self,
+        phone: &PhoneId,
+        caller: &Caller<'_>,
+        (body, header): (Body, (HeaderName, Vec<u8>)),
+    ) -> Vec<(Outgoing, Fork)> {
         let to = NameAddr::new(Uri::sip(phone.as_str(), self.domain.clone()));
         let from = caller.at(self.domain.clone(), None);
-        let bindings = self.registrar.bindings(phone).iter();
-        let invite = |target: &Uri, destination: Destination| Outgoing {
-            target: target.clone(),
-            destination,
+        let invite = |binding: &Binding| Outgoing {
+            target: binding.contact.clone(),
+            destination: binding.flow,
             from: from.clone(),
             to: to.clone(),
-            headers: Vec::new(),
+            routes: binding.path.to_vec(),
+            headers: vec![header.clone()],
             body: Some(body.clone()),
             max_forwards: 70,
             attempt: None,
         };
-        bindings.map(|binding| invite(&binding.contact, binding.flow)).collect()
+        let mut devices: Vec<(&Binding, VecDeque<Outgoing>)> = Vec::new();
+        for binding in self.registrar.bindings(phone) {
+            let device = binding.device();
+            let known = devices.iter_mut().find(|(first, _)| first.device() == device);
+            match known.filter(|_| device.is_some()) {
+                Some((_, spares)) => spares.push_back(invite(binding)),
+                None => devices.push((binding, VecDeque::new())),
+            }
+        }
+        let forks = devices.into_iter();
+        forks.map(|(first, spares)| (invite(first), Fork::Phone { spares })).collect()
     }
 
     fn to_trunk(
@@ -86,7 +97,7 @@ impl Exchange {
         id: &TrunkId,
         number: &Number,
         caller: &Caller<'_>,
-        body: &Body,
+        body: Body,
     ) -> Vec<(Outgoing, Fork)> {
         let Some(trunk) = self.trunks.find(id) else { return Vec::new() };
         let peer = trunk.destination;
@@ -107,8 +118,9 @@ impl Exchange {
             destination,
             from: caller.at(Host::Ip(side.ip()), Some(side.port())),
             to: NameAddr::new(callee),
+            routes: Vec::new(),
             headers: Vec::new(),
-            body: Some(body.clone()),
+            body: Some(body),
             max_forwards: 70,
             attempt: None,
         };
@@ -169,9 +181,16 @@ impl Exchange {
         let Phase::Dialling(dialling) = &mut leg.phase else { return };
         let fork = dialling.forks.remove(&session);
         self.legs.part(session);
-        if let (Some(fork), Some(response)) = (fork, response)
-            && self.repeated_with_credentials(id, fork, (response, attempt), now)
-        {
+        let goes_on = match (fork, response) {
+            (Some(fork @ Fork::Trunk { .. }), Some(response)) => {
+                self.repeated_with_credentials(id, fork, (response, attempt), now)
+            }
+            (Some(Fork::Phone { spares }), _) if leads_nowhere(status, response) => {
+                self.tried_otherwise(id, spares, now)
+            }
+            _ => false,
+        };
+        if goes_on {
             return;
         }
         let Some(Leg { phase: Phase::Dialling(dialling), .. }) = self.legs.get_mut(id) else {
@@ -198,6 +217,35 @@ impl Exchange {
         for session in sessions {
             self.legs.part(session);
             let _ = self.order(Order::Cancel { session, reason: Some(reason.to_owned()) }, now);
+        }
+    }
+
+    /// Calls a device by the next way to it; false when none is left.
+    fn tried_otherwise(
+        &mut self,
+        id: LegId,
+        mut spares: VecDeque<Outgoing>,
+        now: Timestamp,
+    ) -> bool {
+        while let Some(outgoing) = spares.pop_front() {
+            let session = self.next_session();
+            let order = Order::Invite { session, outgoing: Box::new(outgoing) };
+            if self.order(order, now).is_ok() {
+                self.add_fork(id, session, Fork::Phone { spares });
+                return true;
+            }
+        }
+        false
+    }
+
+    /// One more INVITE of a leg that rings.
+    fn add_fork(&mut self, id: LegId, session: SessionId, fork: Fork) {
+        if let Some(call_id) = self.endpoint.call_id(session) {
+            self.trace.leg(id, call_id);
+        }
+        if let Some(Leg { phase: Phase::Dialling(dialling), .. }) = self.legs.get_mut(id) {
+            dialling.forks.insert(session, fork);
+            self.legs.join(session, id);
         }
     }
 
@@ -242,12 +290,15 @@ impl Exchange {
         if self.order(Order::Invite { session, outgoing: outgoing.clone() }, now).is_err() {
             return false;
         }
-        if let Some(Leg { phase: Phase::Dialling(dialling), .. }) = self.legs.get_mut(id) {
-            dialling.forks.insert(session, Fork::Trunk { outgoing, trunk, tried: tried + 1 });
-            self.legs.join(session, id);
-        }
+        self.add_fork(id, session, Fork::Trunk { outgoing, trunk, tried: tried + 1 });
         true
     }
+}
+
+/// Whether nobody was there by this way, so that another may do (RFC 5626 §7, §4.3): silence, a
+/// flow that failed here, or one that the phone's edge says has failed.
+fn leads_nowhere(status: StatusCode, response: Option<&Response>) -> bool {
+    response.is_none() || status == StatusCode::FLOW_FAILED
 }
 
 /// Whom the called party sees.

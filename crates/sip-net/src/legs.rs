@@ -11,7 +11,7 @@
 //! A leg is gone here when its `Released` is reported; its session may still wait for the answer to
 //! a BYE, which concerns the endpoint alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use model::{LegId, MediaDescription};
 use sip::SessionId;
@@ -61,8 +61,12 @@ pub(crate) struct Dialling {
 /// One INVITE of a leg.
 #[derive(Debug)]
 pub(crate) enum Fork {
-    /// To one of our phones, which never challenge us.
-    Phone,
+    /// To one of our phones, which never challenge us; and the other ways to the same device, each
+    /// taken when the one before leads nowhere (RFC 5626 §7).
+    Phone {
+        /// In order.
+        spares: VecDeque<Outgoing>,
+    },
     /// To a trunk, which may: the request to repeat with credentials, and how often it was.
     Trunk {
         /// The request.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use model::{PhoneId, Timestamp};
 
+pub use asked::asks_for_flow;
 pub use binding::{Binding, BindingChange, BindingId, BindingRow, ChangeKind, Preference, Removal};
 
 use crate::endpoint::{ConnectionId, Destination, Transport};
@@ -62,6 +63,8 @@ pub enum RegisterRefusal {
     OutOfOrder,
     /// More contacts in one request than a phone may have.
     TooManyContacts,
+    /// It asks for a flow of its own, but a proxy on the way keeps none: 439 (RFC 5626 §6).
+    NoFlow,
     /// All places are taken.
     Full,
 }
@@ -75,6 +78,7 @@ impl RegisterRefusal {
             Self::TooBrief(_) => StatusCode::INTERVAL_TOO_BRIEF,
             Self::OutOfOrder => StatusCode::SERVER_INTERNAL_ERROR,
             Self::TooManyContacts => StatusCode::FORBIDDEN,
+            Self::NoFlow => StatusCode::FIRST_HOP_LACKS_OUTBOUND,
             Self::Full => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -89,6 +93,7 @@ impl fmt::Display for RegisterRefusal {
             }
             Self::OutOfOrder => out.write_str("registration is older than one already carried out"),
             Self::TooManyContacts => out.write_str("registration has too many contacts"),
+            Self::NoFlow => out.write_str("first hop keeps no flow"),
             Self::Full => out.write_str("registrar is full"),
         }
     }
@@ -364,8 +369,9 @@ impl Draft {
         order: &Order,
         lifetime: Duration,
     ) {
-        let same_place =
-            |old: &Binding| old.flow == self.flow && old.contact.is_equivalent(&asked.uri);
+        let same_place = |old: &Binding| {
+            old.flow == self.flow && old.path == order.path && old.contact.is_equivalent(&asked.uri)
+        };
         let kept = old.as_ref().filter(|old| same_place(old));
         let (id, registered_at, kind) = match kept {
             Some(old) => (old.id, old.registered_at, ChangeKind::Refreshed),
@@ -380,6 +386,7 @@ impl Draft {
             sip_call_id: order.sip_call_id.clone(),
             cseq: order.cseq,
             flow: self.flow,
+            path: order.path.clone(),
             user_agent: order.user_agent.clone(),
             registered_at,
             refreshed_at: self.now,

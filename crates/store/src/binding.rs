@@ -16,6 +16,8 @@ pub struct BindingRow {
     pub contact: String,
     /// The address the request came from, as `192.0.2.7:5060`.
     pub source: String,
+    /// The proxies on the way, nearest first, as a Path header field (RFC 3327); empty where none.
+    pub path: String,
     /// The transport: `udp`, `tcp`, …
     pub transport: String,
     /// When it ends.
@@ -43,16 +45,17 @@ impl Database {
         for row in rows {
             let query = sqlx::query(
                 "INSERT INTO bindings (tenant, phone, contact, source, transport, expires_at,
-                     call_id, cseq)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+                     call_id, cseq, path)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                  ON CONFLICT (tenant, phone, contact) DO UPDATE SET source = excluded.source,
                      transport = excluded.transport, expires_at = excluded.expires_at,
-                     call_id = excluded.call_id, cseq = excluded.cseq",
+                     call_id = excluded.call_id, cseq = excluded.cseq, path = excluded.path",
             );
             let query = query.bind(self.tenant.to_string()).bind(phone.to_string());
             let query = query.bind(row.contact.clone()).bind(row.source.clone());
             let query = query.bind(row.transport.clone()).bind(time(row.expires_at));
             let query = query.bind(row.call_id.clone()).bind(i64::from(row.cseq));
+            let query = query.bind(row.path.clone());
             query.execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
@@ -65,7 +68,8 @@ impl Database {
     /// When the database refuses.
     pub async fn load_bindings(&self) -> Result<Vec<BindingRow>, DatabaseError> {
         let query = sqlx::query(
-            "SELECT phone, contact, source, transport, expires_at, call_id, cseq FROM bindings
+            "SELECT phone, contact, source, transport, expires_at, call_id, cseq, path
+             FROM bindings
              WHERE tenant = $1 ORDER BY phone, contact",
         );
         let rows = query.bind(self.tenant.to_string()).fetch_all(&self.pool).await?;
@@ -82,6 +86,7 @@ fn binding(row: &AnyRow) -> Result<BindingRow, sqlx::Error> {
         transport: row.try_get("transport")?,
         expires_at: Timestamp::from_micros(number("expires_at")?),
         call_id: row.try_get("call_id")?,
+        path: row.try_get("path")?,
         cseq: u32::try_from(number("cseq")?).unwrap_or(u32::MAX),
     })
 }

@@ -391,6 +391,7 @@ impl Line {
             destination: Destination::udp(LISTENER, self.settings.server),
             from: NameAddr::new(self.uri(&self.settings.user)),
             to: NameAddr::new(self.uri(to)),
+            routes: vec![],
             headers: vec![],
             body: None,
             max_forwards: 70,

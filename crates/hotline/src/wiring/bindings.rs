@@ -93,10 +93,12 @@ fn kept(phone: &PhoneId, binding: &Binding) -> store::BindingRow {
         contact.push_str(";+sip.instance=");
         contact.push_str(instance);
     }
+    let path: Vec<_> = binding.path.iter().map(|route| format!("<{}>", route.uri)).collect();
     store::BindingRow {
         phone: phone.clone(),
         contact,
         source: binding.flow.peer.to_string(),
+        path: path.join(", "),
         transport: binding.flow.transport.as_str().to_ascii_lowercase(),
         expires_at: binding.expires_at,
         call_id: binding.sip_call_id.clone(),
@@ -116,7 +118,9 @@ fn binding(row: store::BindingRow, now: Timestamp) -> Option<BindingRow> {
     let peer = row.source.parse().ok().filter(|_| row.transport == "udp")?;
     let mut headers = Headers::new();
     headers.push(HeaderName::Contact, row.contact.into_bytes());
+    headers.push(HeaderName::Path, row.path.into_bytes());
     let Ok(Contacts::These(contacts)) = headers.contacts() else { return None };
+    let path = headers.addresses(&HeaderName::Path).ok()?;
     let contact = contacts.into_iter().next()?;
     let flow =
         Destination { listener: ListenerId(0), transport: Transport::Udp, connection: None, peer };
@@ -130,6 +134,7 @@ fn binding(row: store::BindingRow, now: Timestamp) -> Option<BindingRow> {
             sip_call_id: row.call_id,
             cseq: row.cseq,
             flow,
+            path: path.into(),
             user_agent: None,
             registered_at: now,
             refreshed_at: now,

@@ -13,6 +13,7 @@ mod doors;
 mod guarded;
 mod house;
 mod line;
+mod outbound;
 mod peer;
 mod phones;
 mod secure;

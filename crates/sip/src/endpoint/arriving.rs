@@ -136,7 +136,7 @@ impl Endpoint {
         let content_types = if describes { [SDP] } else { [kind.as_str()] };
         let abilities = Abilities {
             methods: &self.settings.allow,
-            extensions: &[],
+            extensions: extensions(&request.method),
             content_types: &content_types,
             answers_with: SDP,
         };
@@ -222,6 +222,12 @@ impl Endpoint {
             | Purpose::Unattended => String::new(),
         }
     }
+}
+
+/// The option tags we understand in a request of this method. A registration's are the registrar's
+/// (RFC 3327, RFC 5626).
+fn extensions(method: &Method) -> &'static [&'static str] {
+    if *method == Method::Register { &["path", "outbound"] } else { &[] }
 }
 
 /// A body that is no session description got this far because its sender called it optional.

@@ -183,6 +183,9 @@ impl Endpoint {
         let mut request = Request::new(method.clone(), outgoing.target);
         let headers = &mut request.headers;
         headers.push(HeaderName::MaxForwards, outgoing.max_forwards.to_string());
+        for route in &outgoing.routes {
+            headers.push(HeaderName::Route, route);
+        }
         headers.push(HeaderName::From, &outgoing.from.with_tag(&attempt.from_tag));
         headers.push(HeaderName::To, &outgoing.to);
         headers.push(HeaderName::CallId, attempt.call_id.as_str());

@@ -54,6 +54,9 @@ pub struct Outgoing {
     pub from: NameAddr,
     /// To, without a tag.
     pub to: NameAddr,
+    /// The proxies to pass, nearest first: a phone's Path (RFC 3327), a trunk's Service-Route
+    /// (RFC 3608).
+    pub routes: Vec<NameAddr>,
     /// More header fields: credentials, P-Asserted-Identity …
     pub headers: ExtraHeaders,
     /// The body, if any.

@@ -7,8 +7,22 @@ use crate::uri::Uri;
 
 /// Longer values of what we keep of a request are cut: what is remembered is bounded.
 const LONGEST_AGENT: usize = 128;
+/// More proxies than this are on no way to a phone.
+const LONGEST_PATH: usize = 8;
 /// A malformed Expires counts as this many seconds (RFC 3261 §10.2.1.1).
 const MALFORMED_EXPIRES: u32 = 3600;
+
+/// The option tag of RFC 5626.
+const OUTBOUND: &str = "outbound";
+
+/// Whether a REGISTER is for a flow of its own, which its sender is then told that we keep
+/// (RFC 5626 §6).
+#[must_use]
+pub fn asks_for_flow(request: &Request) -> bool {
+    let Ok(Contacts::These(contacts)) = request.contacts() else { return false };
+    let numbered = |it: &NameAddr| it.params.has("+sip.instance") && it.params.has("reg-id");
+    request.headers.lists(&HeaderName::Supported, OUTBOUND) && contacts.iter().any(numbered)
+}
 
 /// What a REGISTER asks for.
 pub(super) enum Asked {
@@ -30,6 +44,8 @@ pub(super) struct Order {
     pub(super) sip_call_id: String,
     pub(super) cseq: u32,
     pub(super) user_agent: Option<String>,
+    /// The proxies it came through (RFC 3327 §5.3).
+    pub(super) path: Box<[NameAddr]>,
 }
 
 /// One Contact of a REGISTER.
@@ -56,11 +72,17 @@ impl Asked {
             }
         };
         let expires = request.headers.expires().unwrap_or(Some(MALFORMED_EXPIRES));
-        let contacts = contacts.into_iter().map(|contact| AskedContact::of(contact, expires));
-        Ok(Self::Changes {
-            order: Order::of(request)?,
-            contacts: contacts.collect::<Result<_, _>>()?,
-        })
+        let order = Order::of(request)?;
+        let by_flow = request.headers.lists(&HeaderName::Supported, OUTBOUND);
+        let contacts =
+            contacts.into_iter().map(|contact| AskedContact::of(contact, expires, by_flow));
+        let contacts = contacts.collect::<Result<Vec<_>, _>>()?;
+        let relayed = request.headers.list(&HeaderName::Via).count() > 1;
+        let edge_keeps_it = order.path.last().is_some_and(|edge| edge.uri.params.has("ob"));
+        if relayed && !edge_keeps_it && contacts.iter().any(AskedContact::has_flow) {
+            return Err(RegisterRefusal::NoFlow);
+        }
+        Ok(Self::Changes { order, contacts })
     }
 }
 
@@ -72,12 +94,31 @@ impl Order {
         let agent = request.headers.first(&HeaderName::UserAgent).map(|value| {
             String::from_utf8_lossy(value).chars().take(LONGEST_AGENT).collect::<String>()
         });
-        Ok(Self { sip_call_id: call_id.to_owned(), cseq: cseq.number, user_agent: agent })
+        let path = request.headers.addresses(&HeaderName::Path);
+        let path = path.map_err(|_| RegisterRefusal::Malformed("path cannot be read"))?;
+        if path.len() > LONGEST_PATH {
+            return Err(RegisterRefusal::Malformed("path is too long"));
+        }
+        Ok(Self {
+            sip_call_id: call_id.to_owned(),
+            cseq: cseq.number,
+            user_agent: agent,
+            path: path.into(),
+        })
     }
 }
 
 impl AskedContact {
-    fn of(contact: NameAddr, of_request: Option<u32>) -> Result<Self, RegisterRefusal> {
+    /// Whether the device registers each way to it by itself (RFC 5626 §4.2).
+    fn has_flow(&self) -> bool {
+        self.instance.as_deref().is_some_and(|instance| instance.contains(";reg-id="))
+    }
+
+    fn of(
+        contact: NameAddr,
+        of_request: Option<u32>,
+        by_flow: bool,
+    ) -> Result<Self, RegisterRefusal> {
         if !contact.uri.is_sip() {
             return Err(RegisterRefusal::Malformed("contact is no sip address"));
         }
@@ -86,7 +127,8 @@ impl AskedContact {
             None => of_request,
         };
         let instance = contact.params.value("+sip.instance").map(|instance| {
-            match contact.params.value("reg-id") {
+            // Without the option tag the number means nothing (RFC 5626 §6).
+            match contact.params.value("reg-id").filter(|_| by_flow) {
                 Some(number) => format!("{instance};reg-id={number}"),
                 None => instance.to_owned(),
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use model::{PhoneId, Timestamp};
 
 use crate::endpoint::Destination;
+use crate::header::NameAddr;
 use crate::uri::Uri;
 
 /// Names a binding within one run of the service.
@@ -58,6 +59,8 @@ pub struct Binding {
     /// The way it was seen to come: requests go back by it, whatever the contact says, because
     /// behind a NAT nothing else arrives.
     pub flow: Destination,
+    /// The proxies between us and it, nearest first: the Route of what is sent to it (RFC 3327).
+    pub path: Box<[NameAddr]>,
     /// What device and version it says it is.
     pub user_agent: Option<String>,
     /// When it was first made.
@@ -81,6 +84,14 @@ impl Binding {
             value.push_str(&format!(";+sip.instance={instance}"));
         }
         value
+    }
+
+    /// The device, whatever flow it is (RFC 5626 §4.1): bindings of one device are different ways to
+    /// it, of which one is used at a time (§7). None where it does not say.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        let instance = self.instance.as_deref()?;
+        Some(instance.split_once(";reg-id=").map_or(instance, |(device, _)| device))
     }
 
     /// Whether a registration of `contact` by `instance` is about this binding: the same device

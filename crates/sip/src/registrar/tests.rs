@@ -293,6 +293,76 @@ fn a_contact_that_no_request_can_be_sent_to_is_refused() {
     assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
 }
 
+#[test]
+fn a_path_is_kept_and_another_path_is_another_binding() {
+    let mut desk = Desk::open();
+    let mut request = register("call-1", 1, &["<sip:1001@a>"], None);
+    request.headers.push(HeaderName::Path, "<sip:edge.example.cn;lr>, <sip:p2.example.cn;lr>");
+    desk.asks(&request, udp(5062)).unwrap();
+    let path = |desk: &Desk| {
+        let binding = &desk.registrar.bindings(&phone())[0];
+        binding.path.iter().map(|route| route.uri.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(path(&desk), ["sip:edge.example.cn;lr", "sip:p2.example.cn;lr"]);
+    let mut request = register("call-1", 2, &["<sip:1001@a>"], None);
+    request.headers.push(HeaderName::Path, "<sip:edge2.example.cn;lr>");
+    desk.asks(&request, udp(5062)).unwrap();
+    assert_eq!(path(&desk), ["sip:edge2.example.cn;lr"]);
+    let kinds: Vec<_> = desk.changes().into_iter().map(|(kind, _)| kind).collect();
+    let replaced = ChangeKind::Removed(Removal::Replaced);
+    assert_eq!(kinds, [ChangeKind::Registered, replaced, ChangeKind::Registered]);
+}
+
+#[test]
+fn a_device_has_as_many_flows_as_it_numbers() {
+    let mut desk = Desk::open();
+    for (cseq, flow) in [(1, 1), (2, 2), (3, 1)] {
+        let request = by_flow(cseq, flow);
+        assert!(asks_for_flow(&request));
+        desk.asks(&request, tcp(flow)).unwrap();
+    }
+    let bindings = desk.registrar.bindings(&phone());
+    assert_eq!(bindings.len(), 2);
+    assert!(bindings.iter().all(|it| it.device() == Some("\"<urn:uuid:1>\"")), "{bindings:?}");
+    desk.registrar.connection_lost(ConnectionId(1));
+    let left = desk.registrar.bindings(&phone());
+    assert_eq!(left.iter().map(|it| it.flow).collect::<Vec<_>>(), [tcp(2)]);
+}
+
+#[test]
+fn without_the_option_tag_a_device_has_one_flow_whatever_it_numbers() {
+    let mut desk = Desk::open();
+    for (cseq, flow) in [(1, 1), (2, 2)] {
+        let mut request = by_flow(cseq, flow);
+        request.headers.remove(&HeaderName::Supported);
+        assert!(!asks_for_flow(&request));
+        desk.asks(&request, tcp(flow)).unwrap();
+    }
+    assert_eq!(desk.registrar.bindings(&phone()).len(), 1);
+}
+
+#[test]
+fn a_flow_through_a_proxy_that_keeps_none_is_refused() {
+    let relayed = |path: &str| {
+        let mut request = by_flow(1, 1);
+        for host in ["edge.example.cn", "192.0.2.7"] {
+            request.headers.push(HeaderName::Via, format!("SIP/2.0/UDP {host};branch=z9hG4bK-1"));
+        }
+        request.headers.push(HeaderName::Path, path);
+        Desk::open().asks(&request, udp(5062)).map(|_| ())
+    };
+    let refusal = relayed("<sip:edge.example.cn;lr>").unwrap_err();
+    assert_eq!(refusal.status().code(), 439);
+    assert_eq!(relayed("<sip:edge.example.cn;lr;ob>"), Ok(()));
+}
+
+fn by_flow(cseq: u32, flow: u64) -> Request {
+    let contact = format!("<sip:1001@a;ob>;+sip.instance=\"<urn:uuid:1>\";reg-id={flow}");
+    let mut request = register("call-1", cseq, &[&contact], None);
+    request.headers.push(HeaderName::Supported, "path, outbound");
+    request
+}
+
 fn phone() -> PhoneId {
     "1001".into()
 }

@@ -254,6 +254,7 @@ async fn bindings_and_draws_are_kept_and_a_rebuild_leaves_them_alone() {
 async fn kept(database: &Database) {
     let phone = PhoneId::from("1001");
     let row = |contact: &str| BindingRow {
+        path: "<sip:edge.example.cn;lr;ob>".into(),
         phone: phone.clone(),
         contact: contact.into(),
         source: "192.0.2.7:5060".into(),

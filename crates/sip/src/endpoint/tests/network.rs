@@ -153,6 +153,7 @@ impl Network {
             destination: Destination { listener, transport, connection, peer: to },
             from: NameAddr::new(caller).with_display("王小明"),
             to: NameAddr::new(uri),
+            routes: Vec::new(),
             headers: Vec::new(),
             body: Some(Body::sdp(b"offer".to_vec())),
             max_forwards: 70,
