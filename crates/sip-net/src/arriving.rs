@@ -19,8 +19,8 @@ const ANONYMOUS: &str = "anonymous";
 const LONGEST_NAME: usize = 64;
 
 /// Who calls.
-struct Calling {
-    origin: Origin,
+pub(crate) struct Calling {
+    pub(crate) origin: Origin,
     from: Number,
     display: Option<String>,
 }
@@ -103,6 +103,10 @@ impl Exchange {
             to = ?rings.to, "rings in"
         );
         let call_id = rings.sip_call_id.clone();
+        let phone = match &rings.origin {
+            Origin::Phone(phone) => Some(phone.clone()),
+            Origin::Trunk(_) => None,
+        };
         let fact = LegFact::RingsIn(Box::new(rings));
         if let Err(Full(_)) = self.ports.inbox.put(Input::Leg { leg, fact }) {
             return Err(full());
@@ -110,6 +114,7 @@ impl Exchange {
         self.trace.leg(leg, &call_id);
         let number = self.next_number();
         let mut arriving = Leg::new(Phase::Arriving(session), Side::Caller, number);
+        arriving.phone = phone;
         arriving.wanted = Wanted::by(body);
         self.legs.insert(leg, arriving);
         Ok(())
@@ -133,7 +138,7 @@ impl Exchange {
     }
 
     /// A phone calls under its own name alone.
-    fn phone_calls(
+    pub(crate) fn phone_calls(
         &mut self,
         request: &Request,
         source: &Source,

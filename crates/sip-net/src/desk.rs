@@ -10,7 +10,8 @@ use crate::exchange::Exchange;
 use crate::settings::Serves;
 
 /// What we take, as answered to OPTIONS.
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER";
+const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, REGISTER";
 
 /// What we support of registrations (RFC 3327, RFC 5626).
 const REGISTER_EXTENSIONS: &str = "path, outbound";
@@ -108,7 +109,7 @@ fn capabilities(request: &Request) -> Response {
     let mut response = request.response(StatusCode::OK);
     response.headers.set(HeaderName::Allow, ALLOW);
     response.headers.set(HeaderName::Accept, "application/sdp");
-    response.headers.set(HeaderName::Supported, "");
+    response.headers.set(HeaderName::Supported, "100rel, timer, replaces, path, outbound");
     response
 }
 

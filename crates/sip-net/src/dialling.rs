@@ -30,6 +30,9 @@ impl Exchange {
         }
         let mut leg =
             Leg::new(Phase::Dialling(Dialling::default()), Side::Called, self.next_number());
+        if let Target::Phone(phone) = &target {
+            leg.phone = Some(phone.clone());
+        }
         let body = Body::sdp(leg.offer(&offer));
         let caller = Caller { number: &from, display: display.as_deref() };
         let invites = match &target {

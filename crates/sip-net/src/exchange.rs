@@ -3,7 +3,7 @@
 //!
 //! One file a concern: `door` says who somebody is, `desk` registers phones and answers what lies
 //! outside calls, `arriving` takes calls in, `dialling` makes them, `talking` sees to what happens
-//! in them.
+//! in them, `replacing` to phones that take a call over.
 
 #[cfg(test)]
 mod tests;
@@ -96,6 +96,7 @@ impl Exchange {
         endpoint.listeners = sides.iter().map(|side| listener(side, large)).collect();
         let host = sides.iter().find(|side| side.serves == Serves::Phones);
         let host = host.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |side| side.public.ip());
+        endpoint.session_timer = settings.session_timer;
         endpoint.bounds.sessions = settings.legs.saturating_mul(2);
         let domain = Host::parse(&settings.realm).unwrap_or(Host::Ip(host));
         Self {
@@ -343,9 +344,10 @@ impl Exchange {
     fn hear(&mut self, event: EndpointEvent, now: Timestamp) {
         use EndpointEvent as E;
         match event {
-            E::Invited { session, request, source, max_forwards } => {
-                self.invited(session, &request, &source, (max_forwards, now));
-            }
+            E::Invited { session, request, source, max_forwards, replaces } => match replaces {
+                None => self.invited(session, &request, &source, (max_forwards, now)),
+                Some(old) => self.wants_over(session, &request, &source, (old, now)),
+            },
             E::Requested { arrival, request, source } => {
                 self.requested(arrival, &request, &source, now);
             }

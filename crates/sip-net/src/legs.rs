@@ -6,6 +6,7 @@
 //! | `Arriving` | command: release; the caller gives up | gone |
 //! | `Dialling` | the first fork answers | `Talking`, the others are cancelled |
 //! | `Dialling` | the last fork refuses; command: release | gone |
+//! | `Talking` | another session takes over | `Talking` over that |
 //! | `Talking` | BYE either way, or the far side is lost | gone |
 //!
 //! A leg is gone here when its `Released` is reported; its session may still wait for the answer to
@@ -13,7 +14,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use model::{LegId, MediaDescription};
+use model::{LegId, MediaDescription, PhoneId};
 use sip::SessionId;
 use sip::StatusCode;
 use sip::endpoint::Outgoing;
@@ -30,6 +31,10 @@ pub(crate) struct Leg {
     /// What we wait for since our offer went out in a 200.
     pub(crate) awaited: Option<Awaited>,
     pub(crate) refer: Refer,
+    /// The phone at its other end, where it is one of ours.
+    pub(crate) phone: Option<PhoneId>,
+    /// A session that is to take the place of this leg's, and waits to be let (RFC 3891).
+    pub(crate) taking_over: Option<SessionId>,
     /// A change of ours that must wait until one under way is over.
     pub(crate) owed: Option<MediaDescription>,
     /// The description last agreed on, as the far side wrote it.
@@ -142,6 +147,8 @@ impl Leg {
             wanted: Wanted::Nothing,
             awaited: None,
             refer: Refer::None,
+            phone: None,
+            taking_over: None,
             owed: None,
             agreed: None,
             written: Written { session: number, version: 0, last: None },
@@ -150,9 +157,23 @@ impl Leg {
 
     /// Every session of the leg.
     pub(crate) fn sessions(&self) -> Vec<SessionId> {
-        match &self.phase {
+        let mut sessions: Vec<_> = match &self.phase {
             Phase::Arriving(session) | Phase::Talking(session) => vec![*session],
             Phase::Dialling(dialling) => dialling.forks.keys().copied().collect(),
+        };
+        sessions.extend(self.taking_over);
+        sessions
+    }
+
+    /// The session in which the far side's wish to change it is answered: none while it rings at
+    /// several places.
+    pub(crate) fn changing(&self) -> Option<SessionId> {
+        match &self.phase {
+            Phase::Arriving(session) | Phase::Talking(session) => Some(*session),
+            Phase::Dialling(dialling) => {
+                let mut forks = dialling.forks.keys();
+                forks.next().copied().filter(|_| forks.next().is_none())
+            }
         }
     }
 

@@ -11,7 +11,7 @@
 //! | `door` | who somebody is |
 //! | `guard` | scanners, guessers and floods |
 //! | `desk` | registrations, OPTIONS |
-//! | `arriving`, `dialling`, `talking` | calls |
+//! | `arriving`, `dialling`, `talking`, `replacing` | calls |
 //! | `meaning` | causes in SIP and statuses to the floor |
 //! | `trace` | what was said about calls lately |
 //! | `checks` | whether registered phones are still there |
@@ -31,6 +31,7 @@ mod legs;
 mod listener;
 mod meaning;
 mod ports;
+mod replacing;
 mod settings;
 mod stream;
 mod talking;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sip::digest::NonceSettings;
-use sip::endpoint::{LargeRequests, Transport};
+use sip::endpoint::{LargeRequests, SessionTimer, Transport};
 use sip::registrar::RegistrarSettings;
 
 use crate::guard::GuardSettings;
@@ -21,6 +21,8 @@ pub struct Settings {
     /// How requests to trunks leave that are too large for a datagram. Default: over TCP. Those to
     /// phones never move: behind their NATs nobody takes connections.
     pub large_requests: LargeRequests,
+    /// How long a call lasts without a refresh (RFC 4028); for ever when none. Default 30 minutes.
+    pub session_timer: Option<SessionTimer>,
     /// The realm of the phones' secrets, and the host in addresses shown to them.
     pub realm: String,
     /// How long nonces live and how many are remembered.
@@ -125,6 +127,7 @@ impl Settings {
             listeners,
             tls_client: None,
             large_requests: LargeRequests::OverTcp,
+            session_timer: Some(SessionTimer::default()),
             realm: realm.to_owned(),
             nonces: NonceSettings::default(),
             md5_only: ["baresip v0.", "baresip v1.", "baresip v2."].map(str::to_owned).to_vec(),

@@ -64,12 +64,15 @@ impl Exchange {
         now: Timestamp,
     ) -> Option<()> {
         let leg = self.legs.get_mut(id)?;
-        let Phase::Talking(session) = leg.phase else { return None };
+        let session = leg.taking_over.or_else(|| leg.changing())?;
         if matches!(leg.wanted, Wanted::Nothing) {
             return None;
         }
         let body = Body::sdp(leg.answer(answer).ok()?);
         leg.satisfied(Awaited::Change);
+        if leg.taking_over.is_some() {
+            return self.taken_over(id, body, now);
+        }
         self.order(Order::AnswerOffer { session, body }, now).ok()?;
         self.change_is_over(session, now);
         Some(())
@@ -77,10 +80,14 @@ impl Exchange {
 
     fn refuse_reoffer(&mut self, id: LegId, status: u16, now: Timestamp) -> Option<()> {
         let leg = self.legs.get_mut(id)?;
-        let Phase::Talking(session) = leg.phase else { return None };
         leg.wanted = Wanted::Nothing;
         let status = StatusCode::new(status).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE);
         let refusal = Box::new(Rejection::new(status, "change of the session is refused"));
+        if let Some(session) = leg.taking_over.take() {
+            self.legs.part(session);
+            return self.order(Order::Reject { session, refusal }, now).ok();
+        }
+        let session = leg.changing()?;
         self.order(Order::RefuseOffer { session, refusal }, now).ok()?;
         self.change_is_over(session, now);
         Some(())
@@ -266,6 +273,15 @@ impl Exchange {
     /// A session is over. Where we ended it, that has been reported and nothing is left of the leg.
     pub(crate) fn released(&mut self, session: SessionId, cause: ReleaseCause) {
         let Some((id, leg)) = self.legs.of(session) else { return };
+        if let Some(other) = leg.taking_over.take() {
+            // One of the two that are to be one is gone: the other is the leg.
+            if session == other {
+                return self.not_taken_over(session);
+            }
+            leg.phase = Phase::Talking(other);
+            leg.taking_over = Some(other);
+            return self.legs.part(session);
+        }
         let cause = meaning::release(cause, leg.side);
         self.end(id, cause, None);
     }

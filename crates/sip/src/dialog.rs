@@ -148,6 +148,13 @@ impl Dialog {
         self.numbered(Method::Ack, cseq)
     }
 
+    /// Counts on from where this dialog stood before it was confirmed. Its route set is that of the
+    /// confirming response (§13.2.2.4).
+    pub(crate) fn follow_on(&mut self, early: &Self) {
+        self.local_cseq = early.local_cseq;
+        self.remote_cseq = early.remote_cseq;
+    }
+
     /// Takes note of the CSeq of a request of the peer other than ACK and CANCEL.
     pub fn follow(&mut self, cseq: u32) -> Sequence {
         if self.remote_cseq.is_some_and(|last| cseq < last) {

@@ -2,6 +2,7 @@
 //! fields that decide something (RFC 3261 §20).
 
 mod cseq;
+mod extension;
 mod headers;
 mod name;
 mod name_addr;
@@ -10,6 +11,7 @@ mod via;
 mod views;
 
 pub use cseq::CSeq;
+pub use extension::{RAck, Refresher, Replaces, SessionExpires};
 pub use headers::{Header, Headers};
 pub use name::HeaderName;
 pub use name_addr::{Contacts, NameAddr};

@@ -19,7 +19,7 @@ mod validate;
 pub use frame::{Frame, Framer};
 pub use header::{
     CSeq, Contacts, Header, HeaderError, HeaderName, Headers, MAGIC_COOKIE, NameAddr, Param,
-    Params, Transport, Via,
+    Params, RAck, Refresher, Replaces, SessionExpires, Transport, Via,
 };
 pub use limit::Limits;
 pub use message::{Message, Method, Request, Response, StatusCode};

@@ -4,24 +4,27 @@
 //! |---|---|---|
 //! | `Calling` | 2xx | `Established` |
 //! | `Calling` | 3xx–6xx, Timer B, transport error | over: refused |
+//! | `Calling` | reliable 1xx | `Calling`, PRACK sent (RFC 3262) |
 //! | `Calling` | order: cancel | `Calling`, CANCEL sent once a 1xx is there |
 //! | `Calling`, cancelled | 2xx crosses | `Releasing` |
 //! | `Calling`, cancelled | nothing for 64·T1 | over: refused |
-//! | `Alerting` | order: accept | `Established`, awaiting the ACK |
-//! | `Alerting` | order: reject; CANCEL; BYE; nobody answers | over: released |
+//! | `Alerting` | order: accept | `Established`, awaiting the ACK; not before the PRACK of an answer |
+//! | `Alerting` | order: reject; CANCEL; BYE; nobody answers; no PRACK | over: released |
 //! | `Established` | BYE comes | over: released |
-//! | `Established` | order: bye; no ACK; peer lost; too long | `Releasing`, once the ACK is there |
+//! | `Established` | order: bye; no ACK; peer lost; not refreshed; too long | `Releasing`, once the ACK is there |
 //! | `Releasing` | our BYE is answered or given up | over: released |
 
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use model::Timestamp;
 
 use crate::dialog::{Dialog, RemoteTag};
 use crate::endpoint::{Attempt, Body, Destination, ReleaseCause};
-use crate::message::{Method, Response};
+use crate::header::SessionExpires;
+use crate::message::{Method, Response, StatusCode};
 use crate::transaction::{Resend, TransactionId, TransactionLayer};
 
 pub(crate) use table::Sessions;
@@ -46,7 +49,7 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) enum Phase {
     /// Our INVITE has no final response yet.
-    Calling(Calling),
+    Calling(Box<Calling>),
     /// The peer's INVITE has no final response yet.
     Alerting(Box<Alerting>),
     /// Answered.
@@ -62,10 +65,25 @@ pub(crate) struct Calling {
     /// Whether a provisional response came: no CANCEL may be sent before (§9.1).
     pub(crate) heard: bool,
     /// The forks that rang.
-    pub(crate) early: BTreeSet<RemoteTag>,
+    pub(crate) early: BTreeMap<RemoteTag, Early>,
+    /// A change of an early session that one of them offers.
+    pub(crate) change: Change,
     pub(crate) cancel: Cancel,
+    /// What it offers.
+    pub(crate) offer: Option<Body>,
     /// When it has rung long enough.
     pub(crate) until: Timestamp,
+}
+
+/// A fork of our INVITE that rings.
+#[derive(Debug)]
+pub(crate) struct Early {
+    /// None where the response makes none.
+    pub(crate) dialog: Option<Dialog>,
+    /// The RSeq of its last response that we have acknowledged (RFC 3262 §4).
+    pub(crate) acknowledged: Option<u32>,
+    /// Its answer to our offer, given in a response that was acknowledged.
+    pub(crate) answer: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -88,11 +106,68 @@ pub(crate) struct Alerting {
     pub(crate) provisional: Option<(Response, Timestamp)>,
     /// When the peer has waited long enough.
     pub(crate) until: Timestamp,
+    /// Which provisional responses it must acknowledge.
+    pub(crate) reliably: Reliably,
+    /// The number of the last of these (RFC 3262 §3); random before there is one.
+    pub(crate) rseq: u32,
+    /// The one that is not yet acknowledged.
+    pub(crate) unconfirmed: Option<Unconfirmed>,
+    /// What is to be said once it is.
+    pub(crate) waiting: VecDeque<(StatusCode, Option<Body>)>,
+    /// The answer with which the call is to be accepted once it is.
+    pub(crate) accepting: Option<Body>,
+    /// Whether its offer was answered and the answer acknowledged.
+    pub(crate) answered: bool,
+    pub(crate) change: Change,
+    /// What it wants of refreshes.
+    pub(crate) wish: RefreshWish,
+}
+
+/// What a request says of refreshes (RFC 4028).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct RefreshWish {
+    /// Whether its sender knows the extension.
+    pub(crate) knows: bool,
+    /// What it, or a proxy on the way, asks for.
+    pub(crate) asked: Option<SessionExpires>,
+    /// The least that the proxies on the way allow, in seconds.
+    pub(crate) least: u64,
+    /// Whether its sender takes UPDATE.
+    pub(crate) takes_update: bool,
+}
+
+/// Which provisional responses a caller must acknowledge (RFC 3262 §3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reliably {
+    /// None: it cannot.
+    Never,
+    /// Those that say something which must not be lost: an answer.
+    WhenItMatters,
+    /// All: it wants so.
+    Always,
+}
+
+/// A provisional response, repeated until its PRACK comes (RFC 3262 §3).
+#[derive(Debug)]
+pub(crate) struct Unconfirmed {
+    pub(crate) response: Response,
+    /// Whether it carries our answer.
+    pub(crate) carries_answer: bool,
+    pub(crate) resend: Resend,
+    pub(crate) until: Timestamp,
 }
 
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) dialog: Dialog,
+    /// What we last said of our media: a refresh that must carry an offer says it again.
+    pub(crate) described: Option<Body>,
+    /// How long the session lasts without a refresh; for ever without (RFC 4028).
+    pub(crate) refresh: Option<Refresh>,
+    /// Whether the peer takes UPDATE.
+    pub(crate) takes_update: bool,
+    /// The RSeq of a provisional response that may still be acknowledged.
+    pub(crate) unconfirmed: Option<u32>,
     /// Our 2xx that is not yet acknowledged.
     pub(crate) unacknowledged: Option<Unacknowledged>,
     pub(crate) change: Change,
@@ -102,6 +177,17 @@ pub(crate) struct Established {
     pub(crate) refer: Option<Refer>,
     /// When it has lasted long enough.
     pub(crate) until: Timestamp,
+}
+
+/// What keeps a session alive (RFC 4028 §10).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Refresh {
+    /// How long it lasts without.
+    pub(crate) interval: Duration,
+    /// When we refresh it; none where the peer does.
+    pub(crate) next: Option<Timestamp>,
+    /// When it has not been refreshed for too long.
+    pub(crate) ends: Timestamp,
 }
 
 /// A 2xx to an INVITE, repeated until its ACK comes (§13.3.1.4).
@@ -123,14 +209,24 @@ pub(crate) enum Change {
     None,
     /// Our re-INVITE has no final response yet.
     Ours { transaction: TransactionId, body: Body, tries: u8, until: Timestamp },
-    /// The peer's re-INVITE or UPDATE has no final response yet.
+    /// The peer's re-INVITE, UPDATE or PRACK with an offer has no final response yet.
     Theirs {
         transaction: TransactionId,
         method: Method,
         cseq: u32,
         offered: bool,
+        wish: RefreshWish,
         until: Timestamp,
     },
+}
+
+impl Change {
+    fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::None => None,
+            Self::Ours { until, .. } | Self::Theirs { until, .. } => Some(*until),
+        }
+    }
 }
 
 /// A change of ours that met theirs (491) and will be tried again (§14.1).
@@ -178,13 +274,18 @@ impl Session {
     /// When something is due that no transaction sees to.
     fn due(&self) -> Option<Timestamp> {
         match &self.phase {
-            Phase::Calling(calling) => Some(match calling.cancel {
-                Cancel::Sent { until } => until,
-                Cancel::Wanted { .. } | Cancel::No => calling.until,
-            }),
+            Phase::Calling(calling) => {
+                let until = match calling.cancel {
+                    Cancel::Sent { until } => until,
+                    Cancel::Wanted { .. } | Cancel::No => calling.until,
+                };
+                calling.change.until().into_iter().chain([until]).min()
+            }
             Phase::Alerting(alerting) => {
                 let repeat = alerting.provisional.as_ref().map(|(_, at)| *at);
-                repeat.into_iter().chain([alerting.until]).min()
+                let again = alerting.unconfirmed.as_ref().map(|it| it.resend.due().min(it.until));
+                let change = alerting.change.until();
+                [repeat, again, change, Some(alerting.until)].into_iter().flatten().min()
             }
             Phase::Established(established) => Some(established.due()),
             Phase::Releasing(_) => None,
@@ -201,10 +302,30 @@ impl Session {
         }
     }
 
+    /// The same, to be looked at.
+    pub(crate) fn change(&self) -> Option<&Change> {
+        match &self.phase {
+            Phase::Calling(calling) => Some(&calling.change),
+            Phase::Alerting(alerting) => Some(&alerting.change),
+            Phase::Established(established) => Some(&established.change),
+            Phase::Releasing(_) => None,
+        }
+    }
+
+    /// The change of the session under way; none once it ends.
+    pub(crate) fn change_mut(&mut self) -> Option<&mut Change> {
+        match &mut self.phase {
+            Phase::Calling(calling) => Some(&mut calling.change),
+            Phase::Alerting(alerting) => Some(&mut alerting.change),
+            Phase::Established(established) => Some(&mut established.change),
+            Phase::Releasing(_) => None,
+        }
+    }
+
     /// Whether a request from the peer with this tag is part of a dialog of this session.
     pub(crate) fn knows(&self, remote: &RemoteTag) -> bool {
         match &self.phase {
-            Phase::Calling(calling) => calling.early.contains(remote),
+            Phase::Calling(calling) => calling.early.contains_key(remote),
             Phase::Alerting(alerting) => alerting.dialog.remote_tag() == *remote,
             Phase::Established(established) => established.dialog.remote_tag() == *remote,
             Phase::Releasing(releasing) => releasing.dialog.remote_tag() == *remote,
@@ -217,6 +338,10 @@ impl Established {
     pub(crate) fn new(dialog: Dialog, until: Timestamp) -> Self {
         Self {
             dialog,
+            described: None,
+            refresh: None,
+            takes_update: false,
+            unconfirmed: None,
             unacknowledged: None,
             change: Change::None,
             postponed: None,
@@ -227,12 +352,10 @@ impl Established {
     }
 
     fn due(&self) -> Timestamp {
-        let change = match &self.change {
-            Change::None => None,
-            Change::Ours { until, .. } | Change::Theirs { until, .. } => Some(*until),
-        };
+        let change = self.change.until();
+        let refresh = self.refresh.map(|it| it.next.map_or(it.ends, |next| next.min(it.ends)));
         let ack = self.unacknowledged.as_ref().map(|ack| ack.resend.due().min(ack.until));
         let again = self.postponed.as_ref().map(|postponed| postponed.at);
-        ack.into_iter().chain(change).chain(again).fold(self.until, Timestamp::min)
+        ack.into_iter().chain(change).chain(again).chain(refresh).fold(self.until, Timestamp::min)
     }
 }

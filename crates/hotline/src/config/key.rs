@@ -150,6 +150,12 @@ pub(crate) const SIP: Table = Table {
             "How requests to trunks over UDP leave that have more than 1300 octets: over TCP, and over UDP after all where the carrier refuses it. `udp` for carriers that leave TCP unanswered.",
         ),
         else_(
+            "session_timer",
+            Kind::Span("90s", "24h"),
+            "30m",
+            "How long a call lasts whose two sides no longer hear each other in signalling: one of them says in half that time that it is still there (session timer, RFC 4028). Asked for of everybody who knows it.",
+        ),
+        else_(
             "tls_ca",
             Kind::File,
             "/etc/ssl/certs/ca-certificates.crt",

@@ -30,6 +30,8 @@ pub(crate) struct SipSettings {
     pub(crate) trunk_advertise: IpAddr,
     /// How requests to trunks leave that are too large for a datagram.
     pub(crate) large_requests: LargeRequests,
+    /// How long a call lasts without a refresh.
+    pub(crate) session_timer: Duration,
     /// How many octets of messages about calls are kept.
     pub(crate) trace: usize,
 }
@@ -225,7 +227,17 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
     let trace = sip.small::<usize>("trace").unwrap_or(0).saturating_mul(1 << 20);
     let by_datagram = sip.word("large_requests").is_some_and(|word| word.value == "udp");
     let large_requests = if by_datagram { LargeRequests::OverUdp } else { LargeRequests::OverTcp };
-    SipSettings { realm, listen, trunk_listen, advertise, trunk_advertise, large_requests, trace }
+    let session_timer = sip.duration("session_timer").map(|span| span.value).unwrap_or_default();
+    SipSettings {
+        realm,
+        listen,
+        trunk_listen,
+        advertise,
+        trunk_advertise,
+        large_requests,
+        session_timer,
+        trace,
+    }
 }
 
 /// Where a listener listens, and at which address others reach it: its own; or, when it listens on

@@ -9,6 +9,7 @@ use media::{Media, PromptLibrary};
 use model::{Epoch, FloorSnapshot, RecordingId};
 use recording::Recorder;
 use runtime::{Bounds, Runtime};
+use sip::endpoint::SessionTimer;
 use sip_net::Serves;
 use store::{Database, Journal, Opened, Projector};
 use switchboard::ports::{Capture, Inbox, Input, LegIds, RecordingFact};
@@ -223,6 +224,8 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     settings.guard.clone_from(&config.guard);
     settings.trace = config.sip.trace;
     settings.large_requests = config.sip.large_requests;
+    let interval = config.sip.session_timer;
+    settings.session_timer = Some(SessionTimer { interval, ..SessionTimer::default() });
     sip_net::Setup {
         settings,
         accounts: accounts(&config.accounts),

@@ -273,3 +273,38 @@ async fn a_stop_ends_calls_with_bye_and_refuses_new_ones() {
     stopping.await.unwrap();
     call.is_released(Cause::Shutdown, None).await;
 }
+
+#[tokio::test]
+async fn an_announcement_before_the_answer_is_acknowledged_and_may_be_redirected() {
+    let mut house = House::open().await;
+    let mut carrier = Peer::at(2, "13800138000", house.handle.trunks()).await;
+    let mut invite = carrier.invite("4008001234", "early");
+    invite.headers.push(HeaderName::Supported, "100rel, timer");
+    carrier.send(&invite.to_bytes()).await;
+    let (leg, _) = house.rings_in().await;
+    house.command(leg, LegCommand::Ring { answer: Some(ours(20_000)) });
+    let early = carrier.response().await;
+    assert_eq!(early.status, StatusCode::SESSION_PROGRESS);
+    let rseq = early.headers.text(&HeaderName::RSeq).unwrap();
+    let mut prack = carrier.within("PRACK", &early);
+    let cseq = invite.cseq().unwrap().number;
+    prack.headers.push(HeaderName::RAck, format!("{rseq} {cseq} INVITE"));
+    assert_eq!(carrier.ask(&prack).await.status, StatusCode::OK);
+    let mut update = carrier.within("UPDATE", &early);
+    update.headers.push(HeaderName::ContentType, "application/sdp");
+    update.body = sdp(([127, 0, 0, 9], 1).into(), 2);
+    carrier.send(&update.to_bytes()).await;
+    let LegFact::Reoffered { offer: Some(offer) } = house.fact(leg).await else { panic!() };
+    assert_eq!(offer.address.ip(), std::net::IpAddr::from([127, 0, 0, 9]));
+    house.command(leg, LegCommand::AnswerReoffer { answer: ours(20_000) });
+    let answer = carrier.response().await;
+    assert_eq!(answer.cseq().unwrap().method, Method::Update);
+    assert_eq!(parse_description(&answer.body).unwrap().address.port(), 20_000);
+    house.command(leg, LegCommand::Answer { answer: ours(20_000) });
+    let answer = carrier.response().await;
+    assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0), "answered already");
+    let timer = answer.headers.text(&HeaderName::SessionExpires);
+    assert_eq!(timer, Some("1800;refresher=uas"));
+    carrier.acknowledge(&answer, b"").await;
+    assert!(house.is_quiet());
+}

@@ -16,5 +16,6 @@ mod line;
 mod outbound;
 mod peer;
 mod phones;
+mod replacing;
 mod secure;
 mod streams;

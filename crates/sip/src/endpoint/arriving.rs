@@ -1,6 +1,8 @@
 //! Requests that come in: what belongs to a transaction or dialog goes there, the rest is looked at
 //! as RFC 3261 §8.2 has it, and what remains is an event.
 
+use std::collections::VecDeque;
+
 use model::Timestamp;
 
 use super::order::Rejection;
@@ -9,13 +11,13 @@ use super::writing::reason_of;
 use super::{ArrivalId, Endpoint, EndpointEvent, Purpose, ReleaseCause, Source};
 use crate::Abilities;
 use crate::dialog::{Dialog, RemoteTag};
-use crate::header::HeaderName;
+use crate::header::{HeaderError, HeaderName};
 use crate::message::{Method, Request, StatusCode};
-use crate::session::{Alerting, Phase, Session, SessionId};
+use crate::session::{Alerting, Change, Phase, RefreshWish, Session, SessionId};
 use crate::transaction::Matched;
 
 /// The media type of bodies in INVITE and UPDATE.
-const SDP: &str = "application/sdp";
+pub(super) const SDP: &str = "application/sdp";
 
 impl Endpoint {
     pub(super) fn receive_request(&mut self, request: Request, source: Source, now: Timestamp) {
@@ -95,6 +97,7 @@ impl Endpoint {
             | Purpose::Changing(_)
             | Purpose::Invite(_)
             | Purpose::Reinvite(_)
+            | Purpose::Refresh(_)
             | Purpose::Bye(_)
             | Purpose::Within(..)
             | Purpose::Outside(_)
@@ -148,6 +151,13 @@ impl Endpoint {
             let full = self.full();
             return self.refuse(&request, &full, source);
         }
+        if let Some(refusal) = self.too_short(&request) {
+            return self.refuse(&request, &refusal, source);
+        }
+        let replaces = match self.replaced_by(&request) {
+            Ok(replaces) => replaces,
+            Err(refusal) => return self.refuse(&request, &refusal, source),
+        };
         drop_foreign_body(&mut request);
         let tag = self.tag_for(&request);
         let mut dialog = match Dialog::of_request(&request, &tag, source.destination()) {
@@ -173,6 +183,14 @@ impl Endpoint {
             offered: !request.body.is_empty(),
             provisional: None,
             until: now + self.settings.bounds.longest_unanswered,
+            reliably: Self::reliably(&request),
+            rseq: self.first_rseq(),
+            unconfirmed: None,
+            waiting: VecDeque::new(),
+            accepting: None,
+            answered: false,
+            change: Change::None,
+            wish: RefreshWish::of(&request.headers),
             dialog,
         };
         let call_id = alerting.dialog.call_id().to_owned();
@@ -180,7 +198,33 @@ impl Endpoint {
         self.sessions.insert(session, Session { call_id, local_tag: tag, phase });
         let max_forwards = request.max_forwards().ok().flatten().unwrap_or(70);
         let (request, source) = (Box::new(request), *source);
-        self.report(EndpointEvent::Invited { session, request, source, max_forwards });
+        self.report(EndpointEvent::Invited { session, request, source, max_forwards, replaces });
+    }
+
+    /// The session whose place an INVITE wants to take (RFC 3891 §3).
+    fn replaced_by(&self, invite: &Request) -> Result<Option<SessionId>, Rejection> {
+        let unreadable =
+            |error: HeaderError| Rejection::new(StatusCode::BAD_REQUEST, &error.to_string());
+        let Some(replaces) = invite.headers.replaces().map_err(unreadable)? else {
+            return Ok(None);
+        };
+        let remote = RemoteTag(replaces.from_tag.into());
+        let session = self.sessions.find(&replaces.call_id, &replaces.to_tag);
+        let known = session.and_then(|id| Some((id, self.sessions.get(id)?)));
+        let Some((id, session)) = known.filter(|(_, session)| session.knows(&remote)) else {
+            return Err(Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "nothing to replace"));
+        };
+        match session.phase {
+            Phase::Established(_) if replaces.early_only => {
+                Err(Rejection::new(StatusCode::BUSY_HERE, "call is answered already"))
+            }
+            Phase::Calling(_) | Phase::Established(_) => Ok(Some(id)),
+            // Only who rings may be relieved of it, not who calls.
+            Phase::Alerting(_) => {
+                Err(Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "nothing to replace"))
+            }
+            Phase::Releasing(_) => Err(Rejection::new(StatusCode::DECLINE, "call is over")),
+        }
     }
 
     /// Our tag in the session that an INVITE opens: the same when an INVITE comes again whose refusal
@@ -215,6 +259,7 @@ impl Endpoint {
             Purpose::Incoming(session) | Purpose::Changing(session) => self.local_tag(session),
             Purpose::Invite(_)
             | Purpose::Reinvite(_)
+            | Purpose::Refresh(_)
             | Purpose::Bye(_)
             | Purpose::Within(..)
             | Purpose::Outside(_)
@@ -226,8 +271,14 @@ impl Endpoint {
 
 /// The option tags we understand in a request of this method. A registration's are the registrar's
 /// (RFC 3327, RFC 5626).
+#[expect(clippy::wildcard_enum_match_arm, reason = "extensions are of few methods")]
 fn extensions(method: &Method) -> &'static [&'static str] {
-    if *method == Method::Register { &["path", "outbound"] } else { &[] }
+    match method {
+        Method::Register => &["path", "outbound"],
+        Method::Invite => &["100rel", "timer", "replaces"],
+        Method::Update => &["timer"],
+        _ => &[],
+    }
 }
 
 /// A body that is no session description got this far because its sender called it optional.

@@ -6,13 +6,17 @@ use std::collections::BTreeMap;
 use model::Timestamp;
 
 use super::order::{Attempt, Rejection};
+use super::reliable::Heard;
 use super::writing::reason_of;
 use super::{
     Endpoint, EndpointEvent, LargeRequests, Purpose, ReleaseCause, RequestId, Source, Transport,
 };
 use crate::dialog::{Dialog, RemoteTag};
 use crate::message::{Method, Request, Response, StatusCode};
-use crate::session::{Calling, Cancel, Ending, Established, Phase, Releasing, Session, SessionId};
+use crate::session::{
+    Calling, Cancel, Change, Early, Ending, Established, Phase, RefreshWish, Releasing, Session,
+    SessionId,
+};
 use crate::transaction::{TransactionId, cancellation};
 
 /// The longest request that goes in one datagram where nobody knows how long one may be on the way
@@ -32,17 +36,22 @@ impl Endpoint {
         let status = received.0.status;
         match purpose {
             Purpose::Invite(session) if status.is_provisional() => {
-                self.progressed(session, *received.0, now);
+                self.progressed(session, transaction, received, now);
             }
             Purpose::Invite(session) if status.is_success() => {
                 self.accepted(session, transaction, received, now);
             }
-            Purpose::Invite(session) => self.refused(session, status, Some(received.0)),
+            Purpose::Invite(session) => {
+                if !self.invited_for_longer(session, transaction, &received.0, now) {
+                    self.refused(session, status, Some(received.0));
+                }
+            }
             _ if status.is_provisional() => {}
             Purpose::Reinvite(session) if status.is_success() => {
-                self.change_accepted(session, transaction, received);
+                self.change_accepted(session, transaction, received, now);
             }
             Purpose::Reinvite(session) => self.change_refused(session, status, now),
+            Purpose::Refresh(session) => self.refreshed(session, &received.0, now),
             Purpose::Bye(session) => self.over(session),
             Purpose::Within(session, request) => {
                 let response = Ok(received.0);
@@ -65,6 +74,7 @@ impl Endpoint {
                 self.change_over(session, status);
                 self.lost(session, now);
             }
+            Purpose::Refresh(session) => self.lost(session, now),
             Purpose::Bye(session) => self.over(session),
             Purpose::Within(session, request) => {
                 let response = Err(status);
@@ -153,19 +163,24 @@ impl Endpoint {
         self.start(bye, dialog.destination(), purpose, now)
     }
 
-    fn progressed(&mut self, session: SessionId, response: Response, now: Timestamp) {
-        let forks = self.settings.bounds.forks;
+    fn progressed(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        (response, source): Received,
+        now: Timestamp,
+    ) {
         let patience = self.settings.timing.patience();
+        let tag = response.to().ok().filter(|to| to.tag().is_some()).map(|to| RemoteTag::of(&to));
+        if let Some(tag) = &tag {
+            self.meet(session, transaction, tag, (&response, &source));
+            if self.acknowledge_progress(session, tag, &response, now) == Heard::Before {
+                return;
+            }
+        }
         let Some(state) = self.sessions.get_mut(session) else { return };
         let Phase::Calling(calling) = &mut state.phase else { return };
         calling.heard = true;
-        if let Ok(to) = response.to()
-            && to.tag().is_some()
-            && calling.early.len() < forks
-        {
-            calling.early.insert(RemoteTag::of(&to));
-        }
-        let transaction = calling.transaction;
         match &calling.cancel {
             Cancel::Wanted { reason } => {
                 let reason = reason.clone();
@@ -178,6 +193,31 @@ impl Endpoint {
                 let (status, body) = (response.status, response.body);
                 self.report(EndpointEvent::Progressed { session, status, body });
             }
+        }
+    }
+
+    /// Takes note of a fork that rings.
+    fn meet(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        tag: &RemoteTag,
+        (response, source): (&Response, &Source),
+    ) {
+        let known = |calling: &Calling| {
+            calling.early.contains_key(tag) || calling.early.len() >= self.settings.bounds.forks
+        };
+        let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get(session)
+        else {
+            return;
+        };
+        if known(calling) {
+            return;
+        }
+        let dialog = self.dialog_of(transaction, response, source).map(|(_, dialog, _)| dialog);
+        if let Some(Session { phase: Phase::Calling(calling), .. }) = self.sessions.get_mut(session)
+        {
+            calling.early.insert(tag.clone(), Early::new(dialog));
         }
     }
 
@@ -202,7 +242,12 @@ impl Endpoint {
             self.tally.stray_responses += 1;
             return;
         }
+        let early = self.early(session, &tag);
+        if let Some(before) = early.as_ref().and_then(|early| early.dialog.as_ref()) {
+            dialog.follow_on(before);
+        }
         let ack = self.acknowledge(&dialog, cseq);
+        let refresh = self.agreed(&response, now);
         self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
         let longest = self.settings.bounds.longest_session;
         let Some(Session { phase: phase @ Phase::Calling(_), .. }) = self.sessions.get_mut(session)
@@ -211,17 +256,35 @@ impl Endpoint {
             self.send_bye(&mut dialog, Purpose::Unattended, reason, now);
             return;
         };
-        let cancelled = matches!(
-            phase,
-            Phase::Calling(Calling { cancel: Cancel::Wanted { .. } | Cancel::Sent { .. }, .. })
-        );
-        *phase = Phase::Established(Box::new(Established::new(dialog, now + longest)));
+        let (change, described, cancelled) = match phase {
+            Phase::Calling(calling) => (
+                std::mem::replace(&mut calling.change, Change::None),
+                calling.offer.take(),
+                !matches!(calling.cancel, Cancel::No),
+            ),
+            Phase::Alerting(_) | Phase::Established(_) | Phase::Releasing(_) => return,
+        };
+        let mut established = Established::new(dialog, now + longest);
+        established.described = described;
+        established.refresh = refresh;
+        established.takes_update = RefreshWish::of(&response.headers).takes_update;
+        established.change = change;
+        *phase = Phase::Established(Box::new(established));
         if cancelled {
             let reason = Some("SIP;cause=487;text=\"cancelled\"".to_owned());
             return self.hang_up(session, Ending { cause: ReleaseCause::OurBye, reason }, now);
         }
-        let body = response.body.clone();
+        // What was answered before, and acknowledged, is the answer (RFC 3261 §13.2.1).
+        let body = early.and_then(|early| early.answer).unwrap_or_else(|| response.body.clone());
         self.report(EndpointEvent::Answered { session, body, response });
+    }
+
+    /// What is known of a fork that rang, taken out.
+    fn early(&mut self, session: SessionId, tag: &RemoteTag) -> Option<Early> {
+        match &mut self.sessions.get_mut(session)?.phase {
+            Phase::Calling(calling) => calling.early.remove(tag),
+            Phase::Alerting(_) | Phase::Established(_) | Phase::Releasing(_) => None,
+        }
     }
 
     fn dialog_of(

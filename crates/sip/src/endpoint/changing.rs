@@ -7,13 +7,13 @@ use model::Timestamp;
 
 use super::calling::Received;
 use super::order::{Body, OrderError, Rejection};
-use super::ordered::Done;
+use super::ordered::{AskedChange, Done};
 use super::writing::set_body;
 use super::{Endpoint, EndpointEvent, Purpose};
 use crate::dialog::RemoteTag;
 use crate::header::HeaderName;
 use crate::message::{Method, StatusCode};
-use crate::session::{Change, Phase, Postponed, SessionId, Unacknowledged};
+use crate::session::{Change, Phase, Postponed, Session, SessionId, Unacknowledged};
 use crate::transaction::{Resend, TransactionId};
 
 /// How often a re-INVITE is tried that meets the peer's.
@@ -45,23 +45,37 @@ impl Endpoint {
         let contact = self.contact(&destination, user.as_deref());
         request.headers.push(HeaderName::Contact, &contact);
         self.tell_abilities(&mut request.headers);
+        self.go_on_refreshing(session, &mut request.headers);
         set_body(&mut request.headers, &mut request.body, Some(body.clone()));
         let purpose = Purpose::Reinvite(session);
         let transaction = self.start(request, destination, purpose, now).ok_or(OrderError::Full)?;
         // Once for the first response, once more for the final one.
         let until = now + self.settings.timing.patience() * 2;
-        let change = Change::Ours { transaction, body, tries: tries + 1, until };
-        self.established(session)?.change = change;
+        let established = self.established(session)?;
+        established.described = Some(body.clone());
+        established.change = Change::Ours { transaction, body, tries: tries + 1, until };
         Ok(())
     }
 
     pub(super) fn answer_offer(&mut self, session: SessionId, body: Body, now: Timestamp) -> Done {
-        let (transaction, method, cseq, offered) = self.asked_change(session)?;
-        let response = self.response_of(session, transaction, StatusCode::OK, Some(body))?;
+        let AskedChange { transaction, method, cseq, offered, wish } =
+            self.asked_change(session)?;
+        let described = Some(body.clone());
+        let mut response = self.response_of(session, transaction, StatusCode::OK, described)?;
+        self.tell_abilities(&mut response.headers);
+        let agreed = (method != Method::Prack).then(|| self.agree(wish, &mut response, now));
         let timing = self.settings.timing;
         self.transactions.respond(transaction, &response, now);
-        let established = self.established(session)?;
-        established.change = Change::None;
+        let state = self.sessions.get_mut(session).ok_or(OrderError::NoSuchSession)?;
+        if let Some(change) = state.change_mut() {
+            *change = Change::None;
+        }
+        // What was said before the call is answered is followed by an answer of its own.
+        let Ok(established) = self.established(session) else { return Ok(()) };
+        established.described = Some(body);
+        if let Some(agreed) = agreed {
+            established.refresh = agreed;
+        }
         if method == Method::Invite {
             established.unacknowledged = Some(Unacknowledged {
                 transaction,
@@ -84,9 +98,11 @@ impl Endpoint {
         if refusal.status.code() < 300 {
             return Err(OrderError::BadOrder);
         }
-        let (transaction, ..) = self.asked_change(session)?;
+        let transaction = self.asked_change(session)?.transaction;
         self.reject(transaction, refusal, "", now);
-        self.established(session)?.change = Change::None;
+        if let Some(change) = self.sessions.get_mut(session).and_then(Session::change_mut) {
+            *change = Change::None;
+        }
         Ok(())
     }
 
@@ -95,7 +111,9 @@ impl Endpoint {
         session: SessionId,
         transaction: TransactionId,
         (response, _): Received,
+        now: Timestamp,
     ) {
+        let agreed = self.agreed(&response, now);
         let tag = response.to().map(|to| RemoteTag::of(&to)).ok();
         let known =
             self.acknowledgements.get(&transaction).and_then(|acks| acks.get(&tag.clone()?));
@@ -107,6 +125,7 @@ impl Endpoint {
         let dialog = match &mut state.phase {
             Phase::Established(established) => {
                 established.change = Change::None;
+                established.refresh = agreed;
                 established.dialog.refresh(response.contact().ok().flatten());
                 established.dialog.clone()
             }
@@ -153,6 +172,14 @@ impl Endpoint {
             return true;
         }
         false
+    }
+
+    /// Refuses what the peer still waits for in sessions that are over (§15.1.2).
+    pub(super) fn refuse_abandoned(&mut self, now: Timestamp) {
+        while let Some(transaction) = self.abandoned.pop() {
+            let refusal = Rejection::new(StatusCode::REQUEST_TERMINATED, "call is over");
+            self.reject(transaction, &refusal, "", now);
+        }
     }
 
     pub(super) fn change_over(&mut self, session: SessionId, status: StatusCode) {

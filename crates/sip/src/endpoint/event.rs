@@ -46,6 +46,9 @@ pub enum EndpointEvent {
         source: Source,
         /// Hops left; at 0 it must be refused with 483 rather than passed on (RFC 3261 §16.3).
         max_forwards: u8,
+        /// The session whose place it wants to take (RFC 3891). Whoever lets it must make sure that
+        /// its sender may, accept it, and end the other with BYE.
+        replaces: Option<SessionId>,
     },
     /// A REGISTER, OPTIONS or other request outside any dialog, awaiting its response.
     Requested {

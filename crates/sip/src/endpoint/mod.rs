@@ -30,7 +30,9 @@ mod opening;
 mod order;
 mod ordered;
 mod place;
+mod refreshing;
 mod refusing;
+mod reliable;
 mod requesting;
 mod settings;
 mod timers;
@@ -49,11 +51,11 @@ use model::Timestamp;
 pub use event::{ArrivalId, EndpointEvent, Output, ReleaseCause, RequestId};
 pub use order::{Attempt, Body, ExtraHeaders, Order, OrderError, Outgoing, Rejection, Within};
 pub use place::{ConnectionId, Destination, ListenerId, Source, Transport};
-pub use settings::{Bounds, EndpointSettings, LargeRequests, Listener, Reach};
+pub use settings::{Bounds, EndpointSettings, LargeRequests, Listener, Reach, SessionTimer};
 
 use crate::dialog::RemoteTag;
 use crate::message::Message;
-use crate::session::{SessionId, Sessions};
+use crate::session::{Change, SessionId, Sessions};
 use crate::transaction::{TransactionEvent, TransactionId, TransactionLayer, TransactionOutput};
 use token::Tokens;
 
@@ -70,6 +72,8 @@ pub struct Endpoint {
     orphans: BTreeSet<(Timestamp, TransactionId)>,
     arrivals: BTreeMap<ArrivalId, TransactionId>,
     attempts: BTreeMap<RequestId, Attempt>,
+    /// Changes that the peer asked for of sessions that are over meanwhile: to be refused.
+    abandoned: Vec<TransactionId>,
     last_incoming: u64,
     last_arrival: u64,
     tally: Tally,
@@ -96,6 +100,8 @@ enum Purpose {
     Invite(SessionId),
     /// Our INVITE that changes one.
     Reinvite(SessionId),
+    /// Our UPDATE that keeps one alive.
+    Refresh(SessionId),
     /// Our BYE.
     Bye(SessionId),
     /// Another request of ours within a session.
@@ -104,7 +110,7 @@ enum Purpose {
     Outside(RequestId),
     /// The peer's INVITE that opens a session.
     Incoming(SessionId),
-    /// The peer's INVITE or UPDATE that changes one.
+    /// The peer's INVITE, UPDATE or PRACK that may change one.
     Changing(SessionId),
     /// The peer's request outside any dialog, to be answered by the application.
     Arrival(ArrivalId),
@@ -134,6 +140,7 @@ impl Endpoint {
             orphans: BTreeSet::new(),
             arrivals: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            abandoned: Vec::new(),
             last_incoming: SessionId::FIRST_INCOMING.0,
             last_arrival: 0,
             tally: Tally::default(),
@@ -233,7 +240,9 @@ impl Endpoint {
 
     /// Hands everything the transactions have to say to whom it concerns.
     fn settle(&mut self, now: Timestamp) {
-        while let Some(output) = self.transactions.poll_output() {
+        loop {
+            self.refuse_abandoned(now);
+            let Some(output) = self.transactions.poll_output() else { break };
             match output {
                 TransactionOutput::Send { bytes, destination } => {
                     self.output.push_back(Output::Send { bytes, destination });
@@ -284,7 +293,12 @@ impl Endpoint {
 
     /// The last event of a session.
     fn finish(&mut self, session: SessionId, event: EndpointEvent) {
-        self.sessions.remove(session);
+        let over = self.sessions.remove(session);
+        if let Some(Change::Theirs { transaction, .. }) =
+            over.as_ref().and_then(|over| over.change())
+        {
+            self.abandoned.push(*transaction);
+        }
         self.report(event);
     }
 

@@ -10,7 +10,8 @@ use super::{Endpoint, Purpose, ReleaseCause};
 use crate::header::{CSeq, HeaderName};
 use crate::message::{Method, Request, StatusCode};
 use crate::session::{
-    Calling, Cancel, Ending, Established, Phase, Session, SessionId, Unacknowledged,
+    Calling, Cancel, Change, Ending, Established, Phase, Reliably, Session, SessionId,
+    Unacknowledged,
 };
 use crate::transaction::Resend;
 
@@ -28,7 +29,7 @@ impl Endpoint {
             return Err(OrderError::Full);
         }
         // The ACK is sent at once and could not carry an answer: who calls, offers.
-        outgoing.body.as_ref().ok_or(OrderError::BadOrder)?;
+        let offer = Some(outgoing.body.clone().ok_or(OrderError::BadOrder)?);
         let destination = outgoing.destination;
         self.public(destination.listener).ok_or(OrderError::BadOrder)?;
         let user = outgoing.from.uri.user.clone();
@@ -36,17 +37,20 @@ impl Endpoint {
         let contact = self.contact(&destination, user.as_deref());
         request.headers.push(HeaderName::Contact, &contact);
         self.tell_abilities(&mut request.headers);
+        self.ask_for_refreshes(&mut request.headers);
         let purpose = Purpose::Invite(session);
         let transaction = self.start(request, destination, purpose, now).ok_or(OrderError::Full)?;
         let (call_id, local_tag) = (attempt.call_id.clone(), attempt.from_tag.clone());
-        let phase = Phase::Calling(Calling {
+        let phase = Phase::Calling(Box::new(Calling {
             transaction,
             attempt,
             heard: false,
-            early: std::collections::BTreeSet::new(),
+            early: std::collections::BTreeMap::new(),
+            change: Change::None,
             cancel: Cancel::No,
+            offer,
             until: now + self.settings.bounds.longest_ringing,
-        });
+        }));
         self.sessions.insert(session, Session { call_id, local_tag, phase });
         Ok(())
     }
@@ -62,6 +66,14 @@ impl Endpoint {
             return Err(OrderError::BadOrder);
         }
         let transaction = self.alerting(session)?;
+        let reliably = match self.alerting_mut(session)?.reliably {
+            Reliably::Never => false,
+            Reliably::WhenItMatters => body.is_some(),
+            Reliably::Always => true,
+        };
+        if reliably {
+            return self.progress_reliably(session, status, body, now);
+        }
         let response = self.response_of(session, transaction, status, body)?;
         self.transactions.respond(transaction, &response, now);
         let repeat = now + self.settings.bounds.provisional_repeat;
@@ -75,15 +87,30 @@ impl Endpoint {
 
     pub(super) fn accept(&mut self, session: SessionId, body: Body, now: Timestamp) -> Done {
         let transaction = self.alerting(session)?;
-        let mut response = self.response_of(session, transaction, StatusCode::OK, Some(body))?;
+        let alerting = self.alerting_mut(session)?;
+        let wish = alerting.wish;
+        if alerting.unconfirmed.as_ref().is_some_and(|it| it.carries_answer) {
+            // RFC 3262 §3: not before the answer given early is acknowledged.
+            alerting.accepting = Some(body);
+            return Ok(());
+        }
+        // What was answered reliably is not answered again.
+        let described = (!alerting.answered).then(|| body.clone());
+        let mut response = self.response_of(session, transaction, StatusCode::OK, described)?;
         self.tell_abilities(&mut response.headers);
+        let refresh = self.agree(wish, &mut response, now);
         let cseq = response.cseq().map(|cseq| cseq.number).map_err(|_| OrderError::WrongState)?;
         self.transactions.respond(transaction, &response, now);
         let timing = self.settings.timing;
         let longest = now + self.settings.bounds.longest_session;
         let Some(state) = self.sessions.get_mut(session) else { return Ok(()) };
-        if let Phase::Alerting(alerting) = &state.phase {
+        if let Phase::Alerting(alerting) = &mut state.phase {
             let mut established = Established::new(alerting.dialog.clone(), longest);
+            established.described = Some(body);
+            established.refresh = refresh;
+            established.takes_update = wish.takes_update;
+            established.unconfirmed = alerting.unconfirmed.is_some().then_some(alerting.rseq);
+            established.change = std::mem::replace(&mut alerting.change, Change::None);
             established.unacknowledged = Some(Unacknowledged {
                 transaction,
                 response,

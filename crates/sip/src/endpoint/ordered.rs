@@ -7,10 +7,19 @@ use super::order::{Body, Order, OrderError};
 use super::writing::set_body;
 use crate::header::HeaderName;
 use crate::message::{Method, Response, StatusCode};
-use crate::session::{Change, Established, Phase, SessionId};
+use crate::session::{Change, Established, Phase, RefreshWish, SessionId};
 use crate::transaction::TransactionId;
 
 pub(super) type Done = Result<(), OrderError>;
+
+/// What the peer has asked to change.
+pub(super) struct AskedChange {
+    pub(super) transaction: TransactionId,
+    pub(super) method: Method,
+    pub(super) cseq: u32,
+    pub(super) offered: bool,
+    pub(super) wish: RefreshWish,
+}
 
 impl Endpoint {
     pub(super) fn carry_out(&mut self, order: Order, now: Timestamp) -> Done {
@@ -37,7 +46,7 @@ impl Endpoint {
         }
     }
 
-    /// A response with our tag and Contact to an INVITE, UPDATE or REFER.
+    /// A response with our tag and Contact to an INVITE, UPDATE, PRACK or REFER.
     pub(super) fn response_of(
         &self,
         session: SessionId,
@@ -50,7 +59,9 @@ impl Endpoint {
         let mut response = self.answer(request, status, &state.local_tag);
         response.headers.copy(&HeaderName::RecordRoute, &request.headers);
         let user = request.to().ok().and_then(|to| to.uri.user);
-        let destination = state.destination().ok_or(OrderError::WrongState)?;
+        let destination =
+            state.destination().or_else(|| self.transactions.destination(transaction));
+        let destination = destination.ok_or(OrderError::WrongState)?;
         let contact = self.contact(&destination, user.as_deref());
         response.headers.push(HeaderName::Contact, &contact);
         set_body(&mut response.headers, &mut response.body, body);
@@ -78,14 +89,16 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn asked_change(
-        &mut self,
-        session: SessionId,
-    ) -> Result<(TransactionId, Method, u32, bool), OrderError> {
-        match &self.established(session)?.change {
-            Change::Theirs { transaction, method, cseq, offered, .. } => {
-                Ok((*transaction, method.clone(), *cseq, *offered))
-            }
+    pub(super) fn asked_change(&self, session: SessionId) -> Result<AskedChange, OrderError> {
+        let state = self.sessions.get(session).ok_or(OrderError::NoSuchSession)?;
+        match state.change().ok_or(OrderError::WrongState)? {
+            Change::Theirs { transaction, method, cseq, offered, wish, .. } => Ok(AskedChange {
+                transaction: *transaction,
+                method: method.clone(),
+                cseq: *cseq,
+                offered: *offered,
+                wish: *wish,
+            }),
             Change::None | Change::Ours { .. } => Err(OrderError::WrongState),
         }
     }

@@ -19,6 +19,23 @@ pub struct EndpointSettings {
     pub timing: Timing,
     /// How much is kept at most.
     pub bounds: Bounds,
+    /// How long a session lasts that nobody refreshes (RFC 4028); none: we ask for no refreshes.
+    pub session_timer: Option<SessionTimer>,
+}
+
+/// How long a session may last without a refresh (RFC 4028).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionTimer {
+    /// What we ask for. Default 30 minutes.
+    pub interval: Duration,
+    /// Shorter ones are refused with 422. Default 90 s, the least that the RFC allows (§5).
+    pub least: Duration,
+}
+
+impl Default for SessionTimer {
+    fn default() -> Self {
+        Self { interval: Duration::from_mins(30), least: Duration::from_secs(90) }
+    }
 }
 
 /// One listener as others see it.
@@ -104,6 +121,10 @@ impl EndpointSettings {
         for pause in [t1, t2, t4, &mut self.bounds.provisional_repeat] {
             *pause = least.max(*pause);
         }
+        if let Some(timer) = &mut self.session_timer {
+            timer.least = timer.least.max(SessionTimer::default().least);
+            timer.interval = timer.interval.max(timer.least);
+        }
     }
 
     /// The usual settings with these public addresses.
@@ -120,12 +141,14 @@ impl EndpointSettings {
                 Method::Options,
                 Method::Info,
                 Method::Update,
+                Method::Prack,
                 Method::Refer,
                 Method::Notify,
                 Method::Register,
             ],
             timing: Timing::default(),
             bounds: Bounds::default(),
+            session_timer: Some(SessionTimer::default()),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod calls;
 mod chaos;
+mod early;
 mod hostile;
 mod large;
 mod network;
+mod refreshing;

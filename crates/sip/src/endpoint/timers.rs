@@ -4,14 +4,20 @@ use model::Timestamp;
 
 use super::order::Rejection;
 use super::{Endpoint, EndpointEvent, ReleaseCause};
+use crate::header::HeaderName;
 use crate::message::StatusCode;
-use crate::session::{Cancel, Change, Ending, Established, Phase, Postponed, SessionId};
+use crate::session::{Cancel, Change, Ending, Established, Phase, Postponed, Refresh, SessionId};
 use crate::transaction::Timing;
 
 impl Endpoint {
     /// Does the one thing that is due first; whoever calls comes again while something is.
     pub(super) fn expire(&mut self, session: SessionId, now: Timestamp) {
         let Some(state) = self.sessions.get(session) else { return };
+        if let Some(Change::Theirs { until, .. }) = state.change()
+            && *until <= now
+        {
+            return self.expire_their_change(session, now);
+        }
         match &state.phase {
             Phase::Calling(_) => self.expire_calling(session, now),
             Phase::Alerting(_) => self.expire_alerting(session, now),
@@ -22,6 +28,14 @@ impl Endpoint {
             // Nothing is due here but what the BYE's transaction sees to.
             Phase::Releasing(_) => {}
         }
+    }
+
+    /// The application did not answer the peer's offer.
+    fn expire_their_change(&mut self, session: SessionId, now: Timestamp) {
+        let text = "nobody answered the offer in time";
+        let refusal = Rejection::new(StatusCode::SERVER_INTERNAL_ERROR, text);
+        // The change is there: it is what was due.
+        let _done = self.refuse_offer(session, &refusal, now);
     }
 
     fn expire_calling(&mut self, session: SessionId, now: Timestamp) {
@@ -53,9 +67,20 @@ impl Endpoint {
             self.reject(transaction, &refusal, &tag, now);
             return self.release(session, ReleaseCause::Unanswered, None);
         }
+        let unconfirmed = alerting.unconfirmed.as_ref();
+        if unconfirmed.is_some_and(|it| it.resend.due().min(it.until) <= now) {
+            return self.expire_unconfirmed(session, now);
+        }
+        let is_free = unconfirmed.is_none();
         if let Some((response, at)) = &mut alerting.provisional {
             *at = now + repeat;
-            self.transactions.respond(transaction, response, now);
+            let status = response.status;
+            if !response.headers.has(&HeaderName::RSeq) {
+                self.transactions.respond(transaction, response, now);
+            } else if is_free {
+                // A repetition is a response of its own, to be acknowledged too.
+                let _done = self.progress_reliably(session, status, None, now);
+            }
         }
     }
 
@@ -92,12 +117,8 @@ impl Endpoint {
                     self.report(EndpointEvent::OfferRefused { session, status });
                 }
             }
-            Due::TheirChange => {
-                let text = "nobody answered the offer in time";
-                let refusal = Rejection::new(StatusCode::SERVER_INTERNAL_ERROR, text);
-                // The change is there: it is what was due.
-                let _done = self.refuse_offer(session, &refusal, now);
-            }
+            Due::Refresh => self.refresh(session, now),
+            Due::NoRefresh => self.expire_refresh(session, now),
             Due::OurChange => {
                 if let Change::Ours { transaction, .. } = established.change {
                     self.transactions.abandon(transaction);
@@ -122,8 +143,10 @@ enum Due {
     NoAck,
     /// Our re-INVITE again, after glare.
     TryAgain,
-    /// The application did not answer the peer's offer.
-    TheirChange,
+    /// To refresh the session.
+    Refresh,
+    /// Nobody has refreshed it.
+    NoRefresh,
     /// The peer did not answer our offer.
     OurChange,
     /// The session has lasted too long.
@@ -142,11 +165,14 @@ impl Due {
         }
         match &established.change {
             Change::Ours { until, .. } if *until <= now => return Self::OurChange,
-            Change::Theirs { until, .. } if *until <= now => return Self::TheirChange,
             Change::None | Change::Ours { .. } | Change::Theirs { .. } => {}
         }
-        match &established.postponed {
-            Some(postponed) if postponed.at <= now => Self::TryAgain,
+        if established.postponed.as_ref().is_some_and(|it| it.at <= now) {
+            return Self::TryAgain;
+        }
+        match established.refresh {
+            Some(refresh) if refresh.ends <= now => Self::NoRefresh,
+            Some(Refresh { next: Some(next), .. }) if next <= now => Self::Refresh,
             Some(_) | None => Self::TooLong,
         }
     }

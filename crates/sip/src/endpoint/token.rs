@@ -42,6 +42,13 @@ impl Tokens {
         self.draw(LONG)
     }
 
+    /// A number below this bound, which is not 0.
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+        let octets = self.next();
+        let sum = octets.iter().take(4).fold(0_u32, |sum, octet| sum << 8 | u32::from(*octet));
+        sum % bound.max(1)
+    }
+
     /// A number from 0 to 1 in thousandths.
     pub(crate) fn thousandths(&mut self) -> u64 {
         let digest = self.next();

@@ -11,15 +11,15 @@ use super::refusing::reply_destination;
 use super::settings::Reach;
 use super::writing::reason_of;
 use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, Source};
-use crate::dialog::Sequence;
-use crate::header::HeaderName;
+use crate::dialog::{RemoteTag, Sequence};
+use crate::header::{HeaderName, Headers};
 use crate::message::{Method, Request, StatusCode};
-use crate::session::{Change, Phase, Refer, SessionId};
+use crate::session::{Change, Phase, Refer, RefreshWish, SessionId};
 use crate::transaction::TransactionId;
 
 /// How long the application may take to answer a change of the session: as long as the peer waits
 /// for the final response of a non-INVITE request, less a little.
-const LONGEST_CHANGE: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_CHANGE: Duration = Duration::from_secs(30);
 
 impl Endpoint {
     pub(super) fn receive_within(
@@ -29,7 +29,7 @@ impl Endpoint {
         source: &Source,
         now: Timestamp,
     ) {
-        let changes = matches!(request.method, Method::Invite | Method::Update);
+        let changes = matches!(request.method, Method::Invite | Method::Update | Method::Prack);
         let purpose = if changes { Purpose::Changing(session) } else { Purpose::Unattended };
         let destination = reply_destination(&request.headers, source);
         let opened = self.transactions.open(&request, destination, purpose, now);
@@ -38,6 +38,9 @@ impl Endpoint {
             return self.refuse(&request, &full, source);
         };
         if let Some(refusal) = self.unacceptable(&request) {
+            return self.refuse_within(transaction, &refusal, now);
+        }
+        if let Some(refusal) = self.too_short(&request) {
             return self.refuse_within(transaction, &refusal, now);
         }
         if self.follow(session, &request, source) == Sequence::Stale {
@@ -55,10 +58,10 @@ impl Endpoint {
                 self.report(EndpointEvent::Notified { session, request });
             }
             Method::Options => self.confirm(transaction, now),
+            Method::Prack => self.pracked(session, transaction, request, now),
             Method::Ack
             | Method::Cancel
             | Method::Register
-            | Method::Prack
             | Method::Subscribe
             | Method::Message
             | Method::Publish
@@ -102,7 +105,7 @@ impl Endpoint {
     }
 
     /// 200 without body.
-    fn confirm(&mut self, transaction: TransactionId, now: Timestamp) {
+    pub(super) fn confirm(&mut self, transaction: TransactionId, now: Timestamp) {
         let Some(request) = self.transactions.request(transaction) else { return };
         let mut response = self.answer(request, StatusCode::OK, "");
         if request.method == Method::Options {
@@ -118,8 +121,15 @@ impl Endpoint {
         let observed = listener.is_none_or(|listener| listener.reach == Reach::Observed);
         let Some(state) = self.sessions.get_mut(session) else { return Sequence::Stale };
         let dialog = match &mut state.phase {
-            // The dialogs of forks that ring are not kept; they have no order to mind yet.
-            Phase::Calling(_) => return Sequence::InOrder,
+            Phase::Calling(calling) => {
+                let tag = request.from().map(|from| RemoteTag::of(&from)).ok();
+                let early = tag.and_then(|tag| calling.early.get_mut(&tag));
+                match early.and_then(|early| early.dialog.as_mut()) {
+                    Some(dialog) => dialog,
+                    // A response that made no dialog has no order to mind.
+                    None => return Sequence::InOrder,
+                }
+            }
             Phase::Alerting(alerting) => &mut alerting.dialog,
             Phase::Established(established) => &mut established.dialog,
             Phase::Releasing(releasing) => &mut releasing.dialog,
@@ -177,15 +187,25 @@ impl Endpoint {
         drop_foreign_body(&mut request);
         let offered = !request.body.is_empty();
         if request.method == Method::Update && !offered {
-            // Only a new Contact, which has been noted.
-            return self.confirm(transaction, now);
+            // A new Contact, which has been noted, or a refresh.
+            return self.refreshed_by_them(session, transaction, &request.headers, now);
         }
         let cseq = request.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        let wish = RefreshWish::of(&request.headers);
         let Some(state) = self.sessions.get_mut(session) else { return };
         let refusal = match &mut state.phase {
-            Phase::Calling(_) => Verdict::Glare,
-            Phase::Alerting(_) => Verdict::NotNow,
             Phase::Releasing(_) => Verdict::Over,
+            phase @ (Phase::Calling(_) | Phase::Alerting(_)) => {
+                let verdict = early_verdict(phase, &request);
+                if verdict == Verdict::Fine
+                    && let Some(change) = state.change_mut()
+                {
+                    let (method, until) = (request.method.clone(), now + LONGEST_CHANGE);
+                    *change = Change::Theirs { transaction, method, cseq, offered, wish, until };
+                    return self.report(EndpointEvent::Offered { session, body: request.body });
+                }
+                verdict
+            }
             Phase::Established(established) => {
                 let verdict = verdict(&established.change);
                 let waiting = established.unacknowledged.take();
@@ -199,7 +219,7 @@ impl Endpoint {
                         let method = request.method.clone();
                         let until = now + LONGEST_CHANGE;
                         established.change =
-                            Change::Theirs { transaction, method, cseq, offered, until };
+                            Change::Theirs { transaction, method, cseq, offered, wish, until };
                         // Whoever sends a new offer has seen our 2xx, though the ACK was lost.
                         if waiting.is_some() {
                             self.report(EndpointEvent::Acknowledged { session, body: Vec::new() });
@@ -220,6 +240,24 @@ impl Endpoint {
             Verdict::NotNow | Verdict::Fine => self.not_now("an offer is still open"),
         };
         self.refuse_within(transaction, &refusal, now);
+    }
+
+    /// The peer's UPDATE without an offer (RFC 4028 §9).
+    fn refreshed_by_them(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        headers: &Headers,
+        now: Timestamp,
+    ) {
+        let Ok(mut response) = self.response_of(session, transaction, StatusCode::OK, None) else {
+            return self.confirm(transaction, now);
+        };
+        let agreed = self.agree(RefreshWish::of(headers), &mut response, now);
+        self.transactions.respond(transaction, &response, now);
+        if let Ok(established) = self.established(session) {
+            established.refresh = agreed;
+        }
     }
 
     fn trying(&mut self, transaction: TransactionId, now: Timestamp) {
@@ -290,6 +328,23 @@ enum Verdict {
     NotNow,
     /// We have sent BYE.
     Over,
+}
+
+/// What becomes of an offer before the call is answered: it may come by UPDATE, once the offer of
+/// the INVITE was answered reliably (RFC 3311 §5.1).
+fn early_verdict(phase: &Phase, request: &Request) -> Verdict {
+    let tag = request.from().map(|from| RemoteTag::of(&from)).ok();
+    let (answered, change, otherwise) = match phase {
+        Phase::Calling(calling) => {
+            let early = tag.and_then(|tag| calling.early.get(&tag));
+            let answered = early.is_some_and(|early| early.answer.is_some());
+            (answered, &calling.change, Verdict::Glare)
+        }
+        Phase::Alerting(alerting) => (alerting.answered, &alerting.change, Verdict::NotNow),
+        Phase::Established(_) | Phase::Releasing(_) => return Verdict::Over,
+    };
+    let by_update = request.method == Method::Update;
+    if answered && by_update { verdict(change) } else { otherwise }
 }
 
 fn verdict(change: &Change) -> Verdict {

@@ -11,6 +11,8 @@ use crate::header::{self, HeaderName, Headers, NameAddr, Via};
 use crate::message::{Method, Request, Response, StatusCode};
 use crate::uri::{Host, Uri};
 
+/// The extensions that we know of calls (RFC 3262, RFC 4028, RFC 3891).
+pub(super) const SUPPORTED: &str = "100rel, timer, replaces";
 /// Hops a request of ours may take (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: &str = "70";
 
@@ -54,6 +56,7 @@ impl Endpoint {
     /// Says what we can do, in an INVITE, a 2xx or an OPTIONS response (§13.2.1, §11.2).
     pub(super) fn tell_abilities(&self, headers: &mut Headers) {
         headers.push(HeaderName::Allow, self.allowed());
+        headers.push(HeaderName::Supported, SUPPORTED);
     }
 
     pub(super) fn allowed(&self) -> String {
@@ -137,6 +140,11 @@ pub(super) fn set_body(headers: &mut Headers, into: &mut Vec<u8>, body: Option<B
         headers.set(HeaderName::ContentType, body.content_type);
         *into = body.bytes;
     }
+}
+
+/// Whole seconds, as written in header fields.
+pub(super) fn seconds(duration: std::time::Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// The value of the Reason header field, to be read by people.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::{CSeq, Contacts, HeaderName, Headers, NameAddr, Via};
+use super::{CSeq, Contacts, HeaderName, Headers, NameAddr, RAck, Replaces, SessionExpires, Via};
 use crate::parse::scan;
 
 /// Why a header field cannot be read.
@@ -136,6 +136,33 @@ impl Headers {
     pub fn expires(&self) -> Result<Option<u32>, HeaderError> {
         let number = self.number(&HeaderName::Expires)?;
         Ok(number.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
+    }
+
+    /// `RAck`.
+    ///
+    /// # Errors
+    /// When it is missing or malformed.
+    pub fn rack(&self) -> Result<RAck, HeaderError> {
+        let value = self.first(&HeaderName::RAck).ok_or_else(|| missing(HeaderName::RAck))?;
+        read(HeaderName::RAck, value, RAck::parse)
+    }
+
+    /// `Session-Expires`.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn session_expires(&self) -> Result<Option<SessionExpires>, HeaderError> {
+        let value = self.first(&HeaderName::SessionExpires);
+        value.map(|it| read(HeaderName::SessionExpires, it, SessionExpires::parse)).transpose()
+    }
+
+    /// `Replaces`.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn replaces(&self) -> Result<Option<Replaces>, HeaderError> {
+        let value = self.first(&HeaderName::Replaces);
+        value.map(|it| read(HeaderName::Replaces, it, Replaces::parse)).transpose()
     }
 
     /// A field whose value is a decimal number; what follows a semicolon or a comment does not

@@ -270,6 +270,13 @@ impl<U: Copy> TransactionLayer<U> {
         self.entries.get(&id).map(|entry| &*entry.request)
     }
 
+    /// The octets of a request of ours, while its transaction lasts.
+    #[must_use]
+    pub fn sent(&self, id: TransactionId) -> Option<&[u8]> {
+        let entry = self.entries.get(&id)?;
+        matches!(entry.key, Key::Client(_)).then_some(entry.repeated.as_deref()).flatten()
+    }
+
     /// Where a transaction sends to.
     #[must_use]
     pub fn destination(&self, id: TransactionId) -> Option<Destination> {

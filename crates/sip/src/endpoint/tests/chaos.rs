@@ -12,6 +12,7 @@ use crate::session::SessionId;
 #[derive(Debug)]
 struct Plan {
     ringing: bool,
+    early: bool,
     accept: bool,
     answer_after: u64,
     cancel_after: Option<u64>,
@@ -26,6 +27,7 @@ impl Plan {
             |chance: u64, bound: u64| (dice.below(100) < chance).then(|| dice.below(bound));
         Self {
             ringing: maybe(60, 1).is_some(),
+            early: maybe(50, 1).is_some(),
             accept: maybe(75, 1).is_some(),
             answer_after: maybe(100, 4_000).unwrap_or(0),
             cancel_after: maybe(30, 6_000),
@@ -39,7 +41,8 @@ impl Plan {
     fn schedule(&self) -> Vec<(u64, Side, Step)> {
         let mut steps = Vec::new();
         if self.ringing {
-            steps.push((self.answer_after / 2, Side::Callee, Step::Ring));
+            let step = if self.early { Step::Early } else { Step::Ring };
+            steps.push((self.answer_after / 2, Side::Callee, step));
         }
         let answer = if self.accept { Step::Accept } else { Step::Reject };
         steps.push((self.answer_after, Side::Callee, answer));
@@ -57,6 +60,7 @@ impl Plan {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Ring,
+    Early,
     Accept,
     Reject,
     Cancel,
@@ -67,6 +71,10 @@ enum Step {
 fn order(step: Step, session: SessionId) -> Order {
     match step {
         Step::Ring => Order::Progress { session, status: StatusCode::RINGING, body: None },
+        Step::Early => {
+            let (status, body) = (StatusCode::SESSION_PROGRESS, Some(sdp("answer")));
+            Order::Progress { session, status, body }
+        }
         Step::Accept => Order::Accept { session, body: sdp("answer") },
         Step::Reject => Order::Reject { session, refusal: busy() },
         Step::Cancel => Order::Cancel { session, reason: None },

@@ -12,7 +12,7 @@ use crate::endpoint::{
     Outgoing, Output, Rejection, Source, Transport,
 };
 use crate::header::{HeaderName, NameAddr};
-use crate::message::{Message, StatusCode};
+use crate::message::{Message, Request, StatusCode};
 use crate::session::SessionId;
 use crate::uri::Uri;
 
@@ -293,6 +293,20 @@ impl Network {
             bytes[at] = u8::try_from(self.dice.below(256)).unwrap();
         }
         bytes.into()
+    }
+
+    /// The INVITE that has rung at the callee's, whose event is not yet taken.
+    pub(super) fn invite(&self) -> Request {
+        let mut events = self.events.iter();
+        let found = events.find_map(|(_, event)| {
+            if let EndpointEvent::Invited { request, .. } = event { Some(request) } else { None }
+        });
+        (**found.unwrap()).clone()
+    }
+
+    /// What the caller hears from the callee comes from here.
+    pub(super) fn callees_source(&self) -> Source {
+        self.source(Side::Callee, Side::Caller)
     }
 
     /// The events of a side since the last time, in words.

@@ -1,0 +1,113 @@
+//! A phone takes a call over from another of the same account (RFC 3891).
+
+use model::{CallId, Cause, Epoch};
+use sip::digest::Algorithm;
+use sip::sdp::parse_description;
+use sip::{HeaderName, Method, Request, StatusCode};
+use switchboard::ports::{LegCommand, LegFact, Target};
+
+use crate::house::{House, dialled, number, ours};
+use crate::peer::{Peer, sdp};
+
+const SECRET: (&str, Algorithm) = ("secret", Algorithm::Sha256);
+
+/// A call that phone 1001 has answered, and the Replaces that names it.
+async fn in_a_call(house: &mut House) -> (Peer, String) {
+    let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
+    phone.registered().await;
+    house.bindings().await;
+    house.command(
+        dialled(1),
+        LegCommand::Dial {
+            target: Target::Phone("1001".into()),
+            from: number("13800138000"),
+            display: None,
+            offer: ours(20_000),
+            call: CallId::new(Epoch::new(1), 7),
+        },
+    );
+    let invite = phone.request_of(&Method::Invite).await;
+    phone.answer(&invite, StatusCode::OK, &sdp(phone.address(), 1)).await;
+    assert!(matches!(house.fact(dialled(1)).await, LegFact::Answered { .. }));
+    phone.request_of(&Method::Ack).await;
+    let replaces = format!(
+        "{};to-tag={};from-tag=to-{}",
+        invite.call_id().unwrap(),
+        invite.from().unwrap().tag().unwrap(),
+        phone.address()
+    );
+    (phone, replaces)
+}
+
+fn taking_over(phone: &mut Peer, replaces: &str) -> Request {
+    let mut request = phone.invite("1001", &format!("over-{}", phone.address()));
+    request.headers.push(HeaderName::Require, "replaces");
+    request.headers.push(HeaderName::Replaces, replaces);
+    request
+}
+
+#[tokio::test]
+async fn the_leg_goes_on_with_the_other_phone_and_the_first_is_told() {
+    let mut house = House::open().await;
+    let (desk, replaces) = in_a_call(&mut house).await;
+    let mut soft = Peer::at(1, "1001", house.handle.phones()).await;
+    let request = taking_over(&mut soft, &replaces);
+    let challenged = soft.ask(&request).await;
+    soft.acknowledge_refusal(&request, &challenged).await;
+    let again = soft.with_credentials(request, &challenged, SECRET);
+    soft.send(&again.to_bytes()).await;
+    let offer = parse_description(&again.body).unwrap();
+    assert_eq!(house.fact(dialled(1)).await, LegFact::Reoffered { offer: Some(offer) });
+    house.command(dialled(1), LegCommand::AnswerReoffer { answer: ours(20_000) });
+    let answer = soft.response().await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(parse_description(&answer.body).unwrap().address.port(), 20_000);
+    soft.acknowledge(&answer, b"").await;
+    let bye = desk.request_of(&Method::Bye).await;
+    let reason = "SIP;cause=200;text=\"Call completed elsewhere\"";
+    assert_eq!(bye.headers.text(&HeaderName::Reason), Some(reason));
+    desk.answer(&bye, StatusCode::OK, b"").await;
+    assert!(house.is_quiet(), "the leg has not ended");
+    let bye = soft.within("BYE", &answer);
+    soft.send(&bye.to_bytes()).await;
+    let over = LegFact::Released { cause: Cause::AgentHungUp, status: None };
+    assert_eq!(house.fact(dialled(1)).await, over);
+}
+
+#[tokio::test]
+async fn nobody_else_takes_a_call_over_and_nobody_one_that_is_not_there() {
+    let mut house = House::open().await;
+    let (_desk, replaces) = in_a_call(&mut house).await;
+    let mut other = Peer::at(1, "1002", house.handle.phones()).await;
+    let request = taking_over(&mut other, &replaces);
+    assert_eq!(other.ask_with(request, SECRET).await.status, StatusCode::FORBIDDEN);
+    let mut mine = Peer::at(1, "1001", house.handle.phones()).await;
+    let request = taking_over(&mut mine, "nothing;to-tag=a;from-tag=b");
+    let status = mine.ask_with(request, SECRET).await.status;
+    assert_eq!(status, StatusCode::CALL_DOES_NOT_EXIST);
+    assert!(house.is_quiet());
+}
+
+#[tokio::test]
+async fn who_gives_up_taking_over_leaves_the_call_as_it_was() {
+    let mut house = House::open().await;
+    let (desk, replaces) = in_a_call(&mut house).await;
+    let mut soft = Peer::at(1, "1001", house.handle.phones()).await;
+    let request = taking_over(&mut soft, &replaces);
+    let challenged = soft.ask(&request).await;
+    soft.acknowledge_refusal(&request, &challenged).await;
+    let again = soft.with_credentials(request, &challenged, SECRET);
+    soft.send(&again.to_bytes()).await;
+    assert!(matches!(house.fact(dialled(1)).await, LegFact::Reoffered { .. }));
+    let mut cancel = Request::new(Method::Cancel, again.uri.clone());
+    for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId] {
+        cancel.headers.copy(&name, &again.headers);
+    }
+    let number = again.cseq().unwrap().number;
+    cancel.headers.push(HeaderName::CSeq, format!("{number} CANCEL"));
+    soft.send(&cancel.to_bytes()).await;
+    let before = parse_description(&sdp(desk.address(), 1)).unwrap();
+    assert_eq!(house.fact(dialled(1)).await, LegFact::Reanswered { answer: before });
+    house.command(dialled(1), LegCommand::Release { cause: Cause::CallerHungUp, status: None });
+    desk.request_of(&Method::Bye).await;
+}

@@ -1,0 +1,223 @@
+//! Before the call is answered: reliable provisional responses (RFC 3262) and changes of early
+//! sessions (RFC 3311).
+
+use std::time::Duration;
+
+use super::network::{CALL, Network, STRANGER, Side, busy, sdp};
+use crate::endpoint::{Order, OrderError};
+use crate::header::HeaderName;
+use crate::message::{Message, StatusCode};
+use crate::session::SessionId;
+
+const MOMENT: Duration = Duration::from_millis(50);
+
+/// A call that rings with early media, acknowledged.
+fn early(net: &mut Network) -> SessionId {
+    net.dial();
+    let session = net.rung();
+    let status = StatusCode::SESSION_PROGRESS;
+    net.order(Side::Callee, Order::Progress { session, status, body: Some(sdp("answer")) });
+    session
+}
+
+#[test]
+fn an_answer_given_early_is_acknowledged_and_not_given_again() {
+    let mut net = Network::perfect();
+    let session = early(&mut net);
+    net.run(MOMENT);
+    assert_eq!(net.take(Side::Caller), ["progressed 183 answer"]);
+    net.order(Side::Callee, Order::Accept { session, body: sdp("answer") });
+    net.run(MOMENT);
+    assert_eq!(
+        net.take(Side::Caller),
+        ["answered answer"],
+        "the early one, though the 200 has none"
+    );
+    let ladder = ["caller INVITE", "callee 100 INVITE", "callee 183 INVITE", "caller PRACK"];
+    assert_eq!(net.ladder[..4], ladder);
+    assert_eq!(net.ladder[4..], ["callee 200 PRACK", "callee 200 INVITE", "caller ACK"]);
+}
+
+#[test]
+fn an_answer_given_early_is_repeated_until_it_is_acknowledged_and_the_call_answered_after() {
+    let mut net = Network::perfect();
+    net.swallowed = vec!["PRACK"];
+    let session = early(&mut net);
+    net.order(Side::Callee, Order::Accept { session, body: sdp("answer") });
+    net.run(Duration::from_secs(3));
+    let sent = |net: &Network, line: &str| net.ladder.iter().filter(|it| *it == line).count();
+    assert_eq!(sent(&net, "callee 183 INVITE"), 3, "at 0, 0.5 and 1.5 s");
+    assert_eq!(sent(&net, "callee 200 INVITE"), 0, "not before the PRACK");
+    assert_eq!(net.take(Side::Caller), ["progressed 183 answer"], "heard once");
+    net.swallowed.clear();
+    net.run(Duration::from_secs(2));
+    assert_eq!(net.take(Side::Caller), ["answered answer"]);
+}
+
+#[test]
+fn a_call_whose_early_answer_nobody_acknowledges_is_refused() {
+    let mut net = Network::perfect();
+    net.swallowed = vec!["PRACK"];
+    early(&mut net);
+    net.run(Duration::from_secs(40));
+    assert_eq!(net.take(Side::Callee)[1..], ["released NoAck"]);
+    assert!(net.take(Side::Caller)[1].starts_with("refused 500"));
+    net.run(Duration::from_mins(1));
+    assert!(net.is_clear());
+}
+
+#[test]
+fn provisional_responses_wait_for_one_another_and_for_nothing_once_the_call_is_refused() {
+    let mut net = Network::perfect();
+    let session = early(&mut net);
+    let status = StatusCode::SESSION_PROGRESS;
+    let again = Order::Progress { session, status, body: Some(sdp("again")) };
+    net.order(Side::Callee, again);
+    net.order(Side::Callee, Order::Reject { session, refusal: busy() });
+    net.run(MOMENT);
+    assert_eq!(net.ladder.iter().filter(|it| *it == "callee 183 INVITE").count(), 1);
+    net.run(Duration::from_mins(1));
+    assert!(net.is_clear());
+}
+
+#[test]
+fn a_caller_that_wants_so_must_acknowledge_every_ringing() {
+    let mut net = Network::perfect();
+    let session = stranger_calls(&mut net, "Require: 100rel\n");
+    let first = rings(&mut net, session);
+    let rseq = number(&first);
+    assert!(first.headers.lists(&HeaderName::Require, "100rel"));
+    let status = StatusCode::RINGING;
+    net.order(Side::Callee, Order::Progress { session, status, body: None });
+    net.run(MOMENT);
+    assert!(net.astray.is_empty(), "the second waits");
+    let to = String::from_utf8(first.headers.first(&HeaderName::To).unwrap().to_vec()).unwrap();
+    for (rack, cseq, status) in [
+        (format!("{} 1 INVITE", rseq + 1), 2, 481),
+        (format!("{rseq} 2 INVITE"), 3, 481),
+        (format!("{rseq} 1 INVITE"), 4, 200),
+        (format!("{rseq} 1 INVITE"), 5, 481),
+    ] {
+        let answer = prack(&mut net, &to, &rack, cseq);
+        assert_eq!(answer, status, "{rack}");
+        if status == 200 {
+            let Message::Response(second) = &net.astray[1].1 else { panic!("no response") };
+            assert_eq!(number(second), rseq + 1);
+        }
+    }
+}
+
+#[test]
+fn an_early_session_is_changed_by_update_once_its_offer_is_answered() {
+    let mut net = Network::perfect();
+    let session = stranger_calls(&mut net, "Supported: 100rel\n");
+    let status = StatusCode::SESSION_PROGRESS;
+    net.astray.clear();
+    net.order(Side::Callee, Order::Progress { session, status, body: Some(sdp("answer")) });
+    let Message::Response(first) = net.astray[0].1.clone() else { panic!("no response") };
+    let to = String::from_utf8(first.headers.first(&HeaderName::To).unwrap().to_vec()).unwrap();
+    let too_soon = update(&mut net, &to, 2);
+    assert_eq!(too_soon, Some(500), "their offer is not answered for sure");
+    let rack = format!("{} 1 INVITE", number(&first));
+    assert_eq!(prack(&mut net, &to, &rack, 3), 200);
+    assert_eq!(update(&mut net, &to, 4), None, "it waits for the application");
+    net.take(Side::Caller);
+    assert_eq!(net.take(Side::Callee)[1..], ["offered v=2"]);
+    net.order(Side::Callee, Order::AnswerOffer { session, body: sdp("yes") });
+    let Message::Response(answer) = &net.astray.last().unwrap().1 else { panic!("no response") };
+    assert_eq!((answer.status, answer.body.as_slice()), (StatusCode::OK, &b"yes"[..]));
+    assert_eq!(update(&mut net, &to, 5), None);
+    net.order(Side::Callee, Order::Bye { session, reason: None });
+    let last = net.astray.iter().rev().filter_map(|(_, message)| match message {
+        Message::Response(response) => Some(response.status.code()),
+        Message::Request(_) => None,
+    });
+    assert_eq!(last.take(2).collect::<Vec<_>>(), [487, 480], "nothing is left unanswered");
+    let gone = net.try_order(Side::Callee, Order::AnswerOffer { session, body: sdp("late") });
+    assert_eq!(gone, Err(OrderError::NoSuchSession));
+}
+
+#[test]
+fn a_reliable_response_out_of_order_is_as_if_lost() {
+    let mut net = Network::perfect();
+    net.dial();
+    net.run(MOMENT);
+    net.ladder.clear();
+    let request = net.invite();
+    let answer = |rseq: u32, body: &str| {
+        let mut response = request.response(StatusCode::SESSION_PROGRESS);
+        let to = request.to().unwrap().with_tag("fork");
+        response.headers.set(HeaderName::To, &to);
+        response.headers.push(HeaderName::Contact, "<sip:callee@192.0.2.2:5080>");
+        response.headers.push(HeaderName::Require, "100rel");
+        response.headers.push(HeaderName::RSeq, rseq.to_string());
+        response.headers.push(HeaderName::ContentType, "application/sdp");
+        response.body = body.as_bytes().to_vec();
+        Message::Response(response)
+    };
+    let source = net.callees_source();
+    for (rseq, body) in [(7, "one"), (9, "three"), (7, "one"), (8, "two")] {
+        net.deliver(Side::Caller, answer(rseq, body), source);
+    }
+    assert_eq!(net.take(Side::Caller), ["progressed 183 one", "progressed 183 two"]);
+    assert_eq!(net.ladder, ["caller PRACK", "caller PRACK"]);
+}
+
+fn stranger_calls(net: &mut Network, more: &str) -> SessionId {
+    net.stranger(&text("INVITE", 1, "", more, "v=0")).unwrap();
+    net.callee.session_ids()[0]
+}
+
+fn rings(net: &mut Network, session: SessionId) -> crate::message::Response {
+    net.astray.clear();
+    let status = StatusCode::RINGING;
+    net.order(Side::Callee, Order::Progress { session, status, body: None });
+    let Message::Response(response) = net.astray[0].1.clone() else { panic!("no response") };
+    net.astray.clear();
+    response
+}
+
+fn prack(net: &mut Network, to: &str, rack: &str, cseq: u32) -> u16 {
+    let to = to.split_once("tag=").unwrap().1;
+    match net.stranger(&text("PRACK", cseq, to, &format!("RAck: {rack}\n"), "")) {
+        Some(Message::Response(response)) => response.status.code(),
+        other => panic!("not a response: {other:?}"),
+    }
+}
+
+fn update(net: &mut Network, to: &str, cseq: u32) -> Option<u16> {
+    let to = to.split_once("tag=").unwrap().1;
+    match net.stranger(&text("UPDATE", cseq, to, "", "v=2")) {
+        Some(Message::Response(response)) => Some(response.status.code()),
+        Some(Message::Request(request)) => panic!("not a response: {request:?}"),
+        None => None,
+    }
+}
+
+fn text(method: &str, cseq: u32, tag: &str, more: &str, body: &str) -> String {
+    let tag = if tag.is_empty() { String::new() } else { format!(";tag={tag}") };
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\n" };
+    format!(
+        "{method} sip:4008001234@192.0.2.2:5080 SIP/2.0\n\
+         Via: SIP/2.0/UDP {STRANGER};branch=z9hG4bK-{cseq}\n\
+         From: <sip:13800138000@192.0.2.66>;tag=theirs\nTo: <sip:4008001234@192.0.2.2>{tag}\n\
+         Call-ID: early\nCSeq: {cseq} {method}\nMax-Forwards: 70\n\
+         Contact: <sip:13800138000@192.0.2.66>\n{kind}{more}Content-Length: {}\n\n{body}",
+        body.len()
+    )
+}
+
+/// The RSeq of a response.
+fn number(response: &crate::message::Response) -> u64 {
+    response.headers.number(&HeaderName::RSeq).unwrap().unwrap()
+}
+
+#[test]
+fn the_caller_of_an_early_session_takes_no_offer_but_by_update() {
+    let mut net = Network::perfect();
+    let session = early(&mut net);
+    net.run(MOMENT);
+    let wrong = net.try_order(Side::Callee, Order::Reinvite { session, body: sdp("hold") });
+    assert_eq!(wrong, Err(OrderError::WrongState));
+    assert_eq!(net.caller.session_ids(), [CALL]);
+}
