@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::str::FromStr;
+use std::time::Duration;
 
 use model::{PhoneId, TrunkId};
+use sip::Host;
 use sip::digest::{Ha1, Login};
-use sip::endpoint::Transport;
+use sip::locate::Wanted;
 
 /// A phone's account.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,14 +55,62 @@ pub struct Trunk {
     pub id: TrunkId,
     /// Where its requests come from. Nothing else makes a request the trunk's.
     pub sources: Vec<AddressRange>,
-    /// Where calls to it are sent.
-    pub destination: SocketAddr,
-    /// By which transport.
-    pub transport: Transport,
-    /// The host in the addresses of calls to it, where it wants another than its address.
+    /// Where calls to it are sent, an address or a name (RFC 3263); none: it only brings calls.
+    pub proxy: Option<Wanted>,
+    /// The host in the addresses of calls to it, where it wants another than that.
     pub host: Option<String>,
     /// What it is answered with when it challenges us.
     pub login: Option<Login>,
+    /// For how long we register there under the login's user; not at all when none.
+    pub registers: Option<Duration>,
+    /// How often it is asked whether it is there (OPTIONS); never when none.
+    pub check_every: Option<Duration>,
+    /// Where it says which number was dialled.
+    pub dialled: Dialled,
+}
+
+/// Where a trunk says which number was dialled: calls that were forwarded on their way name it
+/// elsewhere than in the Request-URI.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Dialled {
+    /// In the Request-URI.
+    #[default]
+    RequestUri,
+    /// In To.
+    To,
+    /// In the last Diversion: who was called first (RFC 5806).
+    Diversion,
+    /// In the first History-Info (RFC 7044).
+    HistoryInfo,
+}
+
+impl Trunk {
+    /// Whether calls to `other` go the same way.
+    pub(crate) fn is_called_like(&self, other: &Self) -> bool {
+        let way = |it: &Self| (it.proxy.clone(), it.host.clone(), it.registers, it.check_every);
+        way(self) == way(other) && self.login == other.login
+    }
+
+    /// The host in the addresses of calls to it.
+    pub(crate) fn named(&self) -> Option<Host> {
+        let given = self.host.as_deref().and_then(|host| Host::parse(host).ok());
+        given.or_else(|| self.proxy.as_ref().map(|proxy| proxy.host.clone()))
+    }
+
+    /// A trunk that only has a name.
+    #[cfg(test)]
+    pub(crate) fn of(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            sources: Vec::new(),
+            proxy: None,
+            host: None,
+            login: None,
+            registers: None,
+            check_every: None,
+            dialled: Dialled::RequestUri,
+        }
+    }
 }
 
 /// All trunks.
@@ -80,9 +130,9 @@ impl Trunks {
         self.0.iter().find(|trunk| trunk.sources.iter().any(|range| range.holds(source)))
     }
 
-    /// The peers that are called by a name, with the name.
-    pub(crate) fn hosts(&self) -> impl Iterator<Item = (SocketAddr, &str)> {
-        self.0.iter().filter_map(|trunk| Some((trunk.destination, trunk.host.as_deref()?)))
+    /// All of them.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Trunk> {
+        self.0.iter()
     }
 
     /// The trunk of this name.

@@ -7,6 +7,7 @@ use sip::sdp;
 use sip::{HeaderName, NameAddr, Request, StatusCode};
 use switchboard::ports::{Full, Input, LegFact, Origin, RingsIn};
 
+use crate::accounts::{Dialled, Trunk};
 use crate::counters::Counted;
 use crate::door::RETRY_AFTER;
 use crate::exchange::Exchange;
@@ -60,7 +61,11 @@ impl Exchange {
         if self.stopping {
             return Err(self.stopped());
         }
-        let to = dialled(request).ok_or_else(|| {
+        let trunk = match &calling.origin {
+            Origin::Trunk(trunk) => self.trunks.find(trunk),
+            Origin::Phone(_) => None,
+        };
+        let to = dialled(request, trunk).ok_or_else(|| {
             self.count(Counted::NoNumber);
             Rejection::new(StatusCode::NOT_FOUND, "what is called is no number")
         })?;
@@ -159,10 +164,33 @@ impl Exchange {
     }
 }
 
-/// The number called: that of the Request-URI; of To, where a trunk names only itself there.
-fn dialled(request: &Request) -> Option<Number> {
-    let named = request.uri.user_name().or_else(|| request.to().ok()?.uri.user_name())?;
-    plain(&named)
+/// The number called: where the trunk says it; that of the Request-URI, or of To, where that names
+/// only us.
+fn dialled(request: &Request, trunk: Option<&Trunk>) -> Option<Number> {
+    let to = || request.to().ok()?.uri.user_name();
+    let elsewhere = match trunk.map(|trunk| trunk.dialled).unwrap_or_default() {
+        Dialled::RequestUri => None,
+        Dialled::To => to(),
+        // Each forwarding was written above the one before.
+        Dialled::Diversion => last_of(request, &HeaderName::Diversion),
+        Dialled::HistoryInfo => first_of(request, &HeaderName::HistoryInfo),
+    };
+    if let Some(number) = elsewhere.as_deref().and_then(plain) {
+        return Some(number);
+    }
+    let ours = trunk.filter(|it| it.registers.is_some()).and_then(|it| it.login.as_ref());
+    let named = request.uri.user_name();
+    let is_ours = ours.is_some_and(|login| named.as_deref() == Some(login.user()));
+    let number = if is_ours { to().or(named) } else { named.or_else(to) };
+    plain(&number?)
+}
+
+fn last_of(request: &Request, name: &HeaderName) -> Option<String> {
+    request.headers.addresses(name).ok()?.last()?.uri.user_name()
+}
+
+fn first_of(request: &Request, name: &HeaderName) -> Option<String> {
+    request.headers.addresses(name).ok()?.first()?.uri.user_name()
 }
 
 fn number_of(address: &NameAddr) -> Option<Number> {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use model::{Cause, LegId, Number, PhoneId, Timestamp, TrunkId};
 use sip::SessionId;
-use sip::digest::{self, Challenge, Protected};
+use sip::digest::{self, Protected};
 use sip::endpoint::{Attempt, Body, Destination, Order, Outgoing};
+use sip::locate::Place;
 use sip::registrar::Binding;
 use sip::sdp;
 use sip::{HeaderName, Host, NameAddr, Response, StatusCode, Uri};
@@ -14,6 +15,7 @@ use switchboard::ports::{LegCommand, LegFact, Target};
 use crate::exchange::Exchange;
 use crate::legs::{Dialling, Fork, Leg, Phase, Side};
 use crate::meaning;
+use crate::trunking::{challenge_headers, challenges, retry_after};
 
 /// How often credentials are sent for one call: once, and once more when the nonce was stale.
 const MOST_TRIES: u8 = 2;
@@ -40,7 +42,7 @@ impl Exchange {
                 let header = (HeaderName::Other(CALL_HEADER.into()), call.to_string().into_bytes());
                 self.to_phone(phone, &caller, (body, header))
             }
-            Target::Trunk { trunk, number } => self.to_trunk(trunk, number, &caller, body),
+            Target::Trunk { trunk, number } => self.to_trunk(trunk, number, (&caller, body), now),
         };
         tracing::info!(leg = %id, %call, target = ?target, forks = invites.len(), "dials");
         let mut forks = BTreeMap::new();
@@ -51,6 +53,7 @@ impl Exchange {
                 if let Some(call_id) = self.endpoint.call_id(session) {
                     self.trace.leg(id, call_id);
                 }
+                self.patience.begin(session, now);
                 forks.insert(session, fork);
             }
         }
@@ -95,41 +98,26 @@ impl Exchange {
         forks.map(|(first, spares)| (invite(first), Fork::Phone { spares })).collect()
     }
 
+    /// One INVITE to the first of the trunk's places; the others are kept.
     fn to_trunk(
-        &self,
+        &mut self,
         id: &TrunkId,
         number: &Number,
-        caller: &Caller<'_>,
-        body: Body,
+        (caller, body): (&Caller<'_>, Body),
+        now: Timestamp,
     ) -> Vec<(Outgoing, Fork)> {
+        let mut instead: VecDeque<_> = self.carriers.places(id, now).into();
+        let Some(place) = instead.pop_front() else { return Vec::new() };
+        let routes = self.carriers.registration(id).map(|it| it.service_route.clone());
+        let from = |host, port| caller.at(host, port);
         let Some(trunk) = self.trunks.find(id) else { return Vec::new() };
-        let peer = trunk.destination;
-        let named = trunk.host.as_deref().and_then(|host| Host::parse(host).ok());
-        let at_address = named.is_none().then_some(peer.port());
-        let host = named.unwrap_or(Host::Ip(peer.ip()));
-        let callee = Uri::sip(number.as_str(), host).with_port(at_address);
-        let Some((listener, side)) = self.towards_trunks(trunk.transport) else {
+        let Some(outgoing) = self.to_place(trunk, place, (&from, Some(number.as_str()))) else {
             return Vec::new();
         };
-        let target = match trunk.transport.in_uri() {
-            Some(transport) => callee.clone().with_param("transport", transport),
-            None => callee.clone(),
-        };
-        let destination = Destination::over(trunk.transport, listener, peer);
-        let outgoing = Outgoing {
-            target,
-            destination,
-            from: caller.at(Host::Ip(side.ip()), Some(side.port())),
-            to: NameAddr::new(callee),
-            routes: Vec::new(),
-            headers: Vec::new(),
-            body: Some(body),
-            max_forwards: 70,
-            attempt: None,
-        };
-        let fork =
-            Fork::Trunk { outgoing: Box::new(outgoing.clone()), trunk: id.clone(), tried: 0 };
-        vec![(outgoing, fork)]
+        let (body, routes) = (Some(body), routes.unwrap_or_default());
+        let outgoing = Outgoing { body, routes, ..outgoing };
+        let (kept, trunk) = (Box::new(outgoing.clone()), id.clone());
+        vec![(outgoing, Fork::Trunk { outgoing: kept, trunk, tried: 0, instead })]
     }
 
     /// It rings, or sends early media.
@@ -156,8 +144,11 @@ impl Exchange {
             return;
         };
         let Phase::Dialling(dialling) = &mut leg.phase else { return };
-        let others: Vec<_> =
-            std::mem::take(&mut dialling.forks).into_keys().filter(|it| *it != session).collect();
+        let mut forks = std::mem::take(&mut dialling.forks);
+        if let Some(Fork::Trunk { outgoing, trunk, .. }) = forks.remove(&session) {
+            self.carriers.answered(&trunk, place_of(&outgoing));
+        }
+        let others: Vec<_> = forks.into_keys().collect();
         leg.phase = Phase::Talking(session);
         leg.agreed = Some(body.to_vec());
         self.cancel(others, &meaning::elsewhere(), now);
@@ -185,8 +176,16 @@ impl Exchange {
         let fork = dialling.forks.remove(&session);
         self.legs.part(session);
         let goes_on = match (fork, response) {
-            (Some(fork @ Fork::Trunk { .. }), Some(response)) => {
+            (Some(fork @ Fork::Trunk { .. }), Some(response))
+                if response.status != StatusCode::SERVICE_UNAVAILABLE =>
+            {
                 self.repeated_with_credentials(id, fork, (response, attempt), now)
+            }
+            (Some(Fork::Trunk { outgoing, trunk, instead, .. }), _)
+                if response.is_some() || leads_nowhere(status, response) =>
+            {
+                self.took_no_call(&trunk, place_of(&outgoing), response, now);
+                self.tried_elsewhere(id, (*outgoing, trunk, instead), now)
             }
             (Some(Fork::Phone { spares }), _) if leads_nowhere(status, response) => {
                 self.tried_otherwise(id, spares, now)
@@ -196,6 +195,11 @@ impl Exchange {
         if goes_on {
             return;
         }
+        self.one_less(id, (status, response.is_some()), now);
+    }
+
+    /// One of the places where a leg rings is out; with the last, the leg is over.
+    fn one_less(&mut self, id: LegId, (status, was_said): (StatusCode, bool), now: Timestamp) {
         let Some(Leg { phase: Phase::Dialling(dialling), .. }) = self.legs.get_mut(id) else {
             return;
         };
@@ -207,10 +211,11 @@ impl Exchange {
         if dialling.forks.is_empty() || declined {
             let others = std::mem::take(&mut dialling.forks).into_keys().collect();
             self.cancel(others, &meaning::reason(Cause::Refused), now);
-            let cause = match response {
+            let cause = if !was_said && best == StatusCode::REQUEST_TIMEOUT {
                 // Nobody has said anything: not even the network.
-                None if best == StatusCode::REQUEST_TIMEOUT => Cause::SignallingLost,
-                _ => meaning::refusal(best),
+                Cause::SignallingLost
+            } else {
+                meaning::refusal(best)
             };
             self.end(id, cause, Some(best.code()));
         }
@@ -234,15 +239,81 @@ impl Exchange {
             let session = self.next_session();
             let order = Order::Invite { session, outgoing: Box::new(outgoing) };
             if self.order(order, now).is_ok() {
-                self.add_fork(id, session, Fork::Phone { spares });
+                self.add_fork(id, (session, Fork::Phone { spares }), now);
                 return true;
             }
         }
         false
     }
 
+    /// Takes note that a place of a trunk took no call, and why.
+    fn took_no_call(
+        &mut self,
+        trunk: &TrunkId,
+        place: Place,
+        response: Option<&Response>,
+        now: Timestamp,
+    ) {
+        match response {
+            Some(response) => self.carriers.busy(trunk, place, (retry_after(response), now)),
+            None => self.carriers.failed(trunk, place, ("takes no call", now)),
+        }
+    }
+
+    /// Calls a trunk at the next of its places (RFC 3263 §4.3); false when none is left.
+    fn tried_elsewhere(
+        &mut self,
+        id: LegId,
+        (before, trunk, mut instead): (Outgoing, TrunkId, VecDeque<Place>),
+        now: Timestamp,
+    ) -> bool {
+        while let Some(place) = instead.pop_front() {
+            let user = before.to.uri.user_name();
+            let from = |host: Host, port| {
+                let uri = Uri { host, port, ..before.from.uri.clone() };
+                NameAddr { uri, ..before.from.clone() }
+            };
+            let known = self.trunks.find(&trunk);
+            let moved = known.and_then(|it| self.to_place(it, place, (&from, user.as_deref())));
+            let Some(moved) = moved else { continue };
+            let (body, routes) = (before.body.clone(), before.routes.clone());
+            let outgoing = Box::new(Outgoing { body, routes, ..moved });
+            let session = self.next_session();
+            if self.order(Order::Invite { session, outgoing: outgoing.clone() }, now).is_ok() {
+                tracing::info!(leg = %id, %trunk, peer = %place.peer, "the trunk is called elsewhere");
+                let fork = Fork::Trunk { outgoing, trunk, tried: 0, instead };
+                self.add_fork(id, (session, fork), now);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whoever was called has had time to say something: who has not is taken for gone, and the next
+    /// way is tried.
+    pub(crate) fn said_nothing(&mut self, session: SessionId, now: Timestamp) {
+        if self.endpoint.was_heard(session) {
+            return;
+        }
+        let Some((id, leg)) = self.legs.of(session) else { return };
+        let Phase::Dialling(dialling) = &mut leg.phase else { return };
+        let Some(fork) = dialling.forks.remove(&session) else { return };
+        self.cancel(vec![session], &meaning::reason(Cause::NoAnswer), now);
+        let goes_on = match fork {
+            Fork::Phone { spares } => self.tried_otherwise(id, spares, now),
+            Fork::Trunk { outgoing, trunk, instead, .. } => {
+                self.took_no_call(&trunk, place_of(&outgoing), None, now);
+                self.tried_elsewhere(id, (*outgoing, trunk, instead), now)
+            }
+        };
+        if !goes_on {
+            self.one_less(id, (StatusCode::REQUEST_TIMEOUT, false), now);
+        }
+    }
+
     /// One more INVITE of a leg that rings.
-    fn add_fork(&mut self, id: LegId, session: SessionId, fork: Fork) {
+    fn add_fork(&mut self, id: LegId, (session, fork): (SessionId, Fork), now: Timestamp) {
+        self.patience.begin(session, now);
         if let Some(call_id) = self.endpoint.call_id(session) {
             self.trace.leg(id, call_id);
         }
@@ -260,23 +331,14 @@ impl Exchange {
         (response, attempt): (&Response, Attempt),
         now: Timestamp,
     ) -> bool {
-        let Fork::Trunk { mut outgoing, trunk, tried } = fork else { return false };
-        let (asked, answered) = match response.status {
-            StatusCode::UNAUTHORIZED => (HeaderName::WwwAuthenticate, HeaderName::Authorization),
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                (HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization)
-            }
-            _ => return false,
-        };
+        let Fork::Trunk { mut outgoing, trunk, tried, instead } = fork else { return false };
+        self.carriers.answered(&trunk, place_of(&outgoing));
+        let Some((asked, answered)) = challenge_headers(response.status) else { return false };
         let session = self.next_session();
         let Some(login) = self.trunks.find(&trunk).and_then(|trunk| trunk.login.as_ref()) else {
             return false;
         };
-        let challenges: Vec<_> = response
-            .headers
-            .all(&asked)
-            .filter_map(|value| Challenge::parse(std::str::from_utf8(value).ok()?).ok())
-            .collect();
+        let challenges = challenges(response, &asked);
         let Some(challenge) = digest::choose(&challenges, login) else { return false };
         if tried >= MOST_TRIES || (tried > 0 && !challenge.stale) {
             return false;
@@ -293,7 +355,8 @@ impl Exchange {
         if self.order(Order::Invite { session, outgoing: outgoing.clone() }, now).is_err() {
             return false;
         }
-        self.add_fork(id, session, Fork::Trunk { outgoing, trunk, tried: tried + 1 });
+        let fork = Fork::Trunk { outgoing, trunk, tried: tried + 1, instead };
+        self.add_fork(id, (session, fork), now);
         true
     }
 }
@@ -301,7 +364,14 @@ impl Exchange {
 /// Whether nobody was there by this way, so that another may do (RFC 5626 §7, §4.3): silence, a
 /// flow that failed here, or one that the phone's edge says has failed.
 fn leads_nowhere(status: StatusCode, response: Option<&Response>) -> bool {
-    response.is_none() || status == StatusCode::FLOW_FAILED
+    let unheard = [StatusCode::REQUEST_TIMEOUT, StatusCode::SERVICE_UNAVAILABLE].contains(&status);
+    (response.is_none() && unheard) || status == StatusCode::FLOW_FAILED
+}
+
+/// Where a request goes.
+const fn place_of(outgoing: &Outgoing) -> Place {
+    let Destination { transport, peer, .. } = outgoing.destination;
+    Place { transport, peer }
 }
 
 /// Whom the called party sees.

@@ -21,11 +21,13 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::accounts::{Accounts, Trunks};
+use crate::carriers::TrunkStatus;
 use crate::counters::{Counted, Counters};
-use crate::exchange::{Admitted, Exchange, Secrets};
+use crate::exchange::{Exchange, Secrets};
 use crate::guard::Ban;
 use crate::listener::{Listener, StartError};
 use crate::ports::Ports;
+use crate::resolver::{Found, Resolver};
 use crate::settings::{Serves, Settings};
 use crate::stream::{self, Arrival, Connections};
 use crate::trace::{self, Rung, Said};
@@ -88,6 +90,7 @@ enum Turn {
     Ladder(Vec<LegId>, oneshot::Sender<Vec<(LegId, Said)>>),
     Bans(oneshot::Sender<Vec<Ban>>),
     Lift(IpAddr, oneshot::Sender<bool>),
+    TrunkStatus(oneshot::Sender<Vec<TrunkStatus>>),
     ShutDown(oneshot::Sender<()>),
 }
 
@@ -110,12 +113,12 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
         phones: first(&settings, &listeners, Serves::Phones)?,
         trunks: first(&settings, &listeners, Serves::Trunks)?,
     };
-    let mut connections = Connections::new(&settings, clock, arrivals.clone());
-    connections.know(&trunks);
+    let connections = Connections::new(&settings, clock, arrivals.clone());
+    let (resolver, finds) = Resolver::new(settings.name_servers.clone());
     let mut exchange = Exchange::new(
         &settings,
         &listeners.iter().map(|listener| listener.public).collect::<Vec<_>>(),
-        Admitted { accounts, trunks },
+        accounts,
         ports,
         Secrets { endpoint: random()?, nonces: random()? },
     );
@@ -137,9 +140,11 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
         doors,
         datagram: vec![0; DATAGRAM],
         grumble: Grumble::default(),
+        resolver,
     };
+    driver.replace_trunks(trunks);
     tokio::spawn(async move {
-        driver.run(told, arriving).await;
+        driver.run(told, arriving, finds).await;
         // With it the listeners end.
         drop(accepting);
     });
@@ -200,6 +205,16 @@ impl Handle {
         self.turns.send(Turn::Ladder(legs, asked)).await.map_err(|_| Busy)?;
         let said = answer.await.map_err(|_| Busy)?;
         Ok(said.iter().filter_map(|(leg, said)| trace::rung(*leg, said)).collect())
+    }
+
+    /// Where the trunks are, whether they are there, and what became of our registrations.
+    ///
+    /// # Errors
+    /// When signalling has ended.
+    pub async fn trunk_status(&self) -> Result<Vec<TrunkStatus>, Busy> {
+        let (asked, answer) = oneshot::channel();
+        self.turns.send(Turn::TrunkStatus(asked)).await.map_err(|_| Busy)?;
+        answer.await.map_err(|_| Busy)
     }
 
     /// Who is shut out.
@@ -271,6 +286,7 @@ struct Driver {
     /// Where datagrams are read into.
     datagram: Vec<u8>,
     grumble: Grumble,
+    resolver: Resolver,
 }
 
 /// A listener's own address, and its datagrams.
@@ -295,7 +311,12 @@ async fn readable(doors: &[Door]) -> ListenerId {
 }
 
 impl Driver {
-    async fn run(&mut self, mut told: mpsc::Receiver<Turn>, mut arriving: mpsc::Receiver<Arrival>) {
+    async fn run(
+        &mut self,
+        mut told: mpsc::Receiver<Turn>,
+        mut arriving: mpsc::Receiver<Arrival>,
+        mut finds: mpsc::Receiver<Found>,
+    ) {
         let mut stopping: Option<(oneshot::Sender<()>, Timestamp)> = None;
         self.flush();
         loop {
@@ -311,6 +332,10 @@ impl Driver {
                     Some(turn) => self.take(turn),
                 },
                 Some(arrival) = arriving.recv() => self.arrived(arrival),
+                Some((trunk, found)) = finds.recv() => {
+                    self.exchange.located(&trunk, found, self.clock.now());
+                    self.connections.know(self.exchange.hosts());
+                }
                 listener = readable(&self.doors) => self.read_all(listener),
                 () = sleep_until(self.clock, due) => {
                     self.exchange.handle_timeout(self.clock.now());
@@ -332,9 +357,9 @@ impl Driver {
         match turn {
             Turn::Leg(leg, command) => self.exchange.command(leg, command, now),
             Turn::Accounts(accounts) => self.exchange.replace_accounts(accounts, now),
-            Turn::Trunks(trunks) => {
-                self.connections.know(&trunks);
-                self.exchange.replace_trunks(trunks);
+            Turn::Trunks(trunks) => self.replace_trunks(trunks),
+            Turn::TrunkStatus(asked) => {
+                let _ = asked.send(self.exchange.trunk_status(now));
             }
             Turn::Ladder(legs, asked) => {
                 let _ = asked.send(self.exchange.trace.of(&legs));
@@ -350,6 +375,12 @@ impl Driver {
             }
             Turn::ShutDown(_) => {}
         }
+    }
+
+    fn replace_trunks(&mut self, trunks: Trunks) {
+        self.exchange.replace_trunks(trunks, self.clock.now());
+        self.connections.know(self.exchange.hosts());
+        self.resolver.follow(self.exchange.names(), &self.exchange.spoken_with_trunks());
     }
 
     /// Gives each socket its turn, from this listener's on.

@@ -25,10 +25,12 @@ use sip::{HeaderName, Host, Message, ParseError, Request, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
 
 use crate::accounts::{Accounts, Trunks};
+use crate::carriers::Carriers;
 use crate::checks::{Answered, Checks, Verdict};
 use crate::counters::Counted;
 use crate::guard::{Admission, Ban, Guard};
 use crate::legs::Legs;
+use crate::patience::Patience;
 use crate::ports::Ports;
 use crate::settings::{Listen, Serves, Settings};
 use crate::trace::{Said, Trace, Way};
@@ -52,7 +54,10 @@ pub(crate) struct Exchange {
     pub(crate) accounts: Accounts,
     pub(crate) md5_only: Vec<String>,
     pub(crate) trunks: Trunks,
+    pub(crate) carriers: Carriers,
     pub(crate) legs: Legs,
+    /// By when each INVITE of ours must have been answered anything at all.
+    pub(crate) patience: Patience,
     pub(crate) most_legs: usize,
     pub(crate) checks: Checks,
     pub(crate) guard: Guard,
@@ -65,6 +70,7 @@ pub(crate) struct Exchange {
     /// In what is being restored, registrations are those of a former run.
     restoring: bool,
     last_number: u64,
+    chance: u64,
     sends: VecDeque<(Arc<[u8]>, Destination)>,
 }
 
@@ -75,18 +81,19 @@ pub(crate) struct Secrets {
     pub(crate) nonces: [u8; 32],
 }
 
-/// Who may use the listeners.
-pub(crate) struct Admitted {
-    pub(crate) accounts: Accounts,
-    pub(crate) trunks: Trunks,
+impl Secrets {
+    /// Where chance begins: no secret, but new too.
+    fn chance(&self) -> u64 {
+        self.nonces.iter().fold(0, |sum, octet| sum.rotate_left(7) ^ u64::from(*octet))
+    }
 }
 
 impl Exchange {
-    /// Signalling whose listeners are reached at these public addresses.
+    /// Signalling whose listeners are reached at these public addresses. It knows no trunks yet.
     pub(crate) fn new(
         settings: &Settings,
         public: &[SocketAddr],
-        admitted: Admitted,
+        accounts: Accounts,
         ports: Ports,
         secrets: Secrets,
     ) -> Self {
@@ -108,10 +115,12 @@ impl Exchange {
                 settings.nonces,
                 NonceKey::new(secrets.nonces),
             ),
-            accounts: admitted.accounts,
+            accounts,
             md5_only: settings.md5_only.clone(),
-            trunks: admitted.trunks,
+            trunks: Trunks::default(),
+            carriers: Carriers::new(settings.answer_within),
             legs: Legs::default(),
+            patience: Patience::new(settings.answer_within),
             most_legs: settings.legs,
             checks: Checks::new(settings.check_every),
             guard: Guard::new(settings.guard.clone()),
@@ -121,6 +130,7 @@ impl Exchange {
             stopping: false,
             restoring: false,
             last_number: 0,
+            chance: secrets.chance(),
             sends: VecDeque::new(),
         }
     }
@@ -131,13 +141,16 @@ impl Exchange {
         self.sides.get(usize::from(listener.0)).map_or(Serves::Phones, |side| side.serves)
     }
 
-    /// The listener from which trunks are called by this transport.
-    pub(crate) fn towards_trunks(&self, transport: Transport) -> Option<(ListenerId, SocketAddr)> {
+    /// The listeners from which trunks are called by this transport.
+    pub(crate) fn towards_trunks(
+        &self,
+        transport: Transport,
+    ) -> impl Iterator<Item = (ListenerId, SocketAddr)> {
         let wanted = if transport == Transport::Udp { Transport::Tcp } else { transport };
-        let mut sides = (0..).map(ListenerId).zip(&self.sides);
-        let found =
-            sides.find(|(_, side)| side.serves == Serves::Trunks && side.transport == wanted);
-        found.map(|(id, side)| (id, side.public))
+        let sides = (0..).map(ListenerId).zip(&self.sides);
+        sides
+            .filter(move |(_, side)| side.serves == Serves::Trunks && side.transport == wanted)
+            .map(|(id, side)| (id, side.public))
     }
 
     /// Whether nothing of this peer is read: it is shut out.
@@ -264,11 +277,6 @@ impl Exchange {
         self.settle(now);
     }
 
-    /// Puts other trunks in place; calls go on.
-    pub(crate) fn replace_trunks(&mut self, trunks: Trunks) {
-        self.trunks = trunks;
-    }
-
     /// A connection is gone, and what was bound to it.
     pub(crate) fn connection_lost(&mut self, connection: ConnectionId, now: Timestamp) {
         self.registrar.connection_lost(connection);
@@ -302,6 +310,8 @@ impl Exchange {
             self.endpoint.poll_timeout(),
             self.registrar.poll_timeout(),
             self.checks.poll_timeout(),
+            self.carriers.poll_timeout(),
+            self.patience.poll_timeout(),
         ];
         due.into_iter().flatten().min()
     }
@@ -313,6 +323,10 @@ impl Exchange {
         while let Some((phone, id)) = self.checks.poll(now) {
             self.ask_whether_there(&phone, id, now);
         }
+        while let Some(session) = self.patience.poll(now) {
+            self.said_nothing(session, now);
+        }
+        self.due_of_trunks(now);
         self.settle(now);
     }
 
@@ -322,7 +336,7 @@ impl Exchange {
     }
 
     /// Hands everything on that the endpoint and the registrar have to say.
-    fn settle(&mut self, now: Timestamp) {
+    pub(crate) fn settle(&mut self, now: Timestamp) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
                 Output::Send { bytes, destination } => {
@@ -367,7 +381,11 @@ impl Exchange {
             E::OfferRefused { session, status } => self.offer_refused(session, status, now),
             E::Digit { session, digit } => self.fact_of(session, LegFact::Digit(digit)),
             E::ReferAsked { session, refer_to, .. } => self.refer_asked(session, &refer_to, now),
-            E::Responded { request, response, .. } => {
+            E::Responded { request, response, attempt } => {
+                let heard = response.as_deref().map_err(|status| *status);
+                if self.heard_of_trunk(request, heard, attempt, now) {
+                    return;
+                }
                 let answered = match response {
                     Ok(_) => Answered::Yes,
                     Err(StatusCode::REQUEST_TIMEOUT) => Answered::No,
@@ -458,6 +476,15 @@ impl Exchange {
     pub(crate) const fn next_number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
+    }
+
+    /// A number below a thousand, by chance.
+    pub(crate) fn next_chance(&mut self) -> u64 {
+        self.chance = self
+            .chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.chance >> 33) % 1_000
     }
 
     pub(crate) const fn next_session(&mut self) -> SessionId {

@@ -18,6 +18,7 @@ use model::{LegId, MediaDescription, PhoneId};
 use sip::SessionId;
 use sip::StatusCode;
 use sip::endpoint::Outgoing;
+use sip::locate::Place;
 use sip::sdp::{self, SdpError, SdpOrigin};
 
 /// One leg.
@@ -80,6 +81,8 @@ pub(crate) enum Fork {
         trunk: model::TrunkId,
         /// How many times credentials were sent.
         tried: u8,
+        /// Where the trunk may be found instead (RFC 3263 §4.3), in order.
+        instead: VecDeque<Place>,
     },
 }
 

@@ -12,12 +12,14 @@
 //! | `guard` | scanners, guessers and floods |
 //! | `desk` | registrations, OPTIONS |
 //! | `arriving`, `dialling`, `talking`, `replacing` | calls |
+//! | `trunking`, `carriers`, `registering`, `resolver` | trunks: where they are, whether they are there, our registration at them |
 //! | `meaning` | causes in SIP and statuses to the floor |
 //! | `trace` | what was said about calls lately |
 //! | `checks` | whether registered phones are still there |
 
 mod accounts;
 mod arriving;
+mod carriers;
 mod channel;
 mod checks;
 mod counters;
@@ -30,15 +32,20 @@ mod guard;
 mod legs;
 mod listener;
 mod meaning;
+mod patience;
 mod ports;
+mod registering;
 mod replacing;
+mod resolver;
 mod settings;
 mod stream;
 mod talking;
 mod tls;
 mod trace;
+mod trunking;
 
-pub use accounts::{Account, Accounts, AddressRange, AddressRangeError, Trunk, Trunks};
+pub use accounts::{Account, Accounts, AddressRange, AddressRangeError, Dialled, Trunk, Trunks};
+pub use carriers::{Health, RegistrationStatus, TrunkStatus};
 pub use counters::{Counted, Counters};
 pub use driver::{Busy, Handle, Setup, start};
 pub use guard::{Ban, GuardSettings};

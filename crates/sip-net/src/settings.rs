@@ -36,6 +36,11 @@ pub struct Settings {
     /// How often a registered phone is asked whether it is still there (OPTIONS), which also keeps
     /// the way to it open through NATs; never when none. Default 30 s.
     pub check_every: Option<Duration>,
+    /// How long whoever we call may say nothing at all before it is taken for gone. Default 5 s: four
+    /// repetitions over UDP.
+    pub answer_within: Duration,
+    /// Whom to ask for names; none: as the system says.
+    pub name_servers: Vec<SocketAddr>,
     /// Limits on connections.
     pub connections: ConnectionLimits,
     /// What keeps scanners, guessers and floods away.
@@ -133,6 +138,8 @@ impl Settings {
             md5_only: ["baresip v0.", "baresip v1.", "baresip v2."].map(str::to_owned).to_vec(),
             registrar: RegistrarSettings::default(),
             check_every: Some(Duration::from_secs(30)),
+            answer_within: Duration::from_secs(5),
+            name_servers: Vec::new(),
             connections: ConnectionLimits::default(),
             guard: GuardSettings::default(),
             trace: 16 << 20,

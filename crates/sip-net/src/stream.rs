@@ -22,7 +22,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as WebSocketMessage;
 
-use crate::accounts::Trunks;
 use crate::channel::{self, Channel, Octets};
 use crate::counters::Counted;
 use crate::settings::{ConnectionLimits, Protocol, Settings};
@@ -93,8 +92,8 @@ impl Connections {
     }
 
     /// Learns by which names the trunks are called.
-    pub(crate) fn know(&mut self, trunks: &Trunks) {
-        self.hosts = trunks.hosts().map(|(peer, host)| (peer, host.to_owned())).collect();
+    pub(crate) fn know(&mut self, hosts: BTreeMap<SocketAddr, String>) {
+        self.hosts = hosts;
     }
 
     pub(crate) fn find(&self, id: ConnectionId) -> Option<&Connection> {

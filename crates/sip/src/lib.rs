@@ -6,6 +6,7 @@ pub mod endpoint;
 mod frame;
 pub mod header;
 mod limit;
+pub mod locate;
 mod message;
 mod parse;
 pub mod registrar;

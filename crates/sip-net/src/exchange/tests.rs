@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use model::{CallId, Epoch, MediaDescription};
 use sip::endpoint::{Body, Outgoing, Rejection, Transport, Within};
+use sip::locate::Wanted;
 use sip::registrar::{Binding, BindingId, Preference};
 use sip::sdp::{SdpOrigin, write_offer};
 use sip::{HeaderName, Method, NameAddr, Uri};
@@ -151,22 +152,21 @@ impl World {
         let mut settings = Settings::new(vec![phones, trunks], "400.example.cn");
         settings.check_every = None;
         let trunk = Trunk {
-            id: "carrier".into(),
             sources: vec![carrier.address.ip().into()],
-            destination: carrier.address,
-            transport: Transport::Udp,
-            host: None,
-            login: None,
+            proxy: Some(Wanted {
+                host: Host::Ip(carrier.address.ip()),
+                port: Some(carrier.address.port()),
+                transport: Some(Transport::Udp),
+            }),
+            ..Trunk::of("carrier")
         };
         let account = Account { phone: "1001".into(), display: None, secrets: Vec::new() };
-        let admitted = Admitted {
-            accounts: [account].into_iter().collect(),
-            trunks: [trunk].into_iter().collect(),
-        };
+        let accounts = [account].into_iter().collect();
         let sides = [PHONE_SIDE.into(), TRUNK_SIDE.into()];
         let secrets = Secrets { endpoint: [1; 32], nonces: [1; 32] };
-        let mut exchange = Exchange::new(&settings, &sides, admitted, ports, secrets);
+        let mut exchange = Exchange::new(&settings, &sides, accounts, ports, secrets);
         let now = Timestamp::from_secs(1_000_000);
+        exchange.replace_trunks([trunk].into_iter().collect(), now);
         exchange.restore(vec![bound(phone.address, now)], now);
         let mut dice = Dice(seed);
         let losses = dice.roll(3) * 10;

@@ -1,15 +1,19 @@
 //! A running signalling driver, and the floor's side of it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use model::{Epoch, LegId, MediaDescription, Number, PhoneId};
+use sip::Host;
 use sip::digest::{Algorithm, Ha1, Login};
 use sip::endpoint::Transport;
+use sip::locate::Wanted;
 use sip::registrar::{BindingChange, BindingRow, ChangeKind};
 use sip_net::{
-    Account, BindingStore, Counted, Counters, Handle, Listen, Ports, Serves, Settings, Setup, Trunk,
+    Account, BindingStore, Counted, Counters, Dialled, Handle, Listen, Ports, Serves, Settings,
+    Setup, Trunk,
 };
 use switchboard::ports::{Full, Inbox, Input, LegCommand, LegFact, LegIds, RingsIn};
 use tokio::sync::mpsc;
@@ -144,11 +148,19 @@ pub(crate) fn trunk(destination: ([u8; 4], u16), login: Option<Login>) -> Trunk 
     Trunk {
         id: "carrier".into(),
         sources: vec!["127.0.0.2".parse().unwrap()],
-        destination: destination.into(),
-        transport: Transport::Udp,
+        proxy: Some(at(destination.into())),
         host: None,
         login,
+        registers: None,
+        check_every: None,
+        dialled: Dialled::RequestUri,
     }
+}
+
+/// A trunk's proxy at this address, over UDP.
+pub(crate) fn at(address: SocketAddr) -> Wanted {
+    let (host, port) = (Host::Ip(address.ip()), Some(address.port()));
+    Wanted { host, port, transport: Some(Transport::Udp) }
 }
 
 /// Our description at a port of ours.

@@ -9,10 +9,12 @@
 )]
 
 mod calls;
+mod carriers;
 mod doors;
 mod guarded;
 mod house;
 mod line;
+mod names;
 mod outbound;
 mod peer;
 mod phones;

@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use sip::digest::Algorithm;
 use sip::endpoint::Transport;
+use sip::locate::Wanted;
 use sip::{HeaderName, Message, Method, Request, Response, StatusCode};
 use sip_net::{
     Counted, Dates, Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles, TlsFiles, Trunk,
@@ -383,7 +384,8 @@ async fn a_trunk_is_called_over_tls_when_it_proves_its_name() {
             setup.settings.tls_client = Some(client);
             let known = crate::house::trunk(([127, 0, 0, 1], at.port()), None);
             let host = host.map(str::to_owned);
-            let trunk = Trunk { transport: Transport::Tls, host, ..known };
+            let proxy = Some(over_tls(known.proxy.clone().unwrap()));
+            let trunk = Trunk { proxy, host, ..known };
             setup.trunks = [trunk].into_iter().collect();
         })
         .await;
@@ -445,7 +447,8 @@ async fn authorities_are_read_again_too() {
         setup.settings.listeners.push(listen);
         setup.settings.tls_client = Some(theirs);
         let known = crate::house::trunk(([127, 0, 0, 1], at.port()), None);
-        setup.trunks = [Trunk { transport: Transport::Tls, ..known }].into_iter().collect();
+        let proxy = Some(over_tls(known.proxy.clone().unwrap()));
+        setup.trunks = [Trunk { proxy, ..known }].into_iter().collect();
     })
     .await;
     let address = *house.handle.bound().last().unwrap();
@@ -488,4 +491,8 @@ fn acceptor(files: &TlsFiles) -> TlsAcceptor {
 
 const fn is_end(fact: &LegFact) -> bool {
     matches!(fact, LegFact::Released { .. })
+}
+
+fn over_tls(proxy: Wanted) -> Wanted {
+    Wanted { transport: Some(Transport::Tls), ..proxy }
 }

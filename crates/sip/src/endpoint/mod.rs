@@ -55,7 +55,7 @@ pub use settings::{Bounds, EndpointSettings, LargeRequests, Listener, Reach, Ses
 
 use crate::dialog::RemoteTag;
 use crate::message::Message;
-use crate::session::{Change, SessionId, Sessions};
+use crate::session::{Change, Phase, SessionId, Sessions};
 use crate::transaction::{TransactionEvent, TransactionId, TransactionLayer, TransactionOutput};
 use token::Tokens;
 
@@ -224,6 +224,15 @@ impl Endpoint {
     #[must_use]
     pub fn call_id(&self, session: SessionId) -> Option<&str> {
         self.sessions.get(session).map(|session| session.call_id.as_str())
+    }
+
+    /// Whether whoever our INVITE went to has said anything, be it that it tries.
+    #[must_use]
+    pub fn was_heard(&self, session: SessionId) -> bool {
+        match self.sessions.get(session).map(|session| &session.phase) {
+            Some(Phase::Calling(calling)) => calling.heard,
+            Some(_) | None => true,
+        }
     }
 
     /// How many transactions are under way.

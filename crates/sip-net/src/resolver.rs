@@ -1,0 +1,233 @@
+//! Asks the DNS where trunks are that are given by name, and asks again when the answers have run
+//! out (RFC 3263; the library is hickory-resolver's).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{NameServerConfig, ResolverConfig};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use model::TrunkId;
+use sip::endpoint::Transport;
+use sip::locate::{Locator, Naptr, Place, Question, Records, Srv, Wanted};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Answers are not asked for again sooner, however short they are good for.
+const SHORTEST: Duration = Duration::from_secs(30);
+/// And not later, however long.
+const LONGEST: Duration = Duration::from_hours(1);
+/// When a name is asked for again that led nowhere.
+const AFTER_FAILURE: Duration = Duration::from_secs(15);
+/// What may wait to be taken.
+const WAITING: usize = 64;
+
+/// Where a trunk was found, or why not.
+pub(crate) type Found = (TrunkId, Result<Vec<Place>, String>);
+
+/// Follows the names of trunks.
+pub(crate) struct Resolver {
+    servers: Vec<SocketAddr>,
+    /// Made when first needed: most trunks are addresses.
+    library: Option<Arc<TokioResolver>>,
+    found: mpsc::Sender<Found>,
+    /// One task a name.
+    following: JoinSet<()>,
+}
+
+impl Resolver {
+    /// One that asks these servers; those of the system when there are none. What it finds comes
+    /// out at the other end.
+    pub(crate) fn new(servers: Vec<SocketAddr>) -> (Self, mpsc::Receiver<Found>) {
+        let (found, finds) = mpsc::channel(WAITING);
+        (Self { servers, library: None, found, following: JoinSet::new() }, finds)
+    }
+
+    /// Follows these names from now on, and no others.
+    pub(crate) fn follow(&mut self, names: Vec<(TrunkId, Wanted)>, spoken: &[Transport]) {
+        self.following = JoinSet::new();
+        if names.is_empty() {
+            return;
+        }
+        let library = match self.library() {
+            Ok(library) => library,
+            Err(error) => {
+                for (trunk, _) in names {
+                    // With a full queue the next round says so.
+                    let _ = self.found.try_send((trunk, Err(error.to_string())));
+                }
+                return;
+            }
+        };
+        for (trunk, wanted) in names {
+            let (library, found) = (Arc::clone(&library), self.found.clone());
+            let spoken = spoken.to_vec();
+            self.following.spawn(async move {
+                loop {
+                    let (places, good_for) = search(&library, &wanted, &spoken).await;
+                    if found.send((trunk.clone(), places)).await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(good_for).await;
+                }
+            });
+        }
+    }
+
+    fn library(&mut self) -> Result<Arc<TokioResolver>, NetError> {
+        if let Some(library) = &self.library {
+            return Ok(Arc::clone(library));
+        }
+        let mut builder = if self.servers.is_empty() {
+            TokioResolver::builder_tokio()?
+        } else {
+            let servers = self.servers.iter().map(|server| name_server(*server)).collect();
+            let config = ResolverConfig::from_name_servers(servers);
+            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+        };
+        // A carrier's name is complete as it is written.
+        builder.options_mut().ndots = 1;
+        let library = Arc::new(builder.build()?);
+        self.library = Some(Arc::clone(&library));
+        Ok(library)
+    }
+}
+
+fn name_server(server: SocketAddr) -> NameServerConfig {
+    let mut config = NameServerConfig::udp_and_tcp(server.ip());
+    for connection in &mut config.connections {
+        connection.port = server.port();
+    }
+    config
+}
+
+/// One search, and how long its result is good for.
+async fn search(
+    library: &TokioResolver,
+    wanted: &Wanted,
+    spoken: &[Transport],
+) -> (Result<Vec<Place>, String>, Duration) {
+    let mut locator = Locator::new(wanted, spoken);
+    let mut good_for = LONGEST;
+    let mut trouble = None;
+    while let Some(question) = locator.question() {
+        let records = match ask(library, &question).await {
+            Ok((records, until)) => {
+                good_for = good_for.min(until.saturating_duration_since(Instant::now()));
+                records
+            }
+            Err(error) => {
+                trouble = Some(format!("{}: {error}", name_of(&question)));
+                nothing(&question)
+            }
+        };
+        locator.answer(records, draw);
+    }
+    let places = locator.places().to_vec();
+    match trouble {
+        _ if !places.is_empty() => (Ok(places), good_for.max(SHORTEST)),
+        Some(trouble) => (Err(trouble), AFTER_FAILURE),
+        None => (Err(format!("{}: no address", wanted.host)), AFTER_FAILURE),
+    }
+}
+
+async fn ask(library: &TokioResolver, question: &Question) -> Result<(Records, Instant), NetError> {
+    match question {
+        Question::Naptr(name) => {
+            let (records, until) = look_up(library, name, RecordType::NAPTR).await?;
+            Ok((Records::Naptr(records.iter().filter_map(naptr).collect()), until))
+        }
+        Question::Srv(name) => {
+            let (records, until) = look_up(library, name, RecordType::SRV).await?;
+            Ok((Records::Srv(records.iter().filter_map(srv).collect()), until))
+        }
+        Question::Addresses(name) => {
+            let (four, six) = tokio::join!(
+                look_up(library, name, RecordType::A),
+                look_up(library, name, RecordType::AAAA)
+            );
+            // One kind is enough.
+            let (mut records, until) = match (four, six) {
+                (Ok((four, until)), Ok((six, other))) => {
+                    (four.into_iter().chain(six).collect(), until.min(other))
+                }
+                (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
+                (Err(error), Err(_)) => return Err(error),
+            };
+            let addresses = records.drain(..).filter_map(|record: RData| record.ip_addr());
+            Ok((Records::Addresses(addresses.collect()), until))
+        }
+    }
+}
+
+/// The records of a name; none where there are none of the kind.
+async fn look_up(
+    library: &TokioResolver,
+    name: &str,
+    kind: RecordType,
+) -> Result<(Vec<RData>, Instant), NetError> {
+    let mut name = Name::from_utf8(name).map_err(|error| NetError::from(error.to_string()))?;
+    name.set_fqdn(true);
+    let now = Instant::now();
+    match library.lookup(name, kind).await {
+        Ok(lookup) => Ok((data(&lookup), lookup.valid_until())),
+        Err(error) if error.is_no_records_found() => Ok((Vec::new(), now + LONGEST)),
+        Err(error) => Err(error),
+    }
+}
+
+fn data(lookup: &Lookup) -> Vec<RData> {
+    lookup.answers().iter().map(|record| record.data.clone()).collect()
+}
+
+fn naptr(record: &RData) -> Option<Naptr> {
+    let RData::NAPTR(record) = record else { return None };
+    Some(Naptr {
+        order: record.order,
+        preference: record.preference,
+        flags: String::from_utf8_lossy(&record.flags).into_owned(),
+        service: String::from_utf8_lossy(&record.services).into_owned(),
+        replacement: host(&record.replacement),
+    })
+}
+
+fn srv(record: &RData) -> Option<Srv> {
+    let RData::SRV(record) = record else { return None };
+    let (priority, weight, port) = (record.priority, record.weight, record.port);
+    Some(Srv { priority, weight, port, target: host(&record.target) })
+}
+
+/// A name without the point at its end; the root is a point alone.
+fn host(name: &Name) -> String {
+    let text = name.to_string();
+    match text.strip_suffix('.') {
+        Some(short) if !short.is_empty() => short.to_owned(),
+        _ => text,
+    }
+}
+
+fn name_of(question: &Question) -> &str {
+    match question {
+        Question::Naptr(name) | Question::Srv(name) | Question::Addresses(name) => name,
+    }
+}
+
+const fn nothing(question: &Question) -> Records {
+    match question {
+        Question::Naptr(_) => Records::Naptr(Vec::new()),
+        Question::Srv(_) => Records::Srv(Vec::new()),
+        Question::Addresses(_) => Records::Addresses(Vec::new()),
+    }
+}
+
+/// A number from 0 to the bound: which of several targets is tried first (RFC 2782).
+fn draw(bound: u32) -> u32 {
+    let mut octets = [0; 4];
+    // Without randomness the first is as good as any.
+    let _ = getrandom::fill(&mut octets);
+    u32::from_be_bytes(octets).checked_rem(bound.saturating_add(1)).unwrap_or(0)
+}
