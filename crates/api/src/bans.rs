@@ -15,6 +15,7 @@ use crate::ladder::Rung;
 use crate::problem::{Kind, Problem};
 use crate::request::{Named, Octets, body, id};
 use crate::token::{Person, Right};
+use crate::trunks::Trunk;
 
 /// A source that is shut out.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -33,6 +34,8 @@ pub struct Ban {
 pub trait Signalling: Send + Sync {
     /// Who is shut out.
     fn bans(&self) -> BoxFuture<'_, Option<Vec<Ban>>>;
+    /// How the trunks are, by name.
+    fn trunks(&self) -> Vec<Trunk>;
     /// What was said about these legs, in order, as far as it is still kept.
     fn ladder(&self, legs: Vec<LegId>) -> BoxFuture<'_, Option<Vec<Rung>>>;
     /// Lets a source in again; false when it was not shut out.

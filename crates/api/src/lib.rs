@@ -27,6 +27,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod token;
+mod trunks;
 
 pub use app::{MetricsAccess, Wiring, router};
 pub use bans::{Ban, Signalling};
@@ -38,3 +39,4 @@ pub use metrics::Sample;
 pub use problem::PROBLEMS;
 pub use serve::serve;
 pub use token::{Role, RoleError, TokenEntry, Tokens};
+pub use trunks::{Place, Registration, Trunk};

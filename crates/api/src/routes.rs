@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::{agents, bans, calls, draws, events, ladder, recordings, status};
+use crate::{agents, bans, calls, draws, events, ladder, recordings, status, trunks};
 
 /// What is said of one path.
 #[cfg(test)]
@@ -100,6 +100,7 @@ routes! {
         "", "One recording: call, queue, agent, times, SHA-256.";
     get "/v1/recordings/{recording}/audio" recordings::audio, LISTENERS,
         "`Range`", "The audio as WAV: two channels, left the caller. Every playback is an event.";
+    get "/v1/trunks" trunks::list, NOBODY, "", "The trunks (中继): where each is, whether it is there, whether we are registered.";
     get "/v1/bans" bans::list, NOBODY, "", "Sources that signalling has shut out, until when and why.";
     post "/v1/bans/{source}/lift" bans::lift, NOBODY, "", "Lets a source in again.";
     get "/v1/events" events::stream, EVERYONE,

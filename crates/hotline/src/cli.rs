@@ -82,6 +82,11 @@ enum Command {
         #[arg(long)]
         full: bool,
     },
+    /// The trunks 中继: where each is, whether it is there, whether we are registered.
+    Trunks {
+        #[command(flatten)]
+        server: Server,
+    },
     /// Sources that signalling has shut out 封禁: list, lift.
     Bans {
         #[command(flatten)]
@@ -303,6 +308,7 @@ impl Cli {
             Command::Ladder { server, call, full } => {
                 client::ladder(&server.client()?, server.json, (call, full))
             }
+            Command::Trunks { server } => client::trunks(&server.client()?, server.json),
             Command::Bans { server, action } => {
                 client::bans(&server.client()?, server.json, &action)
             }

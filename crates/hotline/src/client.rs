@@ -5,6 +5,7 @@ mod floor;
 mod ladder;
 mod qa;
 mod recordings;
+mod trunks;
 
 use std::fs;
 use std::net::TcpStream;
@@ -23,6 +24,7 @@ pub(crate) use floor::{agent, status, summary};
 pub(crate) use ladder::ladder;
 pub(crate) use qa::qa;
 pub(crate) use recordings::recordings;
+pub(crate) use trunks::trunks;
 
 /// The file by which the command line finds the service of this machine.
 pub(crate) const LOCAL: &str = "local.json";

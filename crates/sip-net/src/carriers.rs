@@ -29,6 +29,8 @@ const BUSIEST: Duration = Duration::from_mins(10);
 pub(crate) struct Carriers {
     carriers: BTreeMap<TrunkId, Carrier>,
     asked: BTreeMap<RequestId, (TrunkId, Place)>,
+    /// Whether anything is other than when it was looked at last.
+    changed: bool,
     /// How long a place may say nothing.
     patience: Duration,
 }
@@ -108,11 +110,12 @@ pub(crate) enum Due {
 
 impl Carriers {
     pub(crate) const fn new(patience: Duration) -> Self {
-        Self { carriers: BTreeMap::new(), asked: BTreeMap::new(), patience }
+        Self { carriers: BTreeMap::new(), asked: BTreeMap::new(), changed: true, patience }
     }
 
     /// Takes over what is known of trunks that are the same as before, and begins with the others.
     pub(crate) fn know(&mut self, trunks: &Trunks, before: &Trunks, now: Timestamp) {
+        self.changed = true;
         let mut old = std::mem::take(&mut self.carriers);
         for trunk in trunks.iter() {
             let same = before.find(&trunk.id).is_some_and(|it| it.is_called_like(trunk));
@@ -131,6 +134,7 @@ impl Carriers {
         found: Result<Vec<Place>, String>,
         now: Timestamp,
     ) {
+        self.changed = true;
         let Some(carrier) = self.carriers.get_mut(trunk) else { return };
         match found {
             Ok(places) => {
@@ -160,6 +164,7 @@ impl Carriers {
     }
 
     pub(crate) fn registration(&mut self, trunk: &TrunkId) -> Option<&mut Registration> {
+        self.changed = true;
         self.carriers.get_mut(trunk)?.registration.as_mut()
     }
 
@@ -167,6 +172,11 @@ impl Carriers {
     pub(crate) fn all_places(&self) -> impl Iterator<Item = (&TrunkId, Place)> {
         let carriers = self.carriers.iter();
         carriers.flat_map(|(id, carrier)| carrier.sites.iter().map(move |it| (id, it.place)))
+    }
+
+    /// Whether anything has changed since this was asked last.
+    pub(crate) const fn take_changed(&mut self) -> bool {
+        std::mem::replace(&mut self.changed, false)
     }
 
     /// How the trunks are.
@@ -195,7 +205,9 @@ impl Carriers {
         if matches!(site.health, Health::Down { .. }) {
             tracing::info!(%trunk, peer = %place.peer, "the trunk answers again");
         }
-        site.health = Health::Up;
+        if std::mem::replace(&mut site.health, Health::Up) != Health::Up {
+            self.changed = true;
+        }
     }
 
     /// A place does not want more for a while.
@@ -222,6 +234,7 @@ impl Carriers {
         if !matches!(site.health, Health::Down { .. }) {
             tracing::warn!(%trunk, peer = %place.peer, why, "the trunk does not answer");
             site.health = Health::Down { since: now, why };
+            self.changed = true;
         }
     }
 

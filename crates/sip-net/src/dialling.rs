@@ -42,7 +42,7 @@ impl Exchange {
                 let header = (HeaderName::Other(CALL_HEADER.into()), call.to_string().into_bytes());
                 self.to_phone(phone, &caller, (body, header))
             }
-            Target::Trunk { trunk, number } => self.to_trunk(trunk, number, (&caller, body), now),
+            Target::Trunk { trunk, number } => self.at_trunk(trunk, number, (&caller, body), now),
         };
         tracing::info!(leg = %id, %call, target = ?target, forks = invites.len(), "dials");
         let mut forks = BTreeMap::new();
@@ -99,7 +99,7 @@ impl Exchange {
     }
 
     /// One INVITE to the first of the trunk's places; the others are kept.
-    fn to_trunk(
+    fn at_trunk(
         &mut self,
         id: &TrunkId,
         number: &Number,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -67,7 +67,11 @@ pub struct Handle {
     bound: Arc<[SocketAddr]>,
     phones: SocketAddr,
     trunks: SocketAddr,
+    trunk_status: Shown,
 }
+
+/// What the loop last said of the trunks.
+type Shown = Arc<Mutex<Vec<TrunkStatus>>>;
 
 /// A command was not taken: signalling has too much to do, or has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,7 +94,6 @@ enum Turn {
     Ladder(Vec<LegId>, oneshot::Sender<Vec<(LegId, Said)>>),
     Bans(oneshot::Sender<Vec<Ban>>),
     Lift(IpAddr, oneshot::Sender<bool>),
-    TrunkStatus(oneshot::Sender<Vec<TrunkStatus>>),
     ShutDown(oneshot::Sender<()>),
 }
 
@@ -112,6 +115,7 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
         bound: listeners.iter().map(|listener| listener.bound).collect(),
         phones: first(&settings, &listeners, Serves::Phones)?,
         trunks: first(&settings, &listeners, Serves::Trunks)?,
+        trunk_status: Shown::default(),
     };
     let connections = Connections::new(&settings, clock, arrivals.clone());
     let (resolver, finds) = Resolver::new(settings.name_servers.clone());
@@ -141,6 +145,7 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
         datagram: vec![0; DATAGRAM],
         grumble: Grumble::default(),
         resolver,
+        shown: Arc::clone(&handle.trunk_status),
     };
     driver.replace_trunks(trunks);
     tokio::spawn(async move {
@@ -208,13 +213,9 @@ impl Handle {
     }
 
     /// Where the trunks are, whether they are there, and what became of our registrations.
-    ///
-    /// # Errors
-    /// When signalling has ended.
-    pub async fn trunk_status(&self) -> Result<Vec<TrunkStatus>, Busy> {
-        let (asked, answer) = oneshot::channel();
-        self.turns.send(Turn::TrunkStatus(asked)).await.map_err(|_| Busy)?;
-        answer.await.map_err(|_| Busy)
+    #[must_use]
+    pub fn trunk_status(&self) -> Vec<TrunkStatus> {
+        self.trunk_status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Who is shut out.
@@ -287,6 +288,7 @@ struct Driver {
     datagram: Vec<u8>,
     grumble: Grumble,
     resolver: Resolver,
+    shown: Shown,
 }
 
 /// A listener's own address, and its datagrams.
@@ -342,6 +344,7 @@ impl Driver {
                 }
             }
             self.flush();
+            self.show_trunks();
             let is_over = |until: Timestamp| self.exchange.is_idle() || self.clock.now() >= until;
             if stopping.as_ref().is_some_and(|(_, until)| is_over(*until)) {
                 if let Some((done, _)) = stopping {
@@ -358,9 +361,6 @@ impl Driver {
             Turn::Leg(leg, command) => self.exchange.command(leg, command, now),
             Turn::Accounts(accounts) => self.exchange.replace_accounts(accounts, now),
             Turn::Trunks(trunks) => self.replace_trunks(trunks),
-            Turn::TrunkStatus(asked) => {
-                let _ = asked.send(self.exchange.trunk_status(now));
-            }
             Turn::Ladder(legs, asked) => {
                 let _ = asked.send(self.exchange.trace.of(&legs));
             }
@@ -381,6 +381,12 @@ impl Driver {
         self.exchange.replace_trunks(trunks, self.clock.now());
         self.connections.know(self.exchange.hosts());
         self.resolver.follow(self.exchange.names(), &self.exchange.spoken_with_trunks());
+    }
+
+    fn show_trunks(&mut self) {
+        if let Some(status) = self.exchange.changed_trunks(self.clock.now()) {
+            *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = status;
+        }
     }
 
     /// Gives each socket its turn, from this listener's on.

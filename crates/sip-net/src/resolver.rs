@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{NameServerConfig, ResolverConfig};
@@ -116,8 +116,8 @@ async fn search(
     let mut trouble = None;
     while let Some(question) = locator.question() {
         let records = match ask(library, &question).await {
-            Ok((records, until)) => {
-                good_for = good_for.min(until.saturating_duration_since(Instant::now()));
+            Ok((records, lasts)) => {
+                good_for = good_for.min(lasts);
                 records
             }
             Err(error) => {
@@ -135,15 +135,18 @@ async fn search(
     }
 }
 
-async fn ask(library: &TokioResolver, question: &Question) -> Result<(Records, Instant), NetError> {
+async fn ask(
+    library: &TokioResolver,
+    question: &Question,
+) -> Result<(Records, Duration), NetError> {
     match question {
         Question::Naptr(name) => {
-            let (records, until) = look_up(library, name, RecordType::NAPTR).await?;
-            Ok((Records::Naptr(records.iter().filter_map(naptr).collect()), until))
+            let (records, lasts) = look_up(library, name, RecordType::NAPTR).await?;
+            Ok((Records::Naptr(records.iter().filter_map(naptr).collect()), lasts))
         }
         Question::Srv(name) => {
-            let (records, until) = look_up(library, name, RecordType::SRV).await?;
-            Ok((Records::Srv(records.iter().filter_map(srv).collect()), until))
+            let (records, lasts) = look_up(library, name, RecordType::SRV).await?;
+            Ok((Records::Srv(records.iter().filter_map(srv).collect()), lasts))
         }
         Question::Addresses(name) => {
             let (four, six) = tokio::join!(
@@ -151,15 +154,15 @@ async fn ask(library: &TokioResolver, question: &Question) -> Result<(Records, I
                 look_up(library, name, RecordType::AAAA)
             );
             // One kind is enough.
-            let (mut records, until) = match (four, six) {
-                (Ok((four, until)), Ok((six, other))) => {
-                    (four.into_iter().chain(six).collect(), until.min(other))
+            let (mut records, lasts) = match (four, six) {
+                (Ok((four, lasts)), Ok((six, other))) => {
+                    (four.into_iter().chain(six).collect(), lasts.min(other))
                 }
                 (Ok(one), Err(_)) | (Err(_), Ok(one)) => one,
                 (Err(error), Err(_)) => return Err(error),
             };
             let addresses = records.drain(..).filter_map(|record: RData| record.ip_addr());
-            Ok((Records::Addresses(addresses.collect()), until))
+            Ok((Records::Addresses(addresses.collect()), lasts))
         }
     }
 }
@@ -169,19 +172,24 @@ async fn look_up(
     library: &TokioResolver,
     name: &str,
     kind: RecordType,
-) -> Result<(Vec<RData>, Instant), NetError> {
+) -> Result<(Vec<RData>, Duration), NetError> {
     let mut name = Name::from_utf8(name).map_err(|error| NetError::from(error.to_string()))?;
     name.set_fqdn(true);
-    let now = Instant::now();
     match library.lookup(name, kind).await {
-        Ok(lookup) => Ok((data(&lookup), lookup.valid_until())),
-        Err(error) if error.is_no_records_found() => Ok((Vec::new(), now + LONGEST)),
+        Ok(lookup) => Ok((data(&lookup), lasting(&lookup))),
+        Err(error) if error.is_no_records_found() => Ok((Vec::new(), LONGEST)),
         Err(error) => Err(error),
     }
 }
 
 fn data(lookup: &Lookup) -> Vec<RData> {
     lookup.answers().iter().map(|record| record.data.clone()).collect()
+}
+
+/// How long an answer is good for: as its shortest record.
+fn lasting(lookup: &Lookup) -> Duration {
+    let shortest = lookup.answers().iter().map(|record| record.ttl).min();
+    shortest.map_or(LONGEST, |seconds| Duration::from_secs(seconds.into()))
 }
 
 fn naptr(record: &RData) -> Option<Naptr> {

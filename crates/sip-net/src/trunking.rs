@@ -79,9 +79,9 @@ impl Exchange {
             .collect()
     }
 
-    /// How the trunks are.
-    pub(crate) fn trunk_status(&self, now: Timestamp) -> Vec<TrunkStatus> {
-        self.carriers.status(now)
+    /// How the trunks are, when that has changed since this was asked last.
+    pub(crate) fn changed_trunks(&mut self, now: Timestamp) -> Option<Vec<TrunkStatus>> {
+        self.carriers.take_changed().then(|| self.carriers.status(now))
     }
 
     /// What we can speak with trunks.

@@ -102,6 +102,15 @@ async fn a_source_that_is_shut_out_is_seen_and_let_in_by_an_admin() {
 }
 
 #[tokio::test]
+async fn an_admin_sees_which_trunk_is_down_and_why() {
+    let house = House::open().await;
+    let listed = house.ask("admin", "GET", "/v1/trunks").await.json();
+    let place = &listed["trunks"][0]["places"][0];
+    assert_eq!((&place["health"], &place["why"]), (&json!("down"), &json!("says nothing")));
+    assert_eq!(house.ask("lead", "GET", "/v1/trunks").await.code(), "not_allowed");
+}
+
+#[tokio::test]
 async fn without_a_token_nothing_is_told() {
     let house = House::open().await;
     for header in ["", "Authorization: Bearer wrong\r\n", "Authorization: Basic YTpi\r\n"] {

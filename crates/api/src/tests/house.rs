@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 
 use super::client::{Answer, Stream, send};
 use crate::{
-    Ban, BoxFuture, Floor, MetricsAccess, Replies, Role, Rung, Sample, Signalling, TokenEntry,
-    Tokens, Wiring,
+    Ban, BoxFuture, Floor, MetricsAccess, Place, Replies, Role, Rung, Sample, Signalling,
+    TokenEntry, Tokens, Trunk, Wiring,
 };
 
 /// When the tests' log begins.
@@ -178,6 +178,18 @@ fn ban() -> Ban {
 impl Signalling for Doors {
     fn bans(&self) -> BoxFuture<'_, Option<Vec<Ban>>> {
         Box::pin(async { Some(self.0.lock().unwrap().clone()) })
+    }
+
+    fn trunks(&self) -> Vec<Trunk> {
+        let place = Place {
+            transport: "UDP".into(),
+            peer: ([203, 0, 113, 8], 5060).into(),
+            health: "down".into(),
+            since: Some(BEGIN),
+            why: Some("says nothing".into()),
+        };
+        let trunk = "carrier".to_owned();
+        vec![Trunk { trunk, places: vec![place], unknown: None, registration: None }]
     }
 
     fn ladder(&self, legs: Vec<LegId>) -> BoxFuture<'_, Option<Vec<Rung>>> {

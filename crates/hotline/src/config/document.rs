@@ -53,6 +53,7 @@ fn takes(kind: Kind) -> String {
         Kind::Levels => "`{ skill = level }`, 1 to 10".into(),
         Kind::Telephone => "number, as text".into(),
         Kind::Socket => "address with port".into(),
+        Kind::Peer => "address or name, with or without port".into(),
         Kind::Address => "address".into(),
         Kind::Networks => "list of addresses and blocks".into(),
         Kind::Ports => "`\"first-last\"`".into(),

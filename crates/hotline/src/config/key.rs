@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Telephone,
     /// An address and a port.
     Socket,
+    /// An address or a name, with a port or without.
+    Peer,
     /// An address.
     Address,
     /// Addresses and blocks of addresses.
@@ -154,6 +156,17 @@ pub(crate) const SIP: Table = Table {
             Kind::Span("90s", "24h"),
             "30m",
             "How long a call lasts whose two sides no longer hear each other in signalling: one of them says in half that time that it is still there (session timer, RFC 4028). Asked for of everybody who knows it.",
+        ),
+        else_(
+            "answer_within",
+            Kind::Span("1s", "32s"),
+            "5s",
+            "Who is called and says nothing at all for so long, not even that it tries, is taken for gone: the next place or agent is called.",
+        ),
+        may(
+            "name_servers",
+            Kind::Texts,
+            "Whom to ask for the names of trunks, addresses with port; without it, those of the system.",
         ),
         else_(
             "tls_ca",
@@ -420,14 +433,36 @@ pub(crate) const TRUNKS: Table = Table {
         must("addresses", Kind::Networks, "Where its calls come from."),
         may(
             "proxy",
-            Kind::Socket,
-            "Where calls go out to; without it the trunk only brings calls.",
+            Kind::Peer,
+            "Where calls go out to: an address, or a name that is looked up as RFC 3263 has it (with a port: its addresses; without: SRV). Of several places the next is tried when one does not answer or is busy. Without it the trunk only brings calls.",
         ),
         else_(
             "transport",
-            Kind::Word(&["udp", "tcp", "tls"]),
+            Kind::Word(&["udp", "tcp", "tls", "auto"]),
             "udp",
-            "How calls go out; `tls` needs a listener for trunks that speaks it.",
+            "How calls go out; `tls` needs a listener for trunks that speaks it; `auto` leaves it to the name (NAPTR).",
+        ),
+        may(
+            "user",
+            Kind::Text,
+            "Who we are where the carrier asks for credentials. The password is in `secrets.toml`, as `password` of [trunks.<trunk>], or in the environment.",
+        ),
+        may(
+            "register",
+            Kind::Span("1m", "24h"),
+            "For how long we register at the carrier as `user`, where it wants that; refreshed at half the time.",
+        ),
+        else_(
+            "options_every",
+            Kind::Span("0s", "1h"),
+            "30s",
+            "How often each place is asked whether it is there (OPTIONS); what does not answer is tried last. `0s`: never.",
+        ),
+        else_(
+            "dialled",
+            Kind::Word(&["request_uri", "to", "diversion", "history_info"]),
+            "request_uri",
+            "Where a call from it names the number dialled; forwarded calls name it in Diversion or History-Info. Where that is missing the Request-URI counts.",
         ),
         may(
             "host",

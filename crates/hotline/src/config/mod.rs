@@ -38,17 +38,20 @@ mod value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use model::{PhoneId, TrunkId};
 use sha2::{Digest as _, Sha256};
+use sip::locate::Wanted;
+use sip_net::Dialled;
 use switchboard::config::FloorConfig;
 use toml_edit::{Document, TableLike};
 
 pub(crate) use finding::{Finding, Findings, Severity};
 pub(crate) use listeners::Listeners;
-pub(crate) use secrets::{Account, LOCAL_TOKEN, Token};
+pub(crate) use secrets::{Account, LOCAL_TOKEN, Password, Token};
 pub(crate) use service::{
-    ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings, Transport,
+    ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings,
 };
 pub(crate) use value::Network;
 
@@ -87,12 +90,20 @@ pub(crate) struct Config {
 pub(crate) struct TrunkPeer {
     /// Where its calls come from.
     pub(crate) addresses: Vec<Network>,
-    /// Where calls go out to; `None` when the trunk only brings calls.
-    pub(crate) proxy: Option<std::net::SocketAddr>,
-    /// How calls go out.
-    pub(crate) transport: Transport,
+    /// Where calls go out to, and how; `None` when the trunk only brings calls.
+    pub(crate) proxy: Option<Wanted>,
     /// Its name in addresses, where it wants one.
     pub(crate) host: Option<String>,
+    /// Who we are there.
+    pub(crate) user: Option<String>,
+    /// For how long we register there.
+    pub(crate) register: Option<Duration>,
+    /// How often it is asked whether it is there.
+    pub(crate) options_every: Option<Duration>,
+    /// Where it names the number dialled.
+    pub(crate) dialled: Dialled,
+    /// The password of `user`.
+    pub(crate) password: Option<Password>,
 }
 
 /// What the environment adds: secrets and paths, nothing else.
@@ -200,11 +211,12 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     let queues = queues::read(reader, root, &people.skills);
     let hotlines = flows::read(reader, root, &queues, &mut needed);
     let listeners = listeners::read(reader, root, &service, paths);
-    let outside = outside::read(reader, root, &people, (&service, &listeners));
+    let mut outside = outside::read(reader, root, &people, (&service, &listeners));
     numbers::check(reader, &people, &hotlines, &outside.rules);
     let (folder, sounds) = prompts::read_sounds(reader, root, &mut needed);
     let mut elsewhere = needed.check(reader, &paths.resolved(&folder));
-    let (secrets, mut found) = secrets::read(&service, &people, paths.environment);
+    let (secrets, mut found) =
+        secrets::read(&service, &people, &mut outside.peers, paths.environment);
     elsewhere.append(&mut found);
 
     let floor = FloorConfig {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use model::{Number, TrunkId};
+use sip::endpoint::Transport;
+use sip::locate::Wanted;
+use sip_net::Dialled;
 use switchboard::config::{OutboundRule, TrunkConfig};
 use toml_edit::TableLike;
 
@@ -13,7 +16,7 @@ use super::key;
 use super::listeners::Listeners;
 use super::people::{self, People};
 use super::section::{Reader, Section, Spanned};
-use super::service::{Settings, Transport};
+use super::service::Settings;
 use super::value::Network;
 
 /// The world outside.
@@ -36,7 +39,8 @@ pub(super) fn read(
     let mut blocks: Vec<(String, Network)> = Vec::new();
     for (name, section) in Section::named(reader, root, &key::TRUNKS) {
         let peer = read_peer(reader, &section, settings, (&name.value, &mut blocks));
-        if peer.transport == Transport::Tls && !listeners.have_tls_for_trunks() {
+        let by_tls = section.word("transport").is_some_and(|word| word.value == "tls");
+        if by_tls && !listeners.have_tls_for_trunks() {
             let message = format!("no listener speaks TLS with trunk `{}`", name.value);
             let help = "add a table [listeners.<name>] with `serves = \"trunks\"` and \
                         `transport = \"tls\"`: the carrier answers there";
@@ -83,34 +87,62 @@ fn read_peer(
         }
         blocks.push((name.to_owned(), block.value));
     }
-    let proxy = section.socket("proxy");
+    let proxy = section.peer("proxy");
     if let Some(proxy) = &proxy {
         check_proxy(reader, proxy, settings);
     }
+    let user = section.label("user");
+    let register = section.duration("register");
+    if let (Some(register), None) = (&register, &user) {
+        let message = format!("we cannot register at trunk `{name}`: it does not say as whom");
+        let help = "write the `user` that the carrier gave you".to_owned();
+        reader.report(Code::MissingKey, &register.at, message, help);
+    }
+    if let (Some(register), None) = (&register, &proxy) {
+        let message = format!("we cannot register at trunk `{name}`: it does not say where");
+        let help = format!("add `proxy` to [trunks.{name}]");
+        reader.report(Code::TrunkWithoutAddress, &register.at, message, help);
+    }
+    let every = section.duration("options_every").map(|span| span.value);
     let transport = section.word("transport");
     let transport = match transport.as_ref().map(|word| word.value.as_str()) {
-        Some("tcp") => Transport::Tcp,
-        Some("tls") => Transport::Tls,
-        _ => Transport::Udp,
+        Some("tcp") => Some(Transport::Tcp),
+        Some("tls") => Some(Transport::Tls),
+        Some("auto") => None,
+        _ => Some(Transport::Udp),
     };
     TrunkPeer {
         addresses: addresses.into_iter().map(|block| block.value).collect(),
-        proxy: proxy.map(|proxy| proxy.value),
-        transport,
+        proxy: proxy.map(|proxy| Wanted { transport, ..proxy.value }),
         host: section.text("host").map(|host| host.value),
+        user: user.map(|user| user.value),
+        register: register.map(|span| span.value),
+        options_every: every.filter(|every| !every.is_zero()),
+        dialled: dialled(section),
+        password: None,
     }
 }
 
-fn check_proxy(reader: &Reader, proxy: &Spanned<std::net::SocketAddr>, settings: &Settings) {
+fn dialled(section: &Section<'_>) -> Dialled {
+    match section.word("dialled").as_ref().map(|word| word.value.as_str()) {
+        Some("to") => Dialled::To,
+        Some("diversion") => Dialled::Diversion,
+        Some("history_info") => Dialled::HistoryInfo,
+        _ => Dialled::RequestUri,
+    }
+}
+
+fn check_proxy(reader: &Reader, proxy: &Spanned<Wanted>, settings: &Settings) {
     let own = settings.sip.trunk_listen;
-    if proxy.value.is_ipv4() != own.is_ipv4() {
-        let message =
-            format!("{} cannot be reached from {own}: one is IPv4, one IPv6", proxy.value);
+    // Where a name leads is only known when it is called.
+    let Some(ip) = proxy.value.host.ip() else { return };
+    if ip.is_ipv4() != own.is_ipv4() {
+        let message = format!("{ip} cannot be reached from {own}: one is IPv4, one IPv6");
         let help = "write both as IPv4 or both as IPv6".to_owned();
         reader.report(Code::AddressFamily, &proxy.at, message, help);
     }
-    if proxy.value.ip().is_unspecified() || proxy.value.port() == 0 {
-        let message = format!("no call can be sent to {}", proxy.value);
+    if ip.is_unspecified() || proxy.value.port == Some(0) {
+        let message = format!("no call can be sent to {ip}");
         let help = "write the address and the port the carrier gave you".to_owned();
         reader.report(Code::AddressUnusable, &proxy.at, message, help);
     }

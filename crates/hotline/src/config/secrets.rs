@@ -8,12 +8,18 @@
 //! ha1_md5 = "…"
 //! ha1_sha256 = "…"
 //!
+//! [trunks.carrier]            # of the `user` that the carrier gave us
+//! password = "…"
+//!
 //! [tokens.admin]
 //! role = "admin"              # admin, team_lead, reviewer, viewer, or agent:1001
 //! sha256 = "…"
 //! ```
 //!
-//! In the environment: `HOTLINE_SECRET_PHONE_1001` (a password), `HOTLINE_SECRET_TOKEN_ADMIN` (and
+//! A carrier's password is kept as it is: carriers ask for it in realms of their own.
+//!
+//! In the environment: `HOTLINE_SECRET_PHONE_1001` (a password), `HOTLINE_SECRET_TRUNK_CARRIER` (the
+//! trunk's name in capitals, `_` for what is no letter or digit), `HOTLINE_SECRET_TOKEN_ADMIN` (and
 //! `_TEAM_LEAD`, `_REVIEWER`, `_VIEWER`).
 
 use std::collections::BTreeMap;
@@ -24,16 +30,16 @@ use std::ops::Range;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use model::{AgentId, PhoneId};
+use model::{AgentId, PhoneId, TrunkId};
 use sha2::{Digest as _, Sha256};
 use sip::digest::{Algorithm, Ha1};
 use toml_edit::{Document, Item, TableLike};
 
-use super::Environment;
 use super::finding::{Code, Finding, Source};
 use super::people::{self, People};
 use super::section::Reader;
 use super::service::Settings;
+use super::{Environment, TrunkPeer};
 
 /// The name of the token that the service makes for this machine.
 pub(crate) const LOCAL_TOKEN: &str = "local";
@@ -44,6 +50,9 @@ const SHORTEST_TOKEN: usize = 22;
 
 /// What the environment gives a phone's password by.
 const PHONE: &str = "HOTLINE_SECRET_PHONE_";
+
+/// What the environment gives a trunk's password by.
+const TRUNK: &str = "HOTLINE_SECRET_TRUNK_";
 
 /// What the environment gives a token by.
 const TOKEN: &str = "HOTLINE_SECRET_TOKEN_";
@@ -105,6 +114,16 @@ impl std::fmt::Display for TokenRole {
             Self::Viewer => out.write_str("viewer"),
             Self::Agent(agent) => write!(out, "agent:{agent}"),
         }
+    }
+}
+
+/// A password as it is, which nobody is shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Password(pub(crate) String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Password(hidden)")
     }
 }
 
@@ -172,6 +191,7 @@ pub(crate) fn token_sha256(token: &str) -> String {
 pub(super) fn read(
     settings: &Settings,
     people: &People,
+    trunks: &mut BTreeMap<TrunkId, TrunkPeer>,
     environment: &Environment,
 ) -> (Secrets, Vec<Finding>) {
     let path = settings.store.state.join(FILE);
@@ -185,7 +205,8 @@ pub(super) fn read(
         Ok(text) => {
             is_there = true;
             findings.extend(exposed(&path));
-            read_file(&path, &text, settings, &mut secrets, &mut findings);
+            let found = read_file(&path, &text, settings, (&mut secrets, &mut *trunks));
+            findings.extend(found);
         }
         // The first start makes the file.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -195,7 +216,8 @@ pub(super) fn read(
             findings.push(finding(&path, Code::FileUnreadable, message, help));
         }
     }
-    findings.extend(take_environment(settings, environment, &mut secrets));
+    findings.extend(take_environment(settings, environment, (&mut secrets, &mut *trunks)));
+    findings.extend(without_password(&path, trunks));
     if is_there {
         findings.extend(missing(&path, &secrets));
     }
@@ -234,9 +256,8 @@ fn read_file(
     path: &Path,
     text: &str,
     settings: &Settings,
-    secrets: &mut Secrets,
-    findings: &mut Vec<Finding>,
-) {
+    (secrets, trunks): (&mut Secrets, &mut BTreeMap<TrunkId, TrunkPeer>),
+) -> Vec<Finding> {
     let reader = Reader::new(Source { name: path.display().to_string(), text: blanked(text) });
     let document = match Document::parse(text.to_owned()) {
         Ok(document) => document,
@@ -244,7 +265,7 @@ fn read_file(
             let message = format!("this is not TOML: {}", error.message());
             let help = "mend the line, or restore the file from its backup".to_owned();
             reader.report(Code::Syntax, &error.span().unwrap_or(0..0), message, help);
-            return findings.extend(reader.into_findings());
+            return reader.into_findings();
         }
     };
     let file = SecretsFile { reader: &reader, root: document.as_table() };
@@ -252,7 +273,8 @@ fn read_file(
     file.check_realm(&settings.sip.realm);
     file.phones(secrets);
     file.tokens(secrets);
-    findings.extend(reader.into_findings());
+    file.trunks(trunks);
+    reader.into_findings()
 }
 
 /// The text with every value made unreadable, octet for octet, so that no finding shows a secret.
@@ -285,9 +307,12 @@ impl<'a> SecretsFile<'a> {
 
     /// A key that nobody reads may be a secret that was meant for somebody.
     fn check_keys(&self) {
-        self.check_table(self.root, "this file", &["realm", "phones", "tokens"]);
+        self.check_table(self.root, "this file", &["realm", "phones", "trunks", "tokens"]);
         for (name, table) in self.tables("phones") {
             self.check_table(table, &format!("[phones.{name}]"), &ALGORITHMS.map(|(key, _)| key));
+        }
+        for (name, table) in self.tables("trunks") {
+            self.check_table(table, &format!("[trunks.{name}]"), &["password"]);
         }
         for (name, table) in self.tables("tokens") {
             self.check_table(table, &format!("[tokens.{name}]"), &["role", "sha256"]);
@@ -334,6 +359,21 @@ impl<'a> SecretsFile<'a> {
         }
     }
 
+    fn trunks(&self, trunks: &mut BTreeMap<TrunkId, TrunkPeer>) {
+        for (name, table) in self.tables("trunks") {
+            // A trunk that was taken out of the configuration may keep its password.
+            let Some(trunk) = trunks.get_mut(&TrunkId::from(name)) else { continue };
+            let Some(item) = table.get("password") else { continue };
+            match item.as_str().filter(|text| !text.is_empty()) {
+                Some(password) => trunk.password = Some(Password(password.to_owned())),
+                None => {
+                    let message = format!("`password` of trunk {name} is none");
+                    self.report(item, message, "write the password that the carrier gave you");
+                }
+            }
+        }
+    }
+
     fn tokens(&self, secrets: &mut Secrets) {
         for (name, table) in self.tables("tokens") {
             let (Some(role), Some(hash)) = (table.get("role"), table.get("sha256")) else {
@@ -373,10 +413,30 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Trunks that ask for credentials which nobody has given.
+fn without_password(path: &Path, trunks: &BTreeMap<TrunkId, TrunkPeer>) -> Vec<Finding> {
+    let without = trunks.iter().filter(|(_, it)| it.user.is_some() && it.password.is_none());
+    without
+        .map(|(trunk, _)| {
+            let message = format!("trunk {trunk} has a user and no password");
+            let variable = variable_of(trunk);
+            let help = format!("add [trunks.{trunk}] with `password`, or set {variable}");
+            finding(path, Code::SecretMissing, message, &help)
+        })
+        .collect()
+}
+
+/// By which variable a trunk's password may be given.
+fn variable_of(trunk: &TrunkId) -> String {
+    let name = trunk.as_str().chars();
+    let name = name.map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+    format!("{TRUNK}{}", name.collect::<String>())
+}
+
 fn take_environment(
     settings: &Settings,
     environment: &Environment,
-    secrets: &mut Secrets,
+    (secrets, trunks): (&mut Secrets, &mut BTreeMap<TrunkId, TrunkPeer>),
 ) -> Vec<Finding> {
     let realm = &settings.sip.realm;
     for (phone, account) in &mut secrets.accounts {
@@ -385,6 +445,12 @@ fn take_environment(
             account.ha1 = ALGORITHMS.into_iter().map(of).collect();
         }
     }
+    for (id, trunk) in trunks.iter_mut() {
+        if let Some(password) = environment.value(&variable_of(id)) {
+            trunk.password = Some(Password(password.to_owned()));
+        }
+    }
+    let trunk_variables: Vec<_> = trunks.keys().map(variable_of).collect();
     let roles = [TokenRole::Admin, TokenRole::TeamLead, TokenRole::Reviewer, TokenRole::Viewer];
     let named = roles.map(|role| (format!("{TOKEN}{role}").to_ascii_uppercase(), role));
     let mut findings = Vec::new();
@@ -401,10 +467,12 @@ fn take_environment(
     for name in environment.names() {
         let phone = name.strip_prefix(PHONE).map(PhoneId::from);
         let is_token = name.starts_with(TOKEN) && !named.iter().any(|(known, _)| known == name);
-        if phone.is_some_and(|phone| !secrets.accounts.contains_key(&phone)) || is_token {
+        let is_trunk = name.starts_with(TRUNK) && !trunk_variables.iter().any(|it| it == name);
+        let nobodys = phone.is_some_and(|phone| !secrets.accounts.contains_key(&phone));
+        if nobodys || is_token || is_trunk {
             let message = "this secret is nobody's".to_owned();
-            let help = "name a phone of the configuration, or one of the roles ADMIN, TEAM_LEAD, \
-                        REVIEWER, VIEWER";
+            let help = "name a phone or trunk of the configuration, or one of the roles ADMIN, \
+                        TEAM_LEAD, REVIEWER, VIEWER";
             findings.push(of_environment(name, Code::UnknownKey, message, help));
         }
     }

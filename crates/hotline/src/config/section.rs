@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::time::Duration;
 
+use sip::locate::Wanted;
 use toml_edit::{Item, TableLike, Value};
 
 use super::finding::{Code, Finding, Source};
@@ -403,6 +404,12 @@ impl<'a> Section<'a> {
         self.parsed(name, "an address with a port, like \"192.0.2.7:5060\"", |text| {
             text.parse().ok()
         })
+    }
+
+    /// An address or a name, with a port or without.
+    pub(crate) fn peer(&self, name: &str) -> Option<Spanned<Wanted>> {
+        const FORM: &str = "an address or a name, with a port or without, like \"192.0.2.7:5060\" or \"sip.carrier.cn\"";
+        self.parsed(name, FORM, value::peer)
     }
 
     /// An address.

@@ -32,19 +32,12 @@ pub(crate) struct SipSettings {
     pub(crate) large_requests: LargeRequests,
     /// How long a call lasts without a refresh.
     pub(crate) session_timer: Duration,
+    /// How long whoever is called may say nothing.
+    pub(crate) answer_within: Duration,
+    /// Whom to ask for names.
+    pub(crate) name_servers: Vec<SocketAddr>,
     /// How many octets of messages about calls are kept.
     pub(crate) trace: usize,
-}
-
-/// How SIP leaves for a trunk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Transport {
-    /// Datagrams.
-    Udp,
-    /// A connection.
-    Tcp,
-    /// A connection over TLS.
-    Tls,
 }
 
 /// For audio.
@@ -211,6 +204,19 @@ fn read_lease(reader: &Reader, media: &Section<'_>, address: IpAddr, max_calls: 
     PortLease { address, first, last: last & !1 }
 }
 
+fn name_servers(reader: &Reader, sip: &Section<'_>) -> Vec<SocketAddr> {
+    let read = |text: &String| {
+        let server = text.parse().ok();
+        if server.is_none() {
+            let message = format!("`{text}` is no address with a port");
+            let help = "write it like \"192.0.2.53:53\"".to_owned();
+            reader.report(Code::BadValue, &sip.key_at("name_servers"), message, help);
+        }
+        server
+    };
+    sip.texts("name_servers").iter().filter_map(read).collect()
+}
+
 fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
     let realm = sip.label("realm");
     if let Some(realm) = &realm
@@ -227,6 +233,7 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
     let trace = sip.small::<usize>("trace").unwrap_or(0).saturating_mul(1 << 20);
     let by_datagram = sip.word("large_requests").is_some_and(|word| word.value == "udp");
     let large_requests = if by_datagram { LargeRequests::OverUdp } else { LargeRequests::OverTcp };
+    let answer_within = sip.duration("answer_within").map(|span| span.value).unwrap_or_default();
     let session_timer = sip.duration("session_timer").map(|span| span.value).unwrap_or_default();
     SipSettings {
         realm,
@@ -236,6 +243,8 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
         trunk_advertise,
         large_requests,
         session_timer,
+        answer_within,
+        name_servers: name_servers(reader, sip),
         trace,
     }
 }

@@ -142,6 +142,37 @@ fn the_realm_cannot_be_changed_while_secrets_hang_on_it() {
 }
 
 #[test]
+fn a_trunk_that_asks_who_we_are_is_told_with_a_password_kept_apart() {
+    let more = "proxy = \"sip.carrier.cn\"\nuser = \"4001\"\nregister = \"10m\"";
+    let changed = || {
+        let example = Changed::example().replace("transport = \"udp\"", "transport = \"auto\"");
+        example.replace("proxy = \"127.0.0.1:5090\"", more)
+    };
+    let shown = changed().expect([Code::SecretMissing]);
+    assert!(shown.contains("HOTLINE_SECRET_TRUNK_CARRIER"), "{shown}");
+    let mut by_environment = changed();
+    by_environment.environment = vec![("HOTLINE_SECRET_TRUNK_CARRIER", "one")];
+    let (config, _) = by_environment.load().unwrap();
+    let trunk = &config.trunks[&"carrier".into()];
+    assert_eq!(trunk.password.as_ref().unwrap().0, "one");
+    let proxy = trunk.proxy.as_ref().unwrap();
+    assert_eq!(
+        (proxy.host.to_string().as_str(), proxy.port, proxy.transport),
+        ("sip.carrier.cn", None, None)
+    );
+    let phones = (1001..=1008).chain([2001, 2002]).fold(String::new(), |text, n| {
+        text + &format!("[phones.{n}]\nha1_sha256 = \"{}\"\n", "a".repeat(64))
+    });
+    let file = format!("{phones}[trunks.carrier]\npassword = \"hunter2\"\n");
+    let (config, _) = changed().secrets(&file, 0o600).load().unwrap();
+    assert_eq!(config.trunks[&"carrier".into()].password.as_ref().unwrap().0, "hunter2");
+    assert!(!format!("{config:?}").contains("hunter2"), "no password is shown");
+    let nobody = Changed::example().replace("proxy = \"127.0.0.1:5090\"", "register = \"10m\"");
+    let findings = nobody.load().unwrap_err().to_string();
+    assert!(findings.contains("as whom") && findings.contains("does not say where"), "{findings}");
+}
+
+#[test]
 fn what_is_wrong_with_a_secret_is_told_without_showing_it() {
     let text =
         "[phones.1001]\nha1_md5 = \"hunter2\"\n[tokens.x]\nrole = \"root\"\nsha256 = \"hunter3\"\n";

@@ -6,6 +6,9 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sip::locate::Wanted;
+use sip::{Host, Uri};
+
 /// A span of time as people write it: `500ms`, `15s`, `2m`, `1h`.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
@@ -133,6 +136,21 @@ fn cell(rows: &[Vec<usize>], row: usize, column: usize) -> usize {
     rows.get(row).and_then(|row| row.get(column)).copied().unwrap_or(usize::MAX / 2)
 }
 
+/// An address or a name, with a port or without.
+pub(super) fn peer(text: &str) -> Option<Wanted> {
+    // `2001:db8::1` alone is an address without port.
+    let bare = text.parse::<IpAddr>().ok().map(Host::Ip);
+    let (host, port) = match bare {
+        Some(host) => (host, None),
+        None => {
+            let uri = Uri::parse(format!("sip:{text}").as_bytes()).ok()?;
+            let plain = uri.user.is_none() && uri.params.is_empty() && uri.headers.is_none();
+            plain.then_some((uri.host, uri.port))?
+        }
+    };
+    Some(Wanted { host, port, transport: None })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,5 +194,21 @@ mod tests {
         assert_eq!(nearest("presale", known), Some("presales"));
         assert_eq!(nearest("prseales", known), Some("presales"));
         assert_eq!(nearest("billing", known), None);
+    }
+
+    #[test]
+    fn a_peer_is_an_address_or_a_name_with_a_port_or_without() {
+        let read = |text: &str| {
+            let peer = peer(text)?;
+            Some((peer.host.to_string(), peer.port))
+        };
+        assert_eq!(read("192.0.2.7:5080"), Some(("192.0.2.7".into(), Some(5080))));
+        assert_eq!(read("sip.carrier.cn"), Some(("sip.carrier.cn".into(), None)));
+        assert_eq!(read("sip.carrier.cn:5070"), Some(("sip.carrier.cn".into(), Some(5070))));
+        assert_eq!(peer("2001:db8::1").unwrap().host.ip(), "2001:db8::1".parse().ok());
+        assert_eq!(peer("[2001:db8::1]:5060").unwrap().port, Some(5060));
+        for text in ["", "a@b", "carrier.cn;transport=tcp", "carrier.cn:x", "two words", "a?b=c"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 }

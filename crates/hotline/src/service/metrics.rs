@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use api::Sample;
 use media::Media;
-use sip_net::Counted;
+use sip_net::{Counted, Health, RegistrationStatus};
 
 use crate::wiring::RecorderCell;
 
@@ -35,7 +35,27 @@ const fn figure(count: u64) -> f64 {
 }
 
 fn signalling(sip: &sip_net::Handle) -> Vec<Sample> {
-    sip.counters().all().map(of_signalling).collect()
+    let counted = sip.counters().all().map(of_signalling);
+    counted.chain(sip.trunk_status().iter().flat_map(of_trunk)).collect()
+}
+
+/// A trunk is there while one of its places is not known to be gone.
+fn of_trunk(status: &sip_net::TrunkStatus) -> Vec<Sample> {
+    let is_gone = |health: &Health| matches!(health, Health::Down { .. });
+    let up = status.places.iter().any(|(_, health)| !is_gone(health));
+    let sample = |name, help, holds: bool| Sample {
+        name,
+        help,
+        labels: vec![("trunk", status.trunk.to_string())],
+        value: if holds { 1.0 } else { 0.0 },
+    };
+    let mut samples = vec![sample("hotline_trunk_up", "Whether the trunk is there.", up)];
+    if let Some(registration) = &status.registration {
+        let holds = matches!(registration, RegistrationStatus::Registered(_));
+        let help = "Whether we are registered at the trunk.";
+        samples.push(sample("hotline_trunk_registered", help, holds));
+    }
+    samples
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "all others are refusals")]

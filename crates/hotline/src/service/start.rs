@@ -224,6 +224,8 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     settings.guard.clone_from(&config.guard);
     settings.trace = config.sip.trace;
     settings.large_requests = config.sip.large_requests;
+    settings.answer_within = config.sip.answer_within;
+    settings.name_servers.clone_from(&config.sip.name_servers);
     let interval = config.sip.session_timer;
     settings.session_timer = Some(SessionTimer { interval, ..SessionTimer::default() });
     sip_net::Setup {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use api::BoxFuture;
 use model::LegId;
+use sip_net::{Health, RegistrationStatus};
 
 /// Signalling, as the API asks it.
 #[derive(Debug)]
@@ -15,6 +16,10 @@ impl api::Signalling for Door {
             let bans = self.0.bans().await.ok()?;
             Some(bans.iter().map(shown).collect())
         })
+    }
+
+    fn trunks(&self) -> Vec<api::Trunk> {
+        self.0.trunk_status().into_iter().map(trunk).collect()
     }
 
     fn ladder(&self, legs: Vec<LegId>) -> BoxFuture<'_, Option<Vec<api::Rung>>> {
@@ -32,6 +37,35 @@ impl api::Signalling for Door {
 fn shown(ban: &sip_net::Ban) -> api::Ban {
     let sip_net::Ban { source, until, why, times } = *ban;
     api::Ban { source, until, why: why.to_owned(), times }
+}
+
+fn trunk(status: sip_net::TrunkStatus) -> api::Trunk {
+    let sip_net::TrunkStatus { trunk, places, unknown, registration } = status;
+    api::Trunk {
+        trunk: trunk.to_string(),
+        places: places.into_iter().map(place).collect(),
+        unknown,
+        registration: registration.map(registered),
+    }
+}
+
+fn place((place, health): (sip::locate::Place, Health)) -> api::Place {
+    let (word, since, why) = match health {
+        Health::Unknown => ("unknown", None, None),
+        Health::Up => ("up", None, None),
+        Health::Down { since, why } => ("down", Some(since), Some(why.to_owned())),
+    };
+    let transport = place.transport.as_str().to_owned();
+    api::Place { transport, peer: place.peer, health: word.to_owned(), since, why }
+}
+
+fn registered(status: RegistrationStatus) -> api::Registration {
+    let (state, until, why) = match status {
+        RegistrationStatus::Registered(until) => ("registered", Some(until), None),
+        RegistrationStatus::Failed(why, again) => ("failed", Some(again), Some(why)),
+        RegistrationStatus::Trying => ("trying", None, None),
+    };
+    api::Registration { state: state.to_owned(), until, why }
 }
 
 fn rung(rung: sip_net::Rung) -> api::Rung {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::{PhoneId, TrunkId};
+use sip::digest::Login;
 use sip_net::{Account, Accounts, AddressRange, Trunk, Trunks};
 
 use crate::config;
@@ -17,25 +18,22 @@ pub(crate) fn accounts(accounts: &BTreeMap<PhoneId, config::Account>) -> Account
     accounts.iter().map(account).collect()
 }
 
-/// The trunks. One that only brings calls has nowhere to send any: its own address stands in, and
-/// no rule for dialling out names it.
+/// The trunks.
 pub(crate) fn trunks(peers: &BTreeMap<TrunkId, config::TrunkPeer>) -> Trunks {
     peers.iter().map(|(id, peer)| trunk(id, peer)).collect()
 }
 
 fn trunk(id: &TrunkId, peer: &config::TrunkPeer) -> Trunk {
-    let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
     let sources = peer.addresses.iter().filter_map(|network| network.to_string().parse().ok());
+    let login = peer.user.clone().zip(peer.password.clone());
     Trunk {
         id: id.clone(),
         sources: sources.collect::<Vec<AddressRange>>(),
-        destination: peer.proxy.unwrap_or(nowhere),
-        transport: match peer.transport {
-            config::Transport::Udp => sip::endpoint::Transport::Udp,
-            config::Transport::Tcp => sip::endpoint::Transport::Tcp,
-            config::Transport::Tls => sip::endpoint::Transport::Tls,
-        },
+        proxy: peer.proxy.clone(),
         host: peer.host.clone(),
-        login: None,
+        login: login.map(|(user, password)| Login::Password { user, password: password.0 }),
+        registers: peer.register,
+        check_every: peer.options_every.filter(|_| peer.proxy.is_some()),
+        dialled: peer.dialled,
     }
 }

@@ -79,8 +79,8 @@ fn by_name(name: &str) -> Wanted {
 async fn until(house: &House, is_so: impl Fn(&TrunkStatus) -> bool) -> TrunkStatus {
     let waited = timeout(PATIENCE, async {
         loop {
-            let status = house.handle.trunk_status().await.unwrap().remove(0);
-            if is_so(&status) {
+            let status = house.handle.trunk_status().into_iter().next();
+            if let Some(status) = status.filter(&is_so) {
                 return status;
             }
             sleep(Duration::from_millis(5)).await;
