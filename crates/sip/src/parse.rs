@@ -156,7 +156,7 @@ impl Head {
             let line = lines.unfold(line);
             match field(&line) {
                 _ if self.headers.len() >= limits.headers || line.len() > limits.header => {
-                    return self.fault(ParseErrorKind::TooLarge);
+                    return self.lose_end(ParseErrorKind::TooLarge);
                 }
                 Some(header) if *header.name() == HeaderName::ContentLength => {
                     lengths += 1;
@@ -175,15 +175,15 @@ impl Head {
     fn content_length(&mut self, value: &[u8], nth: u32) {
         let length = scan::number(value).and_then(|length| usize::try_from(length).ok());
         if length.is_none() || (nth > 1 && length != self.content_length) {
-            return self.lose_end();
+            return self.lose_end(ParseErrorKind::ContentLength);
         }
         self.content_length = length;
     }
 
-    /// A contradiction about the length outweighs every other fault: nothing after it can be
-    /// believed.
-    fn lose_end(&mut self) {
-        self.fault = Some(ParseErrorKind::ContentLength);
+    /// A contradiction about the length, or a header that was not read to its end, outweighs every
+    /// other fault: nothing after it can be believed.
+    fn lose_end(&mut self, fault: ParseErrorKind) {
+        self.fault = Some(fault);
         self.content_length = None;
     }
 }

@@ -106,3 +106,15 @@ fn a_message_too_long_for_one_packet_waits_for_its_body() {
     let Message::Request(request) = *message else { panic!("no request") };
     assert_eq!((request.method, request.body.len()), (Method::Options, 10_000));
 }
+
+#[test]
+fn a_header_that_is_not_read_to_its_end_is_fatal_whatever_else_is_wrong_with_it() {
+    let long = "x".repeat(Limits::DEFAULT.header);
+    let bad_uri = HEAD.replace("pbx.example.cn SIP", "pbx example cn SIP");
+    for head in [HEAD, &bad_uri] {
+        // What stands after the long field could contradict the length before it.
+        let text =
+            format!("{head}Content-Length: 0\r\nSubject: {long}\r\nContent-Length: 9\r\n\r\n");
+        assert_eq!(fatal(&text), (ParseErrorKind::TooLarge, true), "{head}");
+    }
+}

@@ -1,7 +1,7 @@
 //! When two URIs name the same resource (RFC 3261 §19.1.4, RFC 3966 §4).
 
 use super::{Scheme, Uri, escape};
-use crate::header::Params;
+use crate::header::{Param, Params};
 
 /// Parameters that must be in both or in neither.
 const TELLING: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
@@ -33,9 +33,11 @@ fn unescaped(text: Option<&str>) -> Option<Vec<u8>> {
 fn params(one: &Params, two: &Params) -> bool {
     let agree = |one: &Params, two: &Params| {
         one.iter().all(|param| {
+            let named = |other: &&Param| other.name.eq_ignore_ascii_case(&param.name);
             if two.has(&param.name) {
-                let other = folded(two.value(&param.name));
-                folded(param.value.as_deref()) == other
+                // One that is there twice, though it must not be, still equals itself.
+                let value = folded(param.value.as_deref());
+                two.iter().filter(named).any(|other| folded(other.value.as_deref()) == value)
             } else {
                 !TELLING.iter().any(|name| name.eq_ignore_ascii_case(&param.name))
             }
