@@ -67,9 +67,17 @@ impl Endpoint {
     }
 
     /// Nobody answered (408), or nothing could be sent (503).
-    pub(super) fn hear_failure(&mut self, purpose: Purpose, status: StatusCode, now: Timestamp) {
+    pub(super) fn hear_failure(
+        &mut self,
+        transaction: TransactionId,
+        purpose: Purpose,
+        status: StatusCode,
+        now: Timestamp,
+    ) {
         match purpose {
             Purpose::Invite(session) => self.refused(session, status, None),
+            // Its ACK could not be sent; what came of the change is told.
+            Purpose::Reinvite(session) if !self.is_changed_by(session, transaction) => {}
             Purpose::Reinvite(session) => {
                 self.change_over(session, status);
                 self.lost(session, now);

@@ -121,8 +121,11 @@ impl Endpoint {
             return self.send_now(ack.bytes, ack.destination);
         }
         let cseq = response.cseq().map(|cseq| cseq.number).unwrap_or_default();
+        let ongoing = self.is_changed_by(session, transaction);
         let Some(state) = self.sessions.get_mut(session) else { return };
         let dialog = match &mut state.phase {
+            // The peer's may be under way by now.
+            Phase::Established(established) if !ongoing => established.dialog.clone(),
             Phase::Established(established) => {
                 established.change = Change::None;
                 established.refresh = agreed;
@@ -132,7 +135,6 @@ impl Endpoint {
             Phase::Releasing(releasing) => releasing.dialog.clone(),
             Phase::Calling(_) | Phase::Alerting(_) => return,
         };
-        let ongoing = matches!(state.phase, Phase::Established(_));
         let ack = self.acknowledge(&dialog, cseq);
         if let Some(tag) = tag {
             self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
@@ -141,6 +143,16 @@ impl Endpoint {
             let body = response.body;
             self.report(EndpointEvent::OfferAnswered { session, body });
         }
+    }
+
+    /// Whether it is this INVITE of ours by which the session is being changed.
+    pub(super) fn is_changed_by(&self, session: SessionId, invite: TransactionId) -> bool {
+        self.sessions.get(session).is_some_and(|state| match &state.phase {
+            Phase::Established(established) => {
+                matches!(established.change, Change::Ours { transaction, .. } if transaction == invite)
+            }
+            Phase::Calling(_) | Phase::Alerting(_) | Phase::Releasing(_) => false,
+        })
     }
 
     pub(super) fn change_refused(

@@ -277,10 +277,10 @@ impl Endpoint {
                 self.hear_response(transaction, purpose, (response, source), now);
             }
             TransactionEvent::TimedOut => {
-                self.hear_failure(purpose, StatusCode::REQUEST_TIMEOUT, now);
+                self.hear_failure(transaction, purpose, StatusCode::REQUEST_TIMEOUT, now);
             }
             TransactionEvent::Failed => {
-                self.hear_failure(purpose, StatusCode::SERVICE_UNAVAILABLE, now);
+                self.hear_failure(transaction, purpose, StatusCode::SERVICE_UNAVAILABLE, now);
             }
             TransactionEvent::Acknowledged(ack) => {
                 if let Purpose::Incoming(session) | Purpose::Changing(session) = purpose {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::network::{CALL, Network, Side, address, busy, sdp};
 use crate::endpoint::{EndpointEvent, Order, OrderError, Rejection, RequestId, Transport, Within};
 use crate::header::HeaderName;
-use crate::message::{Method, StatusCode};
+use crate::message::{Message, Method, StatusCode};
 
 const MOMENT: Duration = Duration::from_millis(50);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -454,6 +454,53 @@ fn a_peer_that_no_longer_hears_us_ends_the_call_at_the_next_change() {
     net.order(Side::Caller, Order::Reinvite { session: CALL, body: sdp("hold") });
     net.run(MINUTE * 2);
     assert_eq!(net.take(Side::Caller), ["offer refused 408", "released PeerLost"]);
+}
+
+#[test]
+fn an_ack_that_cannot_be_sent_leaves_the_change_alone_that_came_after() {
+    let mut net = Network::perfect();
+    let session = net.connect();
+    net.order(Side::Caller, Order::Reinvite { session: CALL, body: sdp("hold") });
+    net.run(MOMENT);
+    let refusal = Box::new(Rejection::new(StatusCode::NOT_ACCEPTABLE_HERE, "no common codec"));
+    net.order(Side::Callee, Order::RefuseOffer { session, refusal });
+    net.run(MOMENT);
+    net.order(Side::Callee, Order::Reinvite { session, body: sdp("resume") });
+    net.run(MOMENT);
+    let destination = net.caller.sessions.get(CALL).unwrap().destination().unwrap();
+    let now = net.now;
+    net.caller.transport_failed(&destination, now);
+    net.collect(Side::Caller);
+    assert_eq!(net.take(Side::Caller), ["offer refused 488", "offered resume"]);
+    net.order(Side::Caller, Order::AnswerOffer { session: CALL, body: sdp("yes") });
+    net.run(MOMENT);
+    assert_eq!(net.take(Side::Callee), ["offered hold", "offer answered yes"]);
+    net.order(Side::Caller, Order::Bye { session: CALL, reason: None });
+    net.run(MINUTE);
+    assert!(net.is_clear());
+}
+
+#[test]
+fn another_2xx_to_our_change_leaves_the_change_alone_that_came_after() {
+    let mut net = Network::perfect();
+    let session = net.connect();
+    net.order(Side::Caller, Order::Reinvite { session: CALL, body: sdp("hold") });
+    net.run(MOMENT);
+    net.order(Side::Callee, Order::AnswerOffer { session, body: sdp("held") });
+    let answer = net.last_to(Side::Caller);
+    net.run(MOMENT);
+    net.order(Side::Callee, Order::Reinvite { session, body: sdp("resume") });
+    net.run(MOMENT);
+    let Message::Response(mut other) = answer else { panic!("{answer:?}") };
+    let to = other.to().unwrap().with_tag("another");
+    other.headers.set(HeaderName::To, &to);
+    let source = net.source(Side::Callee, Side::Caller);
+    net.deliver(Side::Caller, Message::Response(other), source);
+    assert_eq!(net.take(Side::Caller), ["offer answered held", "offered resume"]);
+    net.order(Side::Caller, Order::AnswerOffer { session: CALL, body: sdp("yes") });
+    net.order(Side::Caller, Order::Bye { session: CALL, reason: None });
+    net.run(MINUTE);
+    assert!(net.is_clear());
 }
 
 #[test]

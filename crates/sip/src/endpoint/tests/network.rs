@@ -235,7 +235,7 @@ impl Network {
         self.astray.first().map(|(_, message)| message.clone())
     }
 
-    fn source(&self, from: Side, to: Side) -> Source {
+    pub(super) fn source(&self, from: Side, to: Side) -> Source {
         let connection = (self.transport == Transport::Tcp).then_some(ConnectionId(1));
         let (listener, transport) = (ListenerId(0), self.transport);
         Source { listener, transport, connection, peer: address(from), local: address(to) }
@@ -315,6 +315,12 @@ impl Network {
         self.events = left;
         let taken: Vec<(Side, EndpointEvent)> = taken;
         taken.iter().map(|(_, event)| words(event)).collect()
+    }
+
+    /// The message sent last that is still on its way to this side.
+    pub(super) fn last_to(&self, side: Side) -> Message {
+        let packet = self.wire.values().rev().find(|packet| packet.to == side).unwrap();
+        Message::parse(&packet.bytes).unwrap()
     }
 
     /// Nothing is left of any call.
