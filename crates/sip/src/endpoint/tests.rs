@@ -7,3 +7,4 @@ mod hostile;
 mod large;
 mod network;
 mod refreshing;
+mod registering;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::network::{CALL, Dice, Faults, Network, PERFECT, Side, busy, sdp};
+use super::network::{CALL, Dice, Faults, Harm, Network, PERFECT, Side, busy, sdp};
 use crate::endpoint::{EndpointEvent, Order, Transport};
 use crate::message::StatusCode;
 use crate::session::SessionId;
+
+const LOSSY: Faults = Faults { lost: 20, doubled: 15, mangled: 0, delay: 300 };
 
 /// What each side's application means to do in one run.
 #[derive(Debug)]
@@ -163,13 +165,21 @@ fn every_call_ends_once(seeds: std::ops::Range<u64>, faults: Faults) {
 }
 
 #[test]
+fn the_network_loses_doubles_and_reorders() {
+    let harms: Vec<_> = (1_000..1_100).map(|seed| play(seed, LOSSY).0.harm).collect();
+    for harmed in [|it: &Harm| it.lost, |it: &Harm| it.doubled, |it: &Harm| it.overtaken] {
+        assert!(harms.iter().map(harmed).sum::<u64>() >= 10, "{harms:?}");
+    }
+}
+
+#[test]
 fn every_call_ends_exactly_once_on_both_sides_of_a_slow_network() {
     every_call_ends_once(0..500, Faults { lost: 0, doubled: 10, mangled: 0, delay: 800 });
 }
 
 #[test]
 fn every_call_ends_exactly_once_on_both_sides_of_a_lossy_network() {
-    every_call_ends_once(1_000..2_500, Faults { lost: 20, doubled: 15, mangled: 0, delay: 300 });
+    every_call_ends_once(1_000..2_500, LOSSY);
 }
 
 #[test]

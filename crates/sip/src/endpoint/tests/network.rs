@@ -81,6 +81,19 @@ pub(super) struct Network {
     pub(super) broken: bool,
     /// What was sent to neither of the two.
     pub(super) astray: Vec<(Destination, Message)>,
+    /// What the network has done to messages.
+    pub(super) harm: Harm,
+    /// The number of the newest message that has arrived, by side.
+    newest: BTreeMap<Side, u64>,
+}
+
+/// How many messages a network has harmed.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Harm {
+    pub(super) lost: u64,
+    pub(super) doubled: u64,
+    /// Came after one that was sent after them.
+    pub(super) overtaken: u64,
 }
 
 impl Network {
@@ -104,6 +117,8 @@ impl Network {
             swallowed: Vec::new(),
             broken: false,
             astray: Vec::new(),
+            harm: Harm::default(),
+            newest: BTreeMap::new(),
         }
     }
 
@@ -195,8 +210,11 @@ impl Network {
         };
         self.now = self.now.max(next);
         if arrival == Some(next)
-            && let Some((_, Packet { to, bytes })) = self.wire.pop_first()
+            && let Some(((_, number), Packet { to, bytes })) = self.wire.pop_first()
         {
+            let newest = self.newest.entry(to).or_default();
+            self.harm.overtaken += u64::from(number < *newest);
+            *newest = number.max(*newest);
             let source = self.source(other(to), to);
             match Message::parse(&bytes) {
                 Ok(message) => self.deliver(to, message, source),
@@ -272,6 +290,8 @@ impl Network {
             roll if roll < self.faults.lost + self.faults.doubled => 2,
             _ => 1,
         };
+        self.harm.lost += u64::from(copies == 0);
+        self.harm.doubled += u64::from(copies == 2);
         if self.dice.below(100) < self.faults.mangled {
             let bytes = self.mangle(bytes);
             let at = self.now + Duration::from_millis(1 + self.dice.below(self.faults.delay));
