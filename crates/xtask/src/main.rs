@@ -4,6 +4,7 @@
 
 mod debian;
 mod docs;
+mod fuzz;
 mod gate;
 mod layers;
 mod run;
@@ -20,7 +21,9 @@ const USAGE: &str = "cargo xtask <command>
   docs [--check]   write the generated documents, or say which are out of date
   prompts          make the prompts and the music again (needs espeak-ng and sox)
   demo [option …]  build, then run `hotline demo` with these options
-  bench [option …] run the benchmarks";
+  bench [option …] run the benchmarks
+  fuzz [target …] [--seconds n] [--keep]
+                   look for octets that break what reads the network, a minute for each target";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -56,6 +59,7 @@ fn obey(command: &str, rest: &[String]) -> Result<(), String> {
             // Ctrl-C is for the demo, which has calls to end; the prompt comes back when it has.
             run::become_command("cargo", &words)
         }
+        "fuzz" => fuzz::fuzz(rest),
         "bench" => {
             let mut words = vec!["bench", "--manifest-path", "benches/Cargo.toml"];
             words.extend(rest.iter().map(String::as_str));
