@@ -5,7 +5,7 @@
 //! | a request that came in (§12.1.1) | Record-Route in order | its Contact | drawn here | the request's |
 //! | a response to our request (§12.1.2) | Record-Route reversed | its Contact | the request's | not yet known |
 
-use crate::endpoint::Destination;
+use crate::endpoint::{Attempt, Body, Destination, ExtraHeaders, Outgoing};
 use crate::header::{CSeq, HeaderError, HeaderName, NameAddr};
 use crate::message::{Method, Request, Response};
 use crate::uri::Uri;
@@ -142,6 +142,26 @@ impl Dialog {
         self.numbered(method, self.local_cseq)
     }
 
+    /// The next request of ours in this dialog, for dialogs that no session keeps: to be sent with
+    /// [`crate::endpoint::Order::Request`].
+    pub fn outgoing(&mut self, headers: ExtraHeaders, body: Option<Body>) -> Outgoing {
+        let (target, routes) = self.addressed();
+        let from_tag = self.local_tag().to_owned();
+        let attempt = Attempt { call_id: self.call_id.clone(), from_tag, cseq: self.local_cseq };
+        self.local_cseq += 1;
+        Outgoing {
+            target,
+            destination: self.destination,
+            from: self.local.clone(),
+            to: self.remote.clone(),
+            routes,
+            headers,
+            body,
+            max_forwards: 70,
+            attempt: Some(attempt),
+        }
+    }
+
     /// The ACK of a 2xx to our INVITE with this CSeq number (§13.2.2.4), without Via.
     #[must_use]
     pub fn acknowledgement(&self, cseq: u32) -> Request {
@@ -272,6 +292,20 @@ mod tests {
         let bye = dialog.request(Method::Bye);
         assert_eq!(bye.uri.to_string(), "sip:old.example.cn");
         assert_eq!(routes(&bye), ["sip:p2.example.cn;lr", "sip:13800138000@10.0.0.7:5066"]);
+    }
+
+    #[test]
+    fn a_request_to_be_sent_without_a_session_has_the_names_of_the_dialog() {
+        let mut dialog = Dialog::of_request(&invite(ROUTES), "ours", destination()).unwrap();
+        dialog.request(Method::Notify);
+        let outgoing = dialog.outgoing(Vec::new(), None);
+        assert_eq!(outgoing.target.to_string(), "sip:13800138000@10.0.0.7:5066");
+        assert_eq!(outgoing.routes.len(), 2);
+        assert_eq!((outgoing.from.tag(), outgoing.to.tag()), (Some("ours"), Some("one")));
+        // What is sent is one above what it goes on from.
+        let attempt = Attempt { call_id: "a".into(), from_tag: "ours".into(), cseq: 1 };
+        assert_eq!(outgoing.attempt, Some(attempt));
+        assert_eq!(dialog.request(Method::Notify).cseq().unwrap().number, 3);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod registrar;
 pub mod sdp;
 mod session;
 pub mod stun;
+pub mod subscription;
 pub mod transaction;
 pub mod uri;
 mod validate;

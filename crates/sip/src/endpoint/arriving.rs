@@ -61,6 +61,8 @@ impl Endpoint {
             (Method::Ack, None) => self.tally.stray_acks += 1,
             (Method::Cancel, _) => self.cancelled(&request, source, now),
             (_, Some(session)) => self.receive_within(session, request, source, now),
+            // Subscriptions are no sessions: the application knows their dialogs.
+            (Method::Subscribe, None) => self.receive_outside(request, source, now),
             (_, None) if to.tag().is_some() => self.refuse_unknown(&request, source),
             (_, None) => self.receive_outside(request, source, now),
         }

@@ -144,6 +144,7 @@ impl EndpointSettings {
                 Method::Prack,
                 Method::Refer,
                 Method::Notify,
+                Method::Subscribe,
                 Method::Register,
             ],
             timing: Timing::default(),

@@ -22,7 +22,8 @@ impl Endpoint {
     }
 
     /// Our Contact in a dialog over this destination.
-    pub(super) fn contact(&self, destination: &Destination, user: Option<&str>) -> NameAddr {
+    #[must_use]
+    pub fn contact(&self, destination: &Destination, user: Option<&str>) -> NameAddr {
         let public = self.public_or_unspecified(destination.listener);
         let mut uri = Uri::of_address(public);
         uri.user = user.map(Into::into);

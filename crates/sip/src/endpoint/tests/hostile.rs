@@ -85,7 +85,8 @@ fn a_refusal_names_what_would_have_been_taken() {
     assert_eq!(header(&response, &HeaderName::Unsupported), "dance");
     let response = refused(&mut net, &request("MESSAGE", ""));
     let allow = header(&response, &HeaderName::Allow);
-    let ours = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, REGISTER";
+    let ours = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE, \
+                REGISTER";
     assert_eq!(allow, ours);
     let response =
         refused(&mut net, &written("INVITE", "a", "Content-Type: text/plain\n", "hello"));
