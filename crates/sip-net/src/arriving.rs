@@ -108,6 +108,7 @@ impl Exchange {
             to = ?rings.to, "rings in"
         );
         let call_id = rings.sip_call_id.clone();
+        let remote = Some(rings.to.clone());
         let phone = match &rings.origin {
             Origin::Phone(phone) => Some(phone.clone()),
             Origin::Trunk(_) => None,
@@ -121,6 +122,7 @@ impl Exchange {
         let mut arriving = Leg::new(Phase::Arriving(session), Side::Caller, number);
         arriving.phone = phone;
         arriving.wanted = Wanted::by(body);
+        arriving.remote = remote;
         self.legs.insert(leg, arriving);
         Ok(())
     }

@@ -60,6 +60,10 @@ counted! {
     Stopping = "stopping",
     /// A registration that could not be carried out.
     RegisterRefused = "register_refused",
+    /// A subscription that was not begun, lengthened or ended as asked.
+    SubscribeRefused = "subscribe_refused",
+    /// A NOTIFY that was refused, or that nobody heard: the subscription is over.
+    NotifyLost = "notify_lost",
     /// A request outside any call of a method that we have no use for: 405.
     MethodRefused = "method_refused",
     /// A connection closed because there were too many.

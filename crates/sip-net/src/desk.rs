@@ -3,6 +3,7 @@
 use model::{PhoneId, Timestamp};
 use sip::endpoint::{ArrivalId, Order, Outgoing, Rejection, Source};
 use sip::registrar::{self, BindingId, RegisterRefusal};
+use sip::subscription::ALLOW_EVENTS;
 use sip::{HeaderName, Method, NameAddr, Request, Response, StatusCode, Uri};
 
 use crate::counters::Counted;
@@ -11,7 +12,7 @@ use crate::settings::Serves;
 
 /// What we take, as answered to OPTIONS.
 const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, REGISTER";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE, REGISTER";
 
 /// What we support of registrations (RFC 3327, RFC 5626).
 const REGISTER_EXTENSIONS: &str = "path, outbound";
@@ -35,6 +36,10 @@ impl Exchange {
             && self.serves(source.listener) == Serves::Phones
         {
             self.register(request, source, now)
+        } else if request.method == Method::Subscribe
+            && self.serves(source.listener) == Serves::Phones
+        {
+            self.subscribe(request, source, now)
         } else {
             self.count(Counted::MethodRefused);
             let refusal = Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "not outside a call");
@@ -110,6 +115,7 @@ fn capabilities(request: &Request) -> Response {
     response.headers.set(HeaderName::Allow, ALLOW);
     response.headers.set(HeaderName::Accept, "application/sdp");
     response.headers.set(HeaderName::Supported, "100rel, timer, replaces, path, outbound");
+    response.headers.set(HeaderName::AllowEvents, ALLOW_EVENTS);
     response
 }
 

@@ -34,6 +34,7 @@ impl Exchange {
             Leg::new(Phase::Dialling(Dialling::default()), Side::Called, self.next_number());
         if let Target::Phone(phone) = &target {
             leg.phone = Some(phone.clone());
+            leg.remote = Some(from.clone());
         }
         let body = Body::sdp(leg.offer(&offer));
         let caller = Caller { number: &from, display: display.as_deref() };
@@ -132,6 +133,7 @@ impl Exchange {
         let rings = matches!(status, StatusCode::RINGING | StatusCode::SESSION_PROGRESS);
         if early.is_some() || (rings && !dialling.rings) {
             dialling.rings = true;
+            self.legs.touch(id);
             self.fact(id, LegFact::Ringing { early });
         }
     }
@@ -151,6 +153,7 @@ impl Exchange {
         let others: Vec<_> = forks.into_keys().collect();
         leg.phase = Phase::Talking(session);
         leg.agreed = Some(body.to_vec());
+        self.legs.touch(id);
         self.cancel(others, &meaning::elsewhere(), now);
         match sdp::parse_description(body) {
             Ok(answer) => self.fact(id, LegFact::Answered { answer }),

@@ -38,7 +38,7 @@ impl Exchange {
             if known { None } else { Some(self.stranger(source, now)) }
         } else if opens && self.stopping {
             Some(self.stopped())
-        } else if opens || request.method == Method::Register {
+        } else if opens || matches!(request.method, Method::Register | Method::Subscribe) {
             let came_with_none = credentials_in(request).next().is_none();
             came_with_none.then(|| self.challenge(request, None, now))
         } else {

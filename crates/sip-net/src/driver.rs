@@ -9,10 +9,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use clock::Clock;
-use model::{LegId, Timestamp};
+use model::{LegId, PhoneId, Timestamp};
 use sip::endpoint::{ConnectionId, Destination, ListenerId, Source, Transport};
 use sip::registrar::BindingRow;
 use sip::stun::BindingRequest;
+use sip::subscription::Presence;
 use sip::{Message, ParseError, ParseErrorKind};
 use switchboard::ports::LegCommand;
 use tokio::net::UdpSocket;
@@ -91,6 +92,7 @@ enum Turn {
     Leg(LegId, LegCommand),
     Accounts(Accounts),
     Trunks(Trunks),
+    Presence(PhoneId, Presence),
     Ladder(Vec<LegId>, oneshot::Sender<Vec<(LegId, Said)>>),
     Bans(oneshot::Sender<Vec<Ban>>),
     Lift(IpAddr, oneshot::Sender<bool>),
@@ -124,7 +126,7 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
         &listeners.iter().map(|listener| listener.public).collect::<Vec<_>>(),
         accounts,
         ports,
-        Secrets { endpoint: random()?, nonces: random()? },
+        Secrets { endpoint: random()?, nonces: random()?, subscriptions: random()? },
     );
     exchange.restore(bindings, clock.now());
     for (listen, listener) in settings.listeners.iter().zip(&listeners) {
@@ -199,6 +201,14 @@ impl Handle {
     /// When signalling has ended.
     pub async fn replace_trunks(&self, trunks: Trunks) -> Result<(), Busy> {
         self.turns.send(Turn::Trunks(trunks)).await.map_err(|_| Busy)
+    }
+
+    /// Says what the agent at a phone does now, for those who watch it; never blocks.
+    ///
+    /// # Errors
+    /// When more waits than signalling can hold, or it has ended.
+    pub fn publish(&self, phone: PhoneId, presence: Presence) -> Result<(), Busy> {
+        self.turns.try_send(Turn::Presence(phone, presence)).map_err(|_| Busy)
     }
 
     /// What was said about these legs, in order, as far as it is still kept.
@@ -361,6 +371,7 @@ impl Driver {
             Turn::Leg(leg, command) => self.exchange.command(leg, command, now),
             Turn::Accounts(accounts) => self.exchange.replace_accounts(accounts, now),
             Turn::Trunks(trunks) => self.replace_trunks(trunks),
+            Turn::Presence(phone, presence) => self.exchange.publish(phone, presence, now),
             Turn::Ladder(legs, asked) => {
                 let _ = asked.send(self.exchange.trace.of(&legs));
             }

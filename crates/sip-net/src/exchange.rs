@@ -3,16 +3,16 @@
 //!
 //! One file a concern: `door` says who somebody is, `desk` registers phones and answers what lies
 //! outside calls, `arriving` takes calls in, `dialling` makes them, `talking` sees to what happens
-//! in them, `replacing` to phones that take a call over.
+//! in them, `replacing` to phones that take a call over, `watching` tells phones of each other.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use model::{Cause, LegId, Timestamp};
+use model::{Cause, LegId, PhoneId, Timestamp};
 use sip::SessionId;
 use sip::digest::{Authenticator, NonceKey};
 use sip::endpoint::{
@@ -21,6 +21,7 @@ use sip::endpoint::{
 };
 use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
 use sip::stun::BindingRequest;
+use sip::subscription::{Presence, Subscriptions};
 use sip::{HeaderName, Host, Message, ParseError, Request, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
 
@@ -62,6 +63,9 @@ pub(crate) struct Exchange {
     pub(crate) checks: Checks,
     pub(crate) guard: Guard,
     pub(crate) trace: Trace,
+    pub(crate) subscriptions: Subscriptions,
+    /// The agents who are signed in, by their phones.
+    pub(crate) presence: BTreeMap<PhoneId, Presence>,
     /// The host in addresses shown to phones.
     pub(crate) domain: Host,
     /// Our listeners, in order of their ids.
@@ -79,6 +83,7 @@ pub(crate) struct Exchange {
 pub(crate) struct Secrets {
     pub(crate) endpoint: [u8; 32],
     pub(crate) nonces: [u8; 32],
+    pub(crate) subscriptions: [u8; 32],
 }
 
 impl Secrets {
@@ -125,6 +130,8 @@ impl Exchange {
             checks: Checks::new(settings.check_every),
             guard: Guard::new(settings.guard.clone()),
             trace: Trace::new(settings.trace),
+            subscriptions: Subscriptions::new(settings.subscriptions, secrets.subscriptions),
+            presence: BTreeMap::new(),
             domain,
             sides,
             stopping: false,
@@ -272,6 +279,7 @@ impl Exchange {
     pub(crate) fn replace_accounts(&mut self, accounts: Accounts, now: Timestamp) {
         for phone in self.accounts.revoked_by(&accounts) {
             self.registrar.forget(&phone);
+            self.subscriber_revoked(&phone, &accounts);
         }
         self.accounts = accounts;
         self.settle(now);
@@ -296,6 +304,7 @@ impl Exchange {
             let command = LegCommand::Release { cause: Cause::Shutdown, status: None };
             self.carry_out(leg, command, now);
         }
+        self.end_watching();
         self.settle(now);
     }
 
@@ -312,6 +321,7 @@ impl Exchange {
             self.checks.poll_timeout(),
             self.carriers.poll_timeout(),
             self.patience.poll_timeout(),
+            self.subscriptions.poll_timeout(),
         ];
         due.into_iter().flatten().min()
     }
@@ -335,8 +345,16 @@ impl Exchange {
         self.sends.pop_front()
     }
 
-    /// Hands everything on that the endpoint and the registrar have to say.
+    /// Hands everything on that the endpoint and the registrar have to say, and tells those who watch.
     pub(crate) fn settle(&mut self, now: Timestamp) {
+        self.hand_on(now);
+        while self.tell_watchers(now) {
+            self.hand_on(now);
+        }
+        self.report_bindings(now);
+    }
+
+    fn hand_on(&mut self, now: Timestamp) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
                 Output::Send { bytes, destination } => {
@@ -347,7 +365,6 @@ impl Exchange {
                 Output::Event(event) => self.hear(event, now),
             }
         }
-        self.report_bindings(now);
     }
 
     fn keep(&mut self, way: Way, far: &Destination, bytes: Arc<[u8]>, now: Timestamp) {
@@ -381,6 +398,9 @@ impl Exchange {
             E::OfferRefused { session, status } => self.offer_refused(session, status, now),
             E::Digit { session, digit } => self.fact_of(session, LegFact::Digit(digit)),
             E::ReferAsked { session, refer_to, .. } => self.refer_asked(session, &refer_to, now),
+            E::Responded { request, response, .. } if self.subscriptions.awaits(request) => {
+                self.notified(request, &response, now);
+            }
             E::Responded { request, response, attempt } => {
                 let heard = response.as_deref().map_err(|status| *status);
                 if self.heard_of_trunk(request, heard, attempt, now) {

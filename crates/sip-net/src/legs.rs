@@ -12,14 +12,15 @@
 //! A leg is gone here when its `Released` is reported; its session may still wait for the answer to
 //! a BYE, which concerns the endpoint alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use model::{LegId, MediaDescription, PhoneId};
+use model::{LegId, MediaDescription, Number, PhoneId};
 use sip::SessionId;
 use sip::StatusCode;
 use sip::endpoint::Outgoing;
 use sip::locate::Place;
 use sip::sdp::{self, SdpError, SdpOrigin};
+use sip::subscription::{DialogState, Direction};
 
 /// One leg.
 #[derive(Debug)]
@@ -27,6 +28,10 @@ pub(crate) struct Leg {
     pub(crate) phase: Phase,
     /// Who called whom.
     pub(crate) side: Side,
+    /// Whom a phone of ours calls, or who calls it.
+    pub(crate) remote: Option<Number>,
+    /// Whether we have told the caller that it rings.
+    pub(crate) rings: bool,
     /// What the far side waits for.
     pub(crate) wanted: Wanted,
     /// What we wait for since our offer went out in a 200.
@@ -147,6 +152,8 @@ impl Leg {
         Self {
             phase,
             side,
+            remote: None,
+            rings: false,
             wanted: Wanted::Nothing,
             awaited: None,
             refer: Refer::None,
@@ -178,6 +185,21 @@ impl Leg {
                 forks.next().copied().filter(|_| forks.next().is_none())
             }
         }
+    }
+
+    /// How far it is, for those who watch the phone.
+    pub(crate) const fn shown(&self) -> (Direction, DialogState) {
+        let direction = match self.side {
+            Side::Caller => Direction::Initiator,
+            Side::Called => Direction::Recipient,
+        };
+        let state = match &self.phase {
+            Phase::Talking(_) => DialogState::Confirmed,
+            Phase::Dialling(Dialling { rings: true, .. }) => DialogState::Early,
+            Phase::Arriving(_) if self.rings => DialogState::Early,
+            Phase::Arriving(_) | Phase::Dialling(_) => DialogState::Trying,
+        };
+        (direction, state)
     }
 
     /// Our offer in SDP, with the streams of what was agreed before.
@@ -226,6 +248,10 @@ impl Written {
 pub(crate) struct Legs {
     legs: BTreeMap<LegId, Leg>,
     sessions: BTreeMap<SessionId, LegId>,
+    /// The legs of each phone that has any.
+    phones: BTreeMap<PhoneId, BTreeSet<LegId>>,
+    /// Phones of which something has changed that a lamp shows.
+    touched: BTreeSet<PhoneId>,
 }
 
 impl Legs {
@@ -251,7 +277,27 @@ impl Legs {
         for session in leg.sessions() {
             self.sessions.insert(session, id);
         }
+        if let Some(phone) = &leg.phone {
+            self.phones.entry(phone.clone()).or_default().insert(id);
+            self.touched.insert(phone.clone());
+        }
         self.legs.insert(id, leg);
+    }
+
+    /// What is shown of the leg has changed.
+    pub(crate) fn touch(&mut self, id: LegId) {
+        self.touched.extend(self.legs.get(&id).and_then(|leg| leg.phone.clone()));
+    }
+
+    /// The phones of which something has changed since this was last asked.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<PhoneId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// The legs of a phone, in order.
+    pub(crate) fn of_phone(&self, phone: &PhoneId) -> impl Iterator<Item = (LegId, &Leg)> {
+        let ids = self.phones.get(phone).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, self.legs.get(id)?)))
     }
 
     pub(crate) fn get_mut(&mut self, id: LegId) -> Option<&mut Leg> {
@@ -279,6 +325,15 @@ impl Legs {
         let leg = self.legs.remove(&id)?;
         for session in leg.sessions() {
             self.sessions.remove(&session);
+        }
+        if let Some(phone) = &leg.phone {
+            if let Some(own) = self.phones.get_mut(phone) {
+                own.remove(&id);
+                if own.is_empty() {
+                    self.phones.remove(phone);
+                }
+            }
+            self.touched.insert(phone.clone());
         }
         Some(leg)
     }

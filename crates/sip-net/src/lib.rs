@@ -13,6 +13,7 @@
 //! | `desk` | registrations, OPTIONS |
 //! | `arriving`, `dialling`, `talking`, `replacing` | calls |
 //! | `trunking`, `carriers`, `registering`, `resolver` | trunks: where they are, whether they are there, our registration at them |
+//! | `watching` | busy lamps, mailboxes and agents: who is told what |
 //! | `meaning` | causes in SIP and statuses to the floor |
 //! | `trace` | what was said about calls lately |
 //! | `checks` | whether registered phones are still there |
@@ -43,6 +44,7 @@ mod talking;
 mod tls;
 mod trace;
 mod trunking;
+mod watching;
 
 pub use accounts::{Account, Accounts, AddressRange, AddressRangeError, Dialled, Trunk, Trunks};
 pub use carriers::{Health, RegistrationStatus, TrunkStatus};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sip::digest::NonceSettings;
 use sip::endpoint::{LargeRequests, SessionTimer, Transport};
 use sip::registrar::RegistrarSettings;
+use sip::subscription::SubscriptionSettings;
 
 use crate::guard::GuardSettings;
 use crate::tls::{Tls, TlsClient};
@@ -33,6 +34,8 @@ pub struct Settings {
     pub md5_only: Vec<String>,
     /// The registrar's limits.
     pub registrar: RegistrarSettings,
+    /// The limits of what phones may watch: busy lamps, mailboxes, agents.
+    pub subscriptions: SubscriptionSettings,
     /// How often a registered phone is asked whether it is still there (OPTIONS), which also keeps
     /// the way to it open through NATs; never when none. Default 30 s.
     pub check_every: Option<Duration>,
@@ -137,6 +140,7 @@ impl Settings {
             nonces: NonceSettings::default(),
             md5_only: ["baresip v0.", "baresip v1.", "baresip v2."].map(str::to_owned).to_vec(),
             registrar: RegistrarSettings::default(),
+            subscriptions: SubscriptionSettings::default(),
             check_every: Some(Duration::from_secs(30)),
             answer_within: Duration::from_secs(5),
             name_servers: Vec::new(),

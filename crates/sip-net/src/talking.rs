@@ -45,6 +45,8 @@ impl Exchange {
             }
             None => (StatusCode::RINGING, None),
         };
+        leg.rings = true;
+        self.legs.touch(id);
         self.order(Order::Progress { session, status, body }, now).ok()
     }
 
@@ -54,6 +56,7 @@ impl Exchange {
         let body = Body::sdp(leg.answer(answer).ok()?);
         leg.satisfied(Awaited::First);
         leg.phase = Phase::Talking(session);
+        self.legs.touch(id);
         self.order(Order::Accept { session, body }, now).ok()
     }
 

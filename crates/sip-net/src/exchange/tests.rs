@@ -163,7 +163,7 @@ impl World {
         let account = Account { phone: "1001".into(), display: None, secrets: Vec::new() };
         let accounts = [account].into_iter().collect();
         let sides = [PHONE_SIDE.into(), TRUNK_SIDE.into()];
-        let secrets = Secrets { endpoint: [1; 32], nonces: [1; 32] };
+        let secrets = Secrets { endpoint: [1; 32], nonces: [1; 32], subscriptions: [9; 32] };
         let mut exchange = Exchange::new(&settings, &sides, accounts, ports, secrets);
         let now = Timestamp::from_secs(1_000_000);
         exchange.replace_trunks([trunk].into_iter().collect(), now);
@@ -363,5 +363,6 @@ fn every_leg_ends_exactly_once_whatever_happens() {
         world.passes(Duration::from_secs(600));
         assert!(world.exchange.is_idle(), "seed {seed}");
         assert_eq!(world.exchange.legs.sessions(), 0, "seed {seed}");
+        assert_eq!(world.exchange.legs.of_phone(&"1001".into()).count(), 0, "seed {seed}");
     }
 }

@@ -160,7 +160,7 @@ async fn anybody_may_ask_for_options_and_gets_them() {
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.headers.lists(&HeaderName::Allow, "INVITE"));
     assert!(answer.headers.lists(&HeaderName::Accept, "application/sdp"));
-    let message = anybody.request("SUBSCRIBE", "sip:400.example.cn", "o2");
+    let message = anybody.request("MESSAGE", "sip:400.example.cn", "o2");
     let answer = anybody.ask(&message).await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
     assert!(answer.headers.has(&HeaderName::Reason));

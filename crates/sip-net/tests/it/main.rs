@@ -21,3 +21,4 @@ mod phones;
 mod replacing;
 mod secure;
 mod streams;
+mod watching;
