@@ -54,7 +54,8 @@ counted! {
     NoNumber = "no_number",
     /// A description that we cannot use: 400 or 488.
     UnusableOffer = "unusable_offer",
-    /// A call refused with 503 because the floor has too much to do.
+    /// A call refused with 503 because the floor has too much to do, or a subscription because
+    /// signalling has.
     Overload = "overload",
     /// A call refused with 503 because the service is being stopped.
     Stopping = "stopping",

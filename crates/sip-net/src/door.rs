@@ -38,6 +38,10 @@ impl Exchange {
             if known { None } else { Some(self.stranger(source, now)) }
         } else if opens && self.stopping {
             Some(self.stopped())
+        } else if request.method == Method::Subscribe && self.is_crowded() {
+            self.count(Counted::Overload);
+            let refusal = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "calls come first");
+            Some(refusal.with(HeaderName::RetryAfter, RETRY_AFTER))
         } else if opens || matches!(request.method, Method::Register | Method::Subscribe) {
             let came_with_none = credentials_in(request).next().is_none();
             came_with_none.then(|| self.challenge(request, None, now))

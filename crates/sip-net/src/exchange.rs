@@ -66,6 +66,8 @@ pub(crate) struct Exchange {
     pub(crate) subscriptions: Subscriptions,
     /// The agents who are signed in, by their phones.
     pub(crate) presence: BTreeMap<PhoneId, Presence>,
+    /// Transactions above which nobody watches anything new: calls come first.
+    pub(crate) crowd: usize,
     /// The host in addresses shown to phones.
     pub(crate) domain: Host,
     /// Our listeners, in order of their ids.
@@ -110,6 +112,7 @@ impl Exchange {
         let host = host.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |side| side.public.ip());
         endpoint.session_timer = settings.session_timer;
         endpoint.bounds.sessions = settings.legs.saturating_mul(2);
+        let crowd = endpoint.bounds.transactions / 2;
         let domain = Host::parse(&settings.realm).unwrap_or(Host::Ip(host));
         Self {
             ports,
@@ -132,6 +135,7 @@ impl Exchange {
             trace: Trace::new(settings.trace),
             subscriptions: Subscriptions::new(settings.subscriptions, secrets.subscriptions),
             presence: BTreeMap::new(),
+            crowd,
             domain,
             sides,
             stopping: false,
@@ -222,7 +226,7 @@ impl Exchange {
             Message::Request(request) if self.dropped(&request, &source, now) => {}
             Message::Request(request) if self.turned_away(&request, &source, now) => {}
             message @ (Message::Request(_) | Message::Response(_)) => {
-                if self.trace.is_on() {
+                if self.trace.is_on() && !self.is_told_back(&message) {
                     let bytes = message.to_bytes().into();
                     self.keep(Way::Received, &source.destination(), bytes, now);
                 }

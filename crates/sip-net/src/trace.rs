@@ -1,7 +1,7 @@
 //! What was said about calls lately, so that a call can be looked at as a ladder.
 //!
-//! A ring of whole messages, bounded in octets. Registrations and OPTIONS are not in it: they would
-//! push calls out. Who asks gets copies of what is shared; reading them is not the driver's work.
+//! A ring of whole messages, bounded in octets. Registrations, OPTIONS and what lamps are told are not
+//! in it: they would push calls out. Who asks gets copies of what is shared; reading them is not the driver's work.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use model::{LegId, Timestamp};
 use sip::endpoint::Transport;
+use sip::subscription::Package;
 use sip::{HeaderName, Message, Method};
 
 /// Legs whose Call-IDs are remembered.
@@ -159,7 +160,7 @@ fn is_credentials(name: &str) -> bool {
 fn key_of(bytes: &[u8]) -> Option<u64> {
     let head = bytes.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii);
     let mut call_id = None;
-    let mut is_call = false;
+    let (mut is_call, mut is_watched) = (false, false);
     for line in head.skip(1).take_while(|line| !line.is_empty()) {
         let Some(colon) = line.iter().position(|octet| *octet == b':') else { continue };
         let (name, value) = line.split_at(colon);
@@ -168,12 +169,16 @@ fn key_of(bytes: &[u8]) -> Option<u64> {
             call_id = Some(hash(value));
         } else if name.eq_ignore_ascii_case(b"cseq") {
             let method = value.rsplit(|octet| *octet == b' ').next().unwrap_or_default();
-            is_call = ![Method::Register, Method::Options]
+            is_call = ![Method::Register, Method::Options, Method::Subscribe]
                 .iter()
                 .any(|other| method == other.as_str().as_bytes());
+        } else if name.eq_ignore_ascii_case(b"event") || name.eq_ignore_ascii_case(b"o") {
+            let mut packages = Package::ALL.iter().map(|package| package.as_str().as_bytes());
+            is_watched = packages.any(|package| value.starts_with(package));
         }
     }
-    call_id.filter(|_| is_call)
+    // A NOTIFY about a transfer is part of the call, one for a lamp is not.
+    call_id.filter(|_| is_call && !is_watched)
 }
 
 /// FNV-1a: enough to tell the Call-IDs of one ring apart.
@@ -220,6 +225,8 @@ mod tests {
             ("INVITE", "two"),
             ("ACK", "one"),
             ("REGISTER", "one"),
+            ("SUBSCRIBE", "one"),
+            ("NOTIFY", "one"),
             ("BYE", "fork"),
         ] {
             trace.keep(said(method, call_id));
@@ -227,9 +234,20 @@ mod tests {
         let found: Vec<_> =
             trace.of(&[leg(1)]).iter().filter_map(|(leg, said)| rung(*leg, said)).collect();
         let methods: Vec<_> = found.iter().map(|rung| rung.what.as_str()).collect();
-        assert_eq!(methods, ["INVITE", "ACK", "BYE"]);
+        assert_eq!(methods, ["INVITE", "ACK", "NOTIFY", "BYE"]);
         assert_eq!(found[0].reason.as_deref(), Some("Q.850;cause=16"));
         assert_eq!(found[0].cseq, "1 INVITE");
+    }
+
+    #[test]
+    fn what_a_lamp_is_told_is_about_no_call_and_what_becomes_of_a_transfer_is() {
+        let kept = ["dialog;id=7", "presence", "message-summary", "refer;id=2"].map(|event| {
+            let said = said("NOTIFY", "one");
+            let text = String::from_utf8_lossy(&said.bytes).into_owned();
+            let text = text.replace("Reason: Q.850;cause=16", &format!("Event: {event}"));
+            key_of(text.as_bytes()).is_some()
+        });
+        assert_eq!(kept, [false, false, false, true]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use sip::subscription::{
     End, Mailbox, Notified, Owed, Package, Presence, ShownDialog, SubscribeRefusal, Subscriber,
     Watch, write_dialog_info, write_message_summary, write_presence,
 };
-use sip::{Method, Request, Response, StatusCode, Uri};
+use sip::{Message, Method, Request, Response, StatusCode, Uri};
 
 use crate::accounts::Accounts;
 use crate::counters::Counted;
@@ -90,6 +90,10 @@ impl Exchange {
         }
         let mut tells = false;
         while let Some(owed) = self.subscriptions.poll(now) {
+            if self.is_crowded() {
+                self.subscriptions.postpone(&owed, now);
+                continue;
+            }
             tells = true;
             let request = self.next_request();
             let body = self.told(&owed);
@@ -101,6 +105,18 @@ impl Exchange {
             }
         }
         tells
+    }
+
+    /// Whether so much is under way that lamps must wait: they must never cost a call.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.endpoint.transaction_count() >= self.crowd
+    }
+
+    /// Whether this answers a NOTIFY about something watched, which is about no call.
+    pub(crate) fn is_told_back(&self, message: &Message) -> bool {
+        let Message::Response(response) = message else { return false };
+        response.cseq().is_ok_and(|cseq| cseq.method == Method::Notify)
+            && response.call_id().is_ok_and(|id| self.subscriptions.has_call_id(id))
     }
 
     /// A NOTIFY is over.

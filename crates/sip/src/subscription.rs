@@ -23,6 +23,7 @@ mod entry;
 mod package;
 mod presence;
 mod refusal;
+mod subscribing;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -40,13 +41,10 @@ pub use presence::{Presence, write_presence};
 pub use refusal::SubscribeRefusal;
 pub use summary::{Mailbox, write_message_summary};
 
-use crate::dialog::{Dialog, RemoteTag, Sequence};
 use crate::endpoint::token::Tokens;
 use crate::endpoint::{Destination, Outgoing, RequestId};
 use crate::header::{HeaderName, NameAddr};
-use crate::message::{Request, Response, StatusCode};
-use crate::uri::Uri;
-use asked::Asked;
+use crate::message::{Response, StatusCode};
 use entry::{Subscription, Told};
 
 /// The longest time that a refused NOTIFY waits for its repetition, whatever is asked.
@@ -95,7 +93,8 @@ pub struct Subscriber<'a> {
     pub contact: &'a NameAddr,
 }
 
-/// Somebody who is to be told: to be taken with [`Subscriptions::notify`] before the next is asked for.
+/// Somebody who is to be told: to be taken with [`Subscriptions::notify`], or put off with
+/// [`Subscriptions::postpone`], before the next is asked for.
 #[derive(Debug)]
 pub struct Owed {
     id: SubscriptionId,
@@ -163,40 +162,6 @@ impl Subscriptions {
         self.all.is_empty()
     }
 
-    /// Carries out a SUBSCRIBE: makes, lengthens or ends a subscription. `may` judges whether the
-    /// sender may watch what it wants to. Gives the response; the NOTIFY that must follow it is
-    /// owed then.
-    ///
-    /// # Errors
-    /// Why nothing of it was carried out.
-    pub fn subscribe(
-        &mut self,
-        request: &Request,
-        subscriber: &Subscriber<'_>,
-        may: impl FnOnce(&Watch) -> Result<(), SubscribeRefusal>,
-        now: Timestamp,
-    ) -> Result<Response, SubscribeRefusal> {
-        let to = request.to().map_err(|_| SubscribeRefusal::Malformed("to cannot be read"))?;
-        let asked = Asked::of(request, &self.settings)?;
-        let lasts = asked.lasts;
-        let tag = match to.tag() {
-            Some(_) => self.refresh(request, subscriber, &asked, now)?,
-            None => {
-                let target = request.uri.user_name().ok_or(SubscribeRefusal::NoSuchTarget)?;
-                let target = PhoneId::from(target.as_str());
-                let watch = Watch { package: asked.package, target };
-                may(&watch)?;
-                self.begin(request, subscriber, (watch, asked), now)?
-            }
-        };
-        let mut response = request.response(StatusCode::OK);
-        response.headers.set(HeaderName::To, &to.with_tag(&tag));
-        response.headers.copy(&HeaderName::RecordRoute, &request.headers);
-        response.headers.push(HeaderName::Contact, subscriber.contact);
-        response.headers.push(HeaderName::Expires, lasts.as_secs().to_string());
-        Ok(response)
-    }
-
     /// What is watched has changed: everybody who watches it is to be told.
     pub fn changed(&mut self, watch: &Watch) {
         for id in self.watchers.get(watch).cloned().unwrap_or_default() {
@@ -248,7 +213,7 @@ impl Subscriptions {
                     subscription.ends(End::Timeout);
                 }
             });
-            let Some(subscription) = self.all.get(&id) else { return None };
+            let subscription = self.all.get(&id)?;
             if subscription.told == Told::Stale && subscription.free_at <= now {
                 let Subscription { watch, phone, version, .. } = subscription;
                 let (watch, phone) = (watch.clone(), phone.clone());
@@ -272,6 +237,19 @@ impl Subscriptions {
         self.requests.insert(request, owed.id);
         self.rearm(owed.id);
         Some(outgoing)
+    }
+
+    /// Puts off who is to be told: there is too much else to do.
+    pub fn postpone(&mut self, owed: &Owed, now: Timestamp) {
+        let at = now + self.settings.pause;
+        self.change(owed.id, |subscription| subscription.free_at = at);
+    }
+
+    /// Whether a subscription has this Call-ID.
+    #[must_use]
+    pub fn has_call_id(&self, call_id: &str) -> bool {
+        let first = (call_id.to_owned(), String::new());
+        self.dialogs.range(first..).next().is_some_and(|((found, _), _)| found == call_id)
     }
 
     /// Whether this request is a NOTIFY of ours.
@@ -331,110 +309,6 @@ impl Subscriptions {
             self.forget(id);
         }
         Notified::Lost
-    }
-
-    /// Begins a subscription; gives our tag.
-    fn begin(
-        &mut self,
-        request: &Request,
-        subscriber: &Subscriber<'_>,
-        (watch, asked): (Watch, Asked),
-        now: Timestamp,
-    ) -> Result<String, SubscribeRefusal> {
-        let malformed = |_| SubscribeRefusal::Malformed("contact or route cannot be read");
-        let tag = self.tokens.tag();
-        let dialog = Dialog::of_request(request, &tag, subscriber.flow).map_err(malformed)?;
-        let contact = request.contact().map_err(malformed)?.map(|contact| contact.uri);
-        let contact = contact.ok_or(SubscribeRefusal::Malformed("contact is missing"))?;
-        self.make_room(subscriber.phone, &watch, &contact)?;
-        self.last += 1;
-        let id = SubscriptionId(self.last);
-        let subscription = Subscription {
-            phone: subscriber.phone.clone(),
-            contact,
-            event_id: asked.event_id,
-            refreshed: now,
-            until: now + asked.lasts,
-            version: 0,
-            told: Told::Stale,
-            free_at: now,
-            ending: asked.lasts.is_zero().then_some(End::Timeout),
-            due: None,
-            watch,
-            dialog,
-        };
-        self.dialogs.insert(subscription.key(), id);
-        self.watchers.entry(subscription.watch.clone()).or_default().insert(id);
-        self.phones.entry(subscription.phone.clone()).or_default().insert(id);
-        self.all.insert(id, subscription);
-        self.rearm(id);
-        Ok(tag)
-    }
-
-    /// A phone that was switched off has forgotten its subscriptions, and we have not: where it has
-    /// as many as it may, an old one of the same device for the same gives way.
-    fn make_room(
-        &mut self,
-        phone: &PhoneId,
-        watch: &Watch,
-        contact: &Uri,
-    ) -> Result<(), SubscribeRefusal> {
-        let own = self.phones.get(phone).into_iter().flatten();
-        let own: Vec<_> = own.filter_map(|id| Some((*id, self.all.get(id)?))).collect();
-        if own.len() >= self.settings.per_phone {
-            let forgotten = own.iter().filter(|(_, it)| it.watch == *watch);
-            let forgotten = forgotten.filter(|(_, it)| it.contact.is_equivalent(contact));
-            let oldest = forgotten.min_by_key(|(id, it)| (it.refreshed, *id)).map(|(id, _)| *id);
-            self.forget(oldest.ok_or(SubscribeRefusal::TooMany)?);
-        }
-        if self.all.len() >= self.settings.total {
-            return Err(SubscribeRefusal::Full);
-        }
-        Ok(())
-    }
-
-    /// Lengthens or ends a subscription; gives our tag.
-    fn refresh(
-        &mut self,
-        request: &Request,
-        subscriber: &Subscriber<'_>,
-        asked: &Asked,
-        now: Timestamp,
-    ) -> Result<String, SubscribeRefusal> {
-        const UNKNOWN: SubscribeRefusal = SubscribeRefusal::NoSuchSubscription;
-        let unreadable = |_| SubscribeRefusal::Malformed("request cannot be read");
-        let (from, to) = (request.from().map_err(unreadable)?, request.to().map_err(unreadable)?);
-        let tag = to.tag().unwrap_or_default().to_owned();
-        let call_id = request.call_id().map_err(unreadable)?.to_owned();
-        let id = *self.dialogs.get(&(call_id, tag.clone())).ok_or(UNKNOWN)?;
-        let subscription = self.all.get_mut(&id).ok_or(UNKNOWN)?;
-        let is_it = subscription.dialog.remote_tag() == RemoteTag::of(&from)
-            && subscription.phone == *subscriber.phone
-            && subscription.watch.package == asked.package
-            && subscription.event_id == asked.event_id
-            && subscription.ending.is_none();
-        if !is_it {
-            return Err(UNKNOWN);
-        }
-        let contact = request.contact().map_err(unreadable)?;
-        let cseq = request.cseq().map_err(unreadable)?.number;
-        if subscription.dialog.follow(cseq) == Sequence::Stale {
-            return Err(SubscribeRefusal::OutOfOrder);
-        }
-        if let Some(contact) = &contact {
-            subscription.contact = contact.uri.clone();
-        }
-        subscription.dialog.refresh(contact);
-        subscription.dialog.move_to(subscriber.flow);
-        subscription.refreshed = now;
-        subscription.until = now + asked.lasts;
-        subscription.free_at = now;
-        subscription.has_news();
-        if asked.lasts.is_zero() {
-            subscription.ends(End::Timeout);
-        }
-        self.rearm(id);
-        Ok(tag)
     }
 
     fn change(&mut self, id: SubscriptionId, change: impl FnOnce(&mut Subscription)) {

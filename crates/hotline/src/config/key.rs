@@ -186,6 +186,18 @@ pub(crate) const SIP: Table = Table {
             "16",
             "Mebibytes of messages about calls that are kept in memory, to be shown by `hotline ladder`; 0 keeps none.",
         ),
+        else_(
+            "subscriptions",
+            Kind::Number(1, 100_000),
+            "20000",
+            "The most that all phones together may watch: busy lamps (忙灯), agents, mailboxes. Further subscriptions are answered 503.",
+        ),
+        else_(
+            "subscriptions_per_phone",
+            Kind::Number(1, 2_000),
+            "200",
+            "The most that one phone may watch; further subscriptions are answered 403.",
+        ),
     ],
 };
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use model::TenantId;
 use sip::endpoint::LargeRequests;
+use sip::subscription::SubscriptionSettings;
 use switchboard::config::{PortLease, RecordingRules};
 use toml_edit::TableLike;
 
@@ -38,6 +39,8 @@ pub(crate) struct SipSettings {
     pub(crate) name_servers: Vec<SocketAddr>,
     /// How many octets of messages about calls are kept.
     pub(crate) trace: usize,
+    /// How much phones may watch.
+    pub(crate) subscriptions: SubscriptionSettings,
 }
 
 /// For audio.
@@ -235,6 +238,12 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
     let large_requests = if by_datagram { LargeRequests::OverUdp } else { LargeRequests::OverTcp };
     let answer_within = sip.duration("answer_within").map(|span| span.value).unwrap_or_default();
     let session_timer = sip.duration("session_timer").map(|span| span.value).unwrap_or_default();
+    let usual = SubscriptionSettings::default();
+    let subscriptions = SubscriptionSettings {
+        total: sip.small("subscriptions").unwrap_or(usual.total),
+        per_phone: sip.small("subscriptions_per_phone").unwrap_or(usual.per_phone),
+        ..usual
+    };
     SipSettings {
         realm,
         listen,
@@ -246,6 +255,7 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
         answer_within,
         name_servers: name_servers(reader, sip),
         trace,
+        subscriptions,
     }
 }
 

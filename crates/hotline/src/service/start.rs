@@ -23,7 +23,7 @@ use crate::config::{self, Config, Listeners};
 use crate::failure::Failure;
 use crate::secrets::local_token;
 use crate::wiring::{
-    self, Keeper, Outlets, RecorderCell, accounts, counted, follow_sealed, restored,
+    self, Keeper, Outlets, RecorderCell, accounts, counted, follow_agents, follow_sealed, restored,
 };
 
 /// A running service.
@@ -40,6 +40,8 @@ pub(crate) struct Running {
     pub(super) keeping: JoinHandle<()>,
     /// Forgets what recordings were sealed from; ends after the journal.
     pub(super) following: JoinHandle<()>,
+    /// Tells signalling what agents do; ends after signalling.
+    pub(super) telling: JoinHandle<()>,
     pub(super) clock: Clock,
     listeners: Listeners,
     token: String,
@@ -70,6 +72,8 @@ impl Running {
             counters: Arc::default(),
         };
         let sip = sip_net::start(sip_setup(&config, rows.clone()), ports, clock).await?;
+        let log = journal.subscribe(opened.last)?;
+        let telling = follow_agents(log, &opened.snapshot.agents, sip.clone());
 
         let token = local_token()?;
         let replies = Arc::new(api::Replies::default());
@@ -111,6 +115,7 @@ impl Running {
             http,
             keeping,
             following,
+            telling,
             clock,
             listeners,
             token,
@@ -223,6 +228,7 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     settings.tls_client.clone_from(&config.listeners.tls_client);
     settings.guard.clone_from(&config.guard);
     settings.trace = config.sip.trace;
+    settings.subscriptions = config.sip.subscriptions;
     settings.large_requests = config.sip.large_requests;
     settings.answer_within = config.sip.answer_within;
     settings.name_servers.clone_from(&config.sip.name_servers);

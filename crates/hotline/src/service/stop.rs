@@ -40,6 +40,7 @@ impl Running {
         patience.wait("the journal", blocking(move || closing.close())).await;
         patience.wait("registrations", async { drop(self.keeping.await) }).await;
         patience.wait("recordings", async { drop(self.following.await) }).await;
+        patience.wait("those who watch agents", async { drop(self.telling.await) }).await;
         patience.wait("the API", http.stop()).await;
         patience.wait("the projections", projector.stop()).await;
         patience.wait("the database", database.close()).await;

@@ -5,9 +5,11 @@ mod door;
 mod drivers;
 mod peers;
 mod sealed;
+mod watched;
 
 pub(crate) use bindings::{Keeper, counted, restored};
 pub(crate) use door::Door;
 pub(crate) use drivers::{Outlets, RecorderCell};
 pub(crate) use peers::{accounts, trunks};
 pub(crate) use sealed::follow_sealed;
+pub(crate) use watched::follow_agents;

@@ -4,7 +4,7 @@ mod network;
 
 use super::*;
 use crate::endpoint::{ListenerId, Rejection};
-use crate::message::Message;
+use crate::message::{Message, Request};
 
 const SEED: [u8; 32] = [7; 32];
 
@@ -290,6 +290,29 @@ fn a_notify_that_could_not_be_sent_comes_again_with_the_same_version() {
     desk.subscriptions.unsent(told.request, desk.now);
     assert!(desk.all_told().is_empty());
     assert_eq!(desk.at(6_000).tells().body(), "1");
+}
+
+#[test]
+fn who_is_put_off_is_told_later() {
+    let mut desk = Desk::open();
+    desk.watches("a");
+    desk.at(5_000).changes();
+    let owed = desk.subscriptions.poll(desk.now).unwrap();
+    desk.subscriptions.postpone(&owed, desk.now);
+    assert!(desk.all_told().is_empty());
+    assert_eq!(desk.at(6_000).tells().body(), "1");
+    // The end, too, comes when there is room for it.
+    desk.at(600_000);
+    let owed = desk.subscriptions.poll(desk.now).unwrap();
+    desk.subscriptions.postpone(&owed, desk.now);
+    assert_eq!(desk.at(601_000).tells().state(), "terminated;reason=timeout");
+}
+
+#[test]
+fn a_subscription_is_known_by_its_call_id() {
+    let mut desk = Desk::open();
+    desk.watches("b");
+    assert_eq!(["a", "b", "c"].map(|id| desk.subscriptions.has_call_id(id)), [false, true, false]);
 }
 
 #[test]
