@@ -11,6 +11,7 @@
 //! | `hostile` | odd, broken and mutated datagrams against the live service |
 //! | `load` | fifty calls at once |
 //! | `beside` | extensions, hold, transfer, feature codes, calling out |
+//! | `watching` | a telephone hears of its mailbox and of a colleague |
 //! | `faults` | bad surroundings get a clear answer |
 //! | `page` | the status page in a browser |
 #![expect(
@@ -37,3 +38,4 @@ mod orders;
 mod page;
 mod recorded;
 mod transports;
+mod watching;

@@ -18,6 +18,9 @@ use super::{PASSWORD, Process, SOON, free_port, free_ports, wait};
 /// Audio ports of one phone.
 const AUDIO_PORTS: u16 = 20;
 
+/// What it needs to watch others.
+const WATCHING: &str = "module_app contact.so\nmodule_app mwi.so\nmodule_app presence.so\n";
+
 /// How SIP reaches the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Over {
@@ -71,6 +74,16 @@ impl Baresip {
         phone
     }
 
+    /// An agent's phone that subscribes to its mailbox, and to the agent at another phone.
+    pub(crate) fn watching(number: &str, server: SocketAddr, watched: &str) -> Self {
+        let account = format!(
+            "<sip:{number}@{server};transport=udp>;auth_user={number};auth_pass={PASSWORD};\
+             regint=600;answermode=manual;audio_codecs=PCMA;mwi=yes"
+        );
+        let contact = format!("\"Watched\" <sip:{watched}@{server}>;presence=p2p\n");
+        Self::start_with(&account, server, 440, &contact)
+    }
+
     /// Somebody who calls from outside: not registered, known by the address alone. It speaks
     /// PCMU and nothing else, while agents' phones prefer PCMA.
     pub(crate) fn caller(number: &str, trunk: SocketAddr, hz: u32) -> Self {
@@ -81,6 +94,11 @@ impl Baresip {
     }
 
     fn start(account: &str, server: SocketAddr, hz: u32) -> Self {
+        Self::start_with(account, server, hz, "")
+    }
+
+    /// Starts it with these contacts.
+    fn start_with(account: &str, server: SocketAddr, hz: u32, contacts: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (sip, control) = (free_port(), free_port());
         let (first, last) = free_ports(AUDIO_PORTS);
@@ -104,15 +122,17 @@ impl Baresip {
              snd_path {heard}\n\
              module_tmp account.so\n\
              module_app menu.so\n\
+             {watching}\
              module_app ctrl_tcp.so\n\
              ctrl_tcp_listen 127.0.0.1:{control}\n\
              ringback_disabled yes\n\
              menu_bell no\n",
             heard = folder.path().display(),
+            watching = if contacts.is_empty() { "" } else { WATCHING },
         );
         fs::write(folder.path().join("config"), text).unwrap();
         fs::write(folder.path().join("accounts"), format!("{account}\n")).unwrap();
-        fs::write(folder.path().join("contacts"), "").unwrap();
+        fs::write(folder.path().join("contacts"), contacts).unwrap();
         let mut command = Command::new("baresip");
         command.arg("-s").arg("-f").arg(folder.path());
         let mut process = Process::start("baresip", &mut command, &folder.path().join("log"));
@@ -158,6 +178,22 @@ impl Baresip {
     /// Vanishes without a word.
     pub(crate) fn vanishes(mut self) {
         self.process.kill();
+    }
+
+    /// What it printed.
+    pub(crate) fn said(&self) -> String {
+        self.process.said()
+    }
+
+    /// The list of its contacts, each with what it knows of them.
+    #[track_caller]
+    pub(crate) fn contacts(&self) -> String {
+        self.told("contacts", "");
+        wait("baresip lists its contacts", SOON, || {
+            let mut events = self.events.lock().unwrap();
+            let at = events.iter().position(|event| event["token"] == "contacts")?;
+            events.remove(at)["data"].as_str().map(str::to_owned)
+        })
     }
 
     fn told(&self, command: &str, params: &str) {
