@@ -10,6 +10,7 @@ use model::{PhoneId, TrunkId};
 use sip::Host;
 use sip::digest::{Ha1, Login};
 use sip::locate::Wanted;
+use sip::registrar::RegistrarSettings;
 
 /// A phone's account.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -20,6 +21,46 @@ pub struct Account {
     pub display: Option<String>,
     /// Its secrets in the realm, one for each algorithm it may use.
     pub secrets: Vec<Ha1>,
+    /// Where it may be, and what of it rings.
+    pub rules: AccountRules,
+}
+
+/// What holds for a phone beside its secret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccountRules {
+    /// The networks it may register and call from; anywhere, where there are none. What counts is
+    /// the address we see: that of its NAT, or of the edge proxy before it.
+    pub networks: Vec<AddressRange>,
+    /// What of it rings when it is called.
+    pub rings: Rings,
+    /// How many bindings it may have; a further one takes the place of that refreshed longest ago.
+    /// At least 1.
+    pub most_bindings: usize,
+}
+
+impl Default for AccountRules {
+    fn default() -> Self {
+        let most_bindings = RegistrarSettings::default().per_phone;
+        Self { networks: Vec::new(), rings: Rings::All, most_bindings }
+    }
+}
+
+impl AccountRules {
+    /// Whether the phone may be at this address.
+    #[must_use]
+    pub fn admit(&self, address: IpAddr) -> bool {
+        self.networks.is_empty() || self.networks.iter().any(|range| range.holds(address))
+    }
+}
+
+/// What of a phone rings that is registered from several places.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rings {
+    /// Every device.
+    All,
+    /// The device that registered last, and no other. To refresh is not to register: of two devices
+    /// that are both there the newer one stays the newest.
+    Newest,
 }
 
 /// The accounts of all phones.
@@ -37,6 +78,21 @@ impl Accounts {
     #[must_use]
     pub fn find(&self, user: &str) -> Option<&Account> {
         self.0.get(&PhoneId::from(user))
+    }
+
+    /// The account of the phone.
+    pub(crate) fn of(&self, phone: &PhoneId) -> Option<&Account> {
+        self.0.get(phone)
+    }
+
+    /// All accounts.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.0.values()
+    }
+
+    /// How many bindings each phone may have.
+    pub(crate) fn most_bindings(&self) -> BTreeMap<PhoneId, usize> {
+        self.iter().map(|it| (it.phone.clone(), it.rules.most_bindings)).collect()
     }
 
     /// The phones whose account is gone in `newer` or has other secrets there.
@@ -258,6 +314,7 @@ mod tests {
             phone: phone.into(),
             display: None,
             secrets: vec![Ha1::of(Algorithm::Md5, phone, "realm", password)],
+            rules: AccountRules::default(),
         };
         let old: Accounts =
             [account("1", "a"), account("2", "b"), account("3", "c")].into_iter().collect();

@@ -79,6 +79,8 @@ counted! {
     Scanner = "scanner",
     /// Credentials not looked at because too many for this account were wrong: 403.
     AccountWaits = "account_waits",
+    /// A phone with the right secret at an address outside its networks: 403.
+    OutsideNetworks = "outside_networks",
     /// A connection that we wanted could not be opened.
     ConnectFailed = "connect_failed",
     /// A connection closed because there was no TLS or no WebSocket with whoever opened it.

@@ -12,6 +12,7 @@ use sip::sdp;
 use sip::{HeaderName, Host, NameAddr, Response, StatusCode, Uri};
 use switchboard::ports::{LegCommand, LegFact, Target};
 
+use crate::accounts::Rings;
 use crate::exchange::Exchange;
 use crate::legs::{Dialling, Fork, Leg, Phase, Side};
 use crate::meaning;
@@ -66,7 +67,8 @@ impl Exchange {
         }
     }
 
-    /// One INVITE for each device of the phone, by the way it came last; its other ways are kept.
+    /// One INVITE for each device of the phone that rings, by the way it came last; its other ways
+    /// are kept.
     fn to_phone(
         &self,
         phone: &PhoneId,
@@ -87,7 +89,7 @@ impl Exchange {
             attempt: None,
         };
         let mut devices: Vec<(&Binding, VecDeque<Outgoing>)> = Vec::new();
-        for binding in self.registrar.bindings(phone) {
+        for binding in self.ringing(phone) {
             let device = binding.device();
             let known = devices.iter_mut().find(|(first, _)| first.device() == device);
             match known.filter(|_| device.is_some()) {
@@ -97,6 +99,22 @@ impl Exchange {
         }
         let forks = devices.into_iter();
         forks.map(|(first, spares)| (invite(first), Fork::Phone { spares })).collect()
+    }
+
+    /// The bindings at which the phone rings, the most preferred first; where only the newest device
+    /// does, all ways to that one.
+    fn ringing(&self, phone: &PhoneId) -> Vec<&Binding> {
+        let bindings = self.registrar.bindings(phone).iter();
+        let rings = self.accounts.of(phone).map_or(Rings::All, |account| account.rules.rings);
+        let newest = match rings {
+            Rings::All => None,
+            Rings::Newest => bindings.clone().max_by_key(|it| (it.registered_at, it.id)),
+        };
+        let Some(newest) = newest else { return bindings.collect() };
+        let is_same_device = |it: &&Binding| {
+            it.id == newest.id || (it.device().is_some() && it.device() == newest.device())
+        };
+        bindings.filter(is_same_device).collect()
     }
 
     /// One INVITE to the first of the trunk's places; the others are kept.

@@ -53,10 +53,10 @@ impl Exchange {
         true
     }
 
-    /// The account whose phone sent this request, proven by its credentials.
+    /// The account whose phone sent this request, proven by its credentials, from where it may.
     ///
     /// # Errors
-    /// The challenge to answer with.
+    /// The challenge or refusal to answer with.
     pub(crate) fn identify(
         &mut self,
         request: &Request,
@@ -81,7 +81,8 @@ impl Exchange {
         let denial = match (self.authenticator.check(&attempt, secrets, now), account) {
             (Ok(()), Some(account)) => {
                 self.guard.right_secret(&account.phone);
-                return Ok(account.clone());
+                let account = account.clone();
+                return self.at_its_place(account, source, now);
             }
             (Ok(()), None) => Denial::UnknownUser,
             (Err(denial), _) => denial,
@@ -94,6 +95,26 @@ impl Exchange {
         }
         self.count(counted(denial));
         Err(self.challenge(request, Some(denial), now))
+    }
+
+    /// Refuses who brings the right secret from outside the phone's networks. Strangers, who cannot,
+    /// learn nothing of them.
+    fn at_its_place(
+        &mut self,
+        account: Account,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<Account, Rejection> {
+        if account.rules.admit(source.peer.ip()) {
+            return Ok(account);
+        }
+        self.count(Counted::OutsideNetworks);
+        if let Some(times) = self.strays.seen(&account.phone, now) {
+            let (phone, address) = (&account.phone, source.peer.ip());
+            tracing::warn!(%phone, %address, times, "phone is outside its networks: refused");
+        }
+        let text = "address is outside the networks of this phone";
+        Err(Rejection::new(StatusCode::FORBIDDEN, text))
     }
 
     /// The refusal of an attempt for an account that many have guessed at, unless it comes from

@@ -90,7 +90,7 @@ impl std::error::Error for Busy {}
 #[derive(Debug)]
 enum Turn {
     Leg(LegId, LegCommand),
-    Accounts(Accounts),
+    Accounts(Accounts, oneshot::Sender<()>),
     Trunks(Trunks),
     Presence(PhoneId, Presence),
     Ladder(Vec<LegId>, oneshot::Sender<Vec<(LegId, Said)>>),
@@ -187,12 +187,14 @@ impl Handle {
         self.turns.blocking_send(Turn::Leg(leg, command)).map_err(|_| Busy)
     }
 
-    /// Puts other accounts in place, live.
+    /// Puts other accounts in place, live; returns when they are, and what they rule out has ended.
     ///
     /// # Errors
     /// When signalling has ended.
     pub async fn replace_accounts(&self, accounts: Accounts) -> Result<(), Busy> {
-        self.turns.send(Turn::Accounts(accounts)).await.map_err(|_| Busy)
+        let (done, placed) = oneshot::channel();
+        self.turns.send(Turn::Accounts(accounts, done)).await.map_err(|_| Busy)?;
+        placed.await.map_err(|_| Busy)
     }
 
     /// Puts other trunks in place, live.
@@ -369,7 +371,10 @@ impl Driver {
         let now = self.clock.now();
         match turn {
             Turn::Leg(leg, command) => self.exchange.command(leg, command, now),
-            Turn::Accounts(accounts) => self.exchange.replace_accounts(accounts, now),
+            Turn::Accounts(accounts, done) => {
+                self.exchange.replace_accounts(accounts, now);
+                let _ = done.send(());
+            }
             Turn::Trunks(trunks) => self.replace_trunks(trunks),
             Turn::Presence(phone, presence) => self.exchange.publish(phone, presence, now),
             Turn::Ladder(legs, asked) => {

@@ -34,6 +34,7 @@ use crate::legs::Legs;
 use crate::patience::Patience;
 use crate::ports::Ports;
 use crate::settings::{Listen, Serves, Settings};
+use crate::strays::Strays;
 use crate::trace::{Said, Trace, Way};
 
 /// One of our listeners.
@@ -62,6 +63,7 @@ pub(crate) struct Exchange {
     pub(crate) most_legs: usize,
     pub(crate) checks: Checks,
     pub(crate) guard: Guard,
+    pub(crate) strays: Strays,
     pub(crate) trace: Trace,
     pub(crate) subscriptions: Subscriptions,
     /// The agents who are signed in, by their phones.
@@ -114,10 +116,12 @@ impl Exchange {
         endpoint.bounds.sessions = settings.legs.saturating_mul(2);
         let crowd = endpoint.bounds.transactions / 2;
         let domain = Host::parse(&settings.realm).unwrap_or(Host::Ip(host));
+        let mut registrar = Registrar::new(settings.registrar);
+        registrar.set_most(accounts.most_bindings());
         Self {
             ports,
             endpoint: Endpoint::new(endpoint, secrets.endpoint),
-            registrar: Registrar::new(settings.registrar),
+            registrar,
             authenticator: Authenticator::new(
                 &settings.realm,
                 settings.nonces,
@@ -132,6 +136,7 @@ impl Exchange {
             most_legs: settings.legs,
             checks: Checks::new(settings.check_every),
             guard: Guard::new(settings.guard.clone()),
+            strays: Strays::default(),
             trace: Trace::new(settings.trace),
             subscriptions: Subscriptions::new(settings.subscriptions, secrets.subscriptions),
             presence: BTreeMap::new(),
@@ -271,21 +276,36 @@ impl Exchange {
     /// Takes back the bindings of a former run.
     pub(crate) fn restore(&mut self, rows: Vec<BindingRow>, now: Timestamp) {
         let known = |row: &BindingRow| self.accounts.find(row.phone.as_str()).is_some();
-        let rows = rows.into_iter().filter(known).collect();
+        let mut rows: Vec<_> = rows.into_iter().filter(known).collect();
+        // Which of a phone's is the newest is told by the order in which they are taken back.
+        rows.sort_by_key(|row| row.binding.expires_at);
         self.registrar.restore(rows, now);
         self.restoring = true;
         self.settle(now);
         self.restoring = false;
+        self.send_away(now);
     }
 
     /// Puts other accounts in place. Phones whose account is gone or whose secret is another must
-    /// register again; calls go on.
+    /// register again, and bindings end that the rules no longer allow; calls go on.
     pub(crate) fn replace_accounts(&mut self, accounts: Accounts, now: Timestamp) {
         for phone in self.accounts.revoked_by(&accounts) {
             self.registrar.forget(&phone);
             self.subscriber_revoked(&phone, &accounts);
         }
+        self.registrar.set_most(accounts.most_bindings());
+        self.strays.keep(|phone| accounts.of(phone).is_some());
         self.accounts = accounts;
+        self.send_away(now);
+    }
+
+    /// Ends bindings at addresses where their phones may not be.
+    fn send_away(&mut self, now: Timestamp) {
+        for account in self.accounts.iter().filter(|it| !it.rules.networks.is_empty()) {
+            self.registrar.out_of_place(&account.phone, |binding| {
+                !account.rules.admit(binding.flow.peer.ip())
+            });
+        }
         self.settle(now);
     }
 

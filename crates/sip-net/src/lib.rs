@@ -10,6 +10,7 @@
 //! | `exchange` | signalling without sockets, and its concerns beside it: |
 //! | `door` | who somebody is |
 //! | `guard` | scanners, guessers and floods |
+//! | `strays` | phones that are where they may not be |
 //! | `desk` | registrations, OPTIONS |
 //! | `arriving`, `dialling`, `talking`, `replacing` | calls |
 //! | `trunking`, `carriers`, `registering`, `resolver` | trunks: where they are, whether they are there, our registration at them |
@@ -39,6 +40,7 @@ mod registering;
 mod replacing;
 mod resolver;
 mod settings;
+mod strays;
 mod stream;
 mod talking;
 mod tls;
@@ -46,7 +48,9 @@ mod trace;
 mod trunking;
 mod watching;
 
-pub use accounts::{Account, Accounts, AddressRange, AddressRangeError, Dialled, Trunk, Trunks};
+pub use accounts::{
+    Account, AccountRules, Accounts, AddressRange, AddressRangeError, Dialled, Rings, Trunk, Trunks,
+};
 pub use carriers::{Health, RegistrationStatus, TrunkStatus};
 pub use counters::{Counted, Counters};
 pub use driver::{Busy, Handle, Setup, start};

@@ -105,6 +105,8 @@ impl std::error::Error for RegisterRefusal {}
 #[derive(Debug)]
 pub struct Registrar {
     settings: RegistrarSettings,
+    /// Phones that may have another number of bindings than the others.
+    most: BTreeMap<PhoneId, usize>,
     /// Of each phone that has any, the most preferred first, then the youngest.
     bindings: BTreeMap<PhoneId, Vec<Binding>>,
     deadlines: BTreeSet<(Timestamp, BindingId, PhoneId)>,
@@ -119,6 +121,7 @@ impl Registrar {
     pub fn new(settings: RegistrarSettings) -> Self {
         Self {
             settings,
+            most: BTreeMap::new(),
             bindings: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             connections: BTreeSet::new(),
@@ -141,7 +144,7 @@ impl Registrar {
     ) -> Result<Vec<String>, RegisterRefusal> {
         self.handle_timeout(now);
         let mut draft = Draft {
-            settings: self.settings,
+            settings: RegistrarSettings { per_phone: self.most(phone), ..self.settings },
             bindings: self.bindings(phone).to_vec(),
             changes: Vec::new(),
             last: self.last,
@@ -196,8 +199,8 @@ impl Registrar {
             let mut bindings = self.bindings(&phone).to_vec();
             self.last = BindingId(self.last.0 + 1);
             binding.id = self.last;
-            let no_room = bindings.len() >= self.settings.per_phone
-                || self.deadlines.len() >= self.settings.total;
+            let no_room =
+                bindings.len() >= self.most(&phone) || self.deadlines.len() >= self.settings.total;
             let kind = match binding.flow.transport {
                 Transport::Udp if binding.expires_at <= now => {
                     ChangeKind::Removed(Removal::Expired)
@@ -237,6 +240,32 @@ impl Registrar {
     /// Ends all bindings of a phone whose account is gone or has another secret.
     pub fn forget(&mut self, phone: &PhoneId) {
         self.remove_where(phone, Removal::AccountGone, |_| true);
+    }
+
+    /// Ends those bindings of a phone that are at a place where it may not be.
+    pub fn out_of_place(&mut self, phone: &PhoneId, gone: impl Fn(&Binding) -> bool) {
+        self.remove_where(phone, Removal::OutOfPlace, gone);
+    }
+
+    /// Says how many bindings phones may have, where it is not [`RegistrarSettings::per_phone`].
+    /// Those that a phone has beyond it end, the ones refreshed longest ago first.
+    pub fn set_most(&mut self, most: BTreeMap<PhoneId, usize>) {
+        self.most = most;
+        let phones: Vec<PhoneId> = self.bindings.keys().cloned().collect();
+        for phone in phones {
+            let excess = self.bindings(&phone).len().saturating_sub(self.most(&phone));
+            let mut by_age: Vec<_> =
+                self.bindings(&phone).iter().map(|it| (it.refreshed_at, it.id)).collect();
+            by_age.sort_unstable();
+            by_age.truncate(excess);
+            self.remove_where(&phone, Removal::Replaced, |binding| {
+                by_age.contains(&(binding.refreshed_at, binding.id))
+            });
+        }
+    }
+
+    fn most(&self, phone: &PhoneId) -> usize {
+        self.most.get(phone).copied().unwrap_or(self.settings.per_phone)
     }
 
     /// When [`Self::handle_timeout`] is next needed.

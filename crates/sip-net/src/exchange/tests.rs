@@ -14,7 +14,7 @@ use sip::{HeaderName, Method, NameAddr, Uri};
 use switchboard::ports::{Full, Inbox, LegIds, Target};
 
 use super::*;
-use crate::accounts::{Account, Trunk};
+use crate::accounts::{Account, AccountRules, Trunk};
 use crate::ports::NoStore;
 use crate::settings::Listen;
 
@@ -160,7 +160,12 @@ impl World {
             }),
             ..Trunk::of("carrier")
         };
-        let account = Account { phone: "1001".into(), display: None, secrets: Vec::new() };
+        let account = Account {
+            phone: "1001".into(),
+            display: None,
+            secrets: Vec::new(),
+            rules: AccountRules::default(),
+        };
         let accounts = [account].into_iter().collect();
         let sides = [PHONE_SIDE.into(), TRUNK_SIDE.into()];
         let secrets = Secrets { endpoint: [1; 32], nonces: [1; 32], subscriptions: [9; 32] };

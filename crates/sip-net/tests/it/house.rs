@@ -12,8 +12,8 @@ use sip::endpoint::Transport;
 use sip::locate::Wanted;
 use sip::registrar::{BindingChange, BindingRow, ChangeKind};
 use sip_net::{
-    Account, BindingStore, Counted, Counters, Dialled, Handle, Listen, Ports, Serves, Settings,
-    Setup, Trunk,
+    Account, AccountRules, BindingStore, Counted, Counters, Dialled, Handle, Listen, Ports, Serves,
+    Settings, Setup, Trunk,
 };
 use switchboard::ports::{Full, Inbox, Input, LegCommand, LegFact, LegIds, RingsIn};
 use tokio::sync::mpsc;
@@ -141,7 +141,12 @@ impl House {
 
 pub(crate) fn account(phone: &str) -> Account {
     let secret = |algorithm| Ha1::of(algorithm, phone, REALM, "secret");
-    Account { phone: phone.into(), display: None, secrets: Algorithm::OFFERED.map(secret).to_vec() }
+    Account {
+        phone: phone.into(),
+        display: None,
+        secrets: Algorithm::OFFERED.map(secret).to_vec(),
+        rules: AccountRules::default(),
+    }
 }
 
 pub(crate) fn trunk(destination: ([u8; 4], u16), login: Option<Login>) -> Trunk {

@@ -19,6 +19,7 @@ mod outbound;
 mod peer;
 mod phones;
 mod replacing;
+mod rules;
 mod secure;
 mod streams;
 mod watching;

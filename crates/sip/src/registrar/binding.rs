@@ -152,6 +152,8 @@ pub enum Removal {
     Unreachable,
     /// The account is gone or its secret has changed.
     AccountGone,
+    /// The phone may no longer be where it is.
+    OutOfPlace,
 }
 
 impl Removal {
@@ -165,6 +167,7 @@ impl Removal {
             Self::FlowLost => "flow_lost",
             Self::Unreachable => "unreachable",
             Self::AccountGone => "account_gone",
+            Self::OutOfPlace => "out_of_place",
         }
     }
 }
