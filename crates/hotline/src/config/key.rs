@@ -180,6 +180,23 @@ pub(crate) const SIP: Table = Table {
             "The certificate, PEM, that we show such a carrier when it asks for one.",
         ),
         may("tls_key", Kind::File, "Its private key, PEM."),
+        may(
+            "networks",
+            Kind::Networks,
+            "The networks phones may register and call from, where theirs are not said in `[phones.<extension>]`; anywhere, when not said. What counts is the address we see.",
+        ),
+        else_(
+            "bindings",
+            Kind::Word(&["all_ring", "newest_rings"]),
+            "all_ring",
+            "What rings of a phone that is registered from several places, where it is not said there: every device, or the one that registered last alone.",
+        ),
+        else_(
+            "most_bindings",
+            Kind::Number(1, 20),
+            "5",
+            "The most places a phone is registered from at a time, where it is not said there; a further one takes the place of that refreshed longest ago.",
+        ),
         else_(
             "trace",
             Kind::Number(0, 4_096),
@@ -610,6 +627,21 @@ pub(crate) const PHONES: Table = Table {
     keys: &[
         else_("name", Kind::Text, "", "The name shown to phones it calls."),
         may("role", Kind::Name, "Decides which numbers outside it may dial."),
+        may(
+            "networks",
+            Kind::Networks,
+            "The networks it may register and call from, in place of `sip.networks`; `[]` is anywhere.",
+        ),
+        may(
+            "bindings",
+            Kind::Word(&["all_ring", "newest_rings"]),
+            "What of it rings, in place of `sip.bindings`.",
+        ),
+        may(
+            "most_bindings",
+            Kind::Number(1, 20),
+            "The most places it is registered from, in place of `sip.most_bindings`.",
+        ),
     ],
 };
 

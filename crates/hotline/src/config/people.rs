@@ -6,6 +6,7 @@ use std::ops::Range;
 use acd::Skills;
 use agent::{BusyRule, CoolDown, Rules, SecondSession};
 use model::{AgentId, Next, PhoneId, Reason, SkillId};
+use sip_net::{AccountRules, Rings};
 use switchboard::config::{AgentConfig, FeatureCodes, PhoneConfig};
 use toml_edit::TableLike;
 
@@ -35,6 +36,7 @@ pub(super) struct Phone {
     pub(super) at: Range<usize>,
     pub(super) name: String,
     pub(super) config: PhoneConfig,
+    pub(super) rules: AccountRules,
 }
 
 /// Reads the tables about people and what they hold in their hands.
@@ -50,6 +52,8 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> People {
 }
 
 fn read_phones(reader: &Reader, root: &dyn TableLike) -> BTreeMap<PhoneId, Phone> {
+    let usual = Section::of_root_again(reader, root, &key::SIP);
+    let usual = account_rules(&usual, &AccountRules::default());
     let mut phones = BTreeMap::new();
     for (name, section) in Section::named(reader, root, &key::PHONES) {
         let is_extension =
@@ -61,10 +65,27 @@ fn read_phones(reader: &Reader, root: &dyn TableLike) -> BTreeMap<PhoneId, Phone
         }
         let role = section.name("role").map(|role| role.value);
         let label = section.text("name").map(|label| label.value).unwrap_or_default();
-        let phone = Phone { at: name.at, name: label, config: PhoneConfig { role } };
+        let rules = account_rules(&section, &usual);
+        let phone = Phone { at: name.at, name: label, config: PhoneConfig { role }, rules };
         phones.insert(PhoneId::from(name.value.as_str()), phone);
     }
     phones
+}
+
+/// What is said about phones in a table; `usual` holds for what is not.
+fn account_rules(section: &Section<'_>, usual: &AccountRules) -> AccountRules {
+    let networks = section.networks("networks").into_iter();
+    let networks = networks.filter_map(|network| network.value.to_string().parse().ok());
+    let networks = networks.collect();
+    AccountRules {
+        networks: if section.has("networks") { networks } else { usual.networks.clone() },
+        rings: match section.word("bindings") {
+            Some(word) if word.value == "newest_rings" => Rings::Newest,
+            Some(_) => Rings::All,
+            None => usual.rings,
+        },
+        most_bindings: section.small("most_bindings").unwrap_or(usual.most_bindings),
+    }
 }
 
 fn read_agents(

@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use model::{AgentId, PhoneId, TrunkId};
 use sha2::{Digest as _, Sha256};
 use sip::digest::{Algorithm, Ha1};
+use sip_net::AccountRules;
 use toml_edit::{Document, Item, TableLike};
 
 use super::finding::{Code, Finding, Source};
@@ -67,6 +68,8 @@ pub(crate) struct Account {
     pub(crate) name: String,
     /// Its secret, once for each algorithm; empty when it has none and cannot register.
     pub(crate) ha1: Vec<Ha1>,
+    /// What holds for it beside the secret.
+    pub(crate) rules: AccountRules,
 }
 
 /// A token of the API.
@@ -197,7 +200,8 @@ pub(super) fn read(
     let path = settings.store.state.join(FILE);
     let mut secrets = Secrets::default();
     for (id, phone) in &people.phones {
-        secrets.accounts.insert(id.clone(), Account { name: phone.name.clone(), ha1: Vec::new() });
+        let (name, rules) = (phone.name.clone(), phone.rules.clone());
+        secrets.accounts.insert(id.clone(), Account { name, ha1: Vec::new(), rules });
     }
     let mut findings = Vec::new();
     let mut is_there = false;

@@ -131,6 +131,22 @@ fn a_phone_gets_its_secret_from_the_file_or_from_the_environment() {
 }
 
 #[test]
+fn a_phones_own_rules_come_before_those_of_all_phones() {
+    let all = "realm = \"hotline.example\"\nnetworks = [\"10.0.0.0/8\"]\nmost_bindings = 3\n";
+    let own = "[phones.2001]\nnetworks = []\nbindings = \"newest_rings\"\nmost_bindings = 1\n";
+    let changed = Changed::example()
+        .replace("realm = \"hotline.example\"", all)
+        .replace("[phones.2001]\n", own);
+    let (config, _) = changed.load().unwrap();
+    let rules = |phone: &str| config.accounts[&PhoneId::from(phone)].rules.clone();
+    let (first, second) = (rules("1001"), rules("2001"));
+    assert!(first.admit([10, 1, 2, 3].into()) && !first.admit([192, 0, 2, 1].into()));
+    assert_eq!((first.rings, first.most_bindings), (sip_net::Rings::All, 3));
+    assert!(second.admit([192, 0, 2, 1].into()));
+    assert_eq!((second.rings, second.most_bindings), (sip_net::Rings::Newest, 1));
+}
+
+#[test]
 fn the_realm_cannot_be_changed_while_secrets_hang_on_it() {
     let text = (1001..=1008)
         .chain([2001, 2002])
@@ -278,6 +294,10 @@ const SINGLE_FAULTS: &[(&str, &str, Code)] = &[
     ),
     ("trunk = \"carrier\"", "trunk = \"carrier\"\nforbid = true", Code::RuleUnclear),
     ("show = \"01088886666\"", "show = \"4008001234\"", Code::CallerIdForbidden),
+    ("[phones.1008]", "[phones.1008]\nnetworks = [\"10.0.0.1/8\"]", Code::BadValue),
+    ("[phones.1008]", "[phones.1008]\nbindings = \"one\"", Code::UnknownValue),
+    ("[phones.1008]", "[phones.1008]\nmost_bindings = 0", Code::BadValue),
+    ("[media]", "networks = [\"ten\"]\n[media]", Code::BadValue),
     ("roles = [\"manager\"]", "roles = [\"manger\"]", Code::RoleUnknown),
 ];
 

@@ -14,6 +14,7 @@ pub(crate) fn accounts(accounts: &BTreeMap<PhoneId, config::Account>) -> Account
         phone: phone.clone(),
         display: Some(account.name.clone()).filter(|name| !name.is_empty()),
         secrets: account.ha1.clone(),
+        rules: account.rules.clone(),
     };
     accounts.iter().map(account).collect()
 }
