@@ -4,7 +4,7 @@
 //! | row | crates | may import |
 //! |---|---|---|
 //! | words | `model` | – |
-//! | cores | `sip rtp agent acd flow dialer quality insight` | words |
+//! | cores | `sip rtp agent acd flow dialer quality insight provision` | words |
 //! | floor | `switchboard` | words, cores |
 //! | clock | `clock` | all above |
 //! | drivers | `sip-net media recording store runtime` | all above |
@@ -18,7 +18,7 @@ use crate::{run, source};
 
 const ROWS: &[&[&str]] = &[
     &["model"],
-    &["sip", "rtp", "agent", "acd", "flow", "dialer", "quality", "insight"],
+    &["sip", "rtp", "agent", "acd", "flow", "dialer", "quality", "insight", "provision"],
     &["switchboard"],
     &["clock"],
     &["sip-net", "media", "recording", "store", "runtime"],
