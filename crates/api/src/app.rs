@@ -15,6 +15,7 @@ use crate::bans::Signalling;
 use crate::idempotency::Answers;
 use crate::metrics::{Counted, Sample};
 use crate::problem::{Kind, Problem};
+use crate::provisioning::{self, Fetches, Provisioning};
 use crate::{Floor, Tokens};
 use crate::{gate, idempotency, metrics, page, routes, status};
 
@@ -42,6 +43,8 @@ pub struct Wiring {
     pub metrics: MetricsAccess,
     /// Signalling, where sources are shut out.
     pub signalling: Box<dyn Signalling>,
+    /// Who sets phones up.
+    pub provisioning: Box<dyn Provisioning>,
     /// Metrics of the drivers, beside ours.
     pub samples: Vec<Box<dyn Fn() -> Vec<Sample> + Send + Sync>>,
     /// The time.
@@ -68,6 +71,7 @@ pub(crate) struct App {
     pub(crate) answers: Answers,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) counted: Counted,
+    pub(crate) fetches: Fetches,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -79,13 +83,15 @@ pub fn router(wiring: Wiring, stop: watch::Receiver<bool>) -> Router {
         answers: Answers::default(),
         streams: Arc::new(Semaphore::new(STREAMS)),
         counted: Counted::default(),
+        fetches: Fetches::default(),
         stop,
     });
     let mut closed = routes::router();
     let mut open = Router::new()
         .route("/", get(page::show))
         .route("/status", get(page::show))
-        .route("/healthz", get(status::health));
+        .route("/healthz", get(status::health))
+        .route("/provision/{token}/{file}", get(provisioning::fetch));
     match access {
         MetricsAccess::Open => open = open.route("/metrics", get(metrics::show)),
         MetricsAccess::Token => closed = closed.route("/metrics", get(metrics::show)),

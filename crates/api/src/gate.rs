@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::problem::{Kind, Problem};
+use crate::provisioning;
 use crate::token::Person;
 
 /// How long a request may take until its answer begins.
@@ -26,12 +27,21 @@ const PROTOCOL: &str = "bearer.";
 const IN_QUERY: &str = "access_token=";
 
 pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, path) = (request.method().clone(), told(request.uri().path()));
     let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
     let response = answer.unwrap_or_else(|_| Problem::from(Kind::TimedOut).into_response());
     tracing::debug!(%method, path, status = response.status().as_u16(), "request");
     app.counted.response(response.status());
     response
+}
+
+/// A path as the log may have it: what follows in those of phones is as good as a password.
+fn told(path: &str) -> String {
+    if path.starts_with(provisioning::PATH) {
+        format!("{}…", provisioning::PATH)
+    } else {
+        path.into()
+    }
 }
 
 pub(crate) async fn authenticate(
@@ -89,4 +99,15 @@ fn of_protocol(headers: &HeaderMap) -> Option<&str> {
 /// tokens are letters and digits, so nothing needs unescaping.
 fn of_query(query: &str) -> Option<&str> {
     query.split('&').find_map(|pair| pair.strip_prefix(IN_QUERY))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_no_token_of_a_phone() {
+        assert_eq!(told("/provision/1001.1795740060.3.00ff/phone.json"), "/provision/…");
+        assert_eq!(told("/v1/status"), "/v1/status");
+    }
 }

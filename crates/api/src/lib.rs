@@ -1,8 +1,9 @@
 //! HTTP and WebSocket: the same commands for console, scripts and the command line.
 //!
 //! Nothing is decided here and no books are kept: what happens now is asked of the floor, what
-//! happened is read from the log and its projections. Every request but the page's own and
-//! `/healthz` carries a token, and so does `/metrics` unless it is open; the role decides. Errors are `application/problem+json` with a
+//! happened is read from the log and its projections. Every request but the page's own, `/healthz` and
+//! those of phones that fetch their configuration carries a token, and so does `/metrics` unless it is
+//! open; the role decides. Errors are `application/problem+json` with a
 //! stable code.
 
 mod agents;
@@ -19,6 +20,7 @@ mod mask;
 mod metrics;
 mod page;
 mod problem;
+mod provisioning;
 mod recordings;
 mod request;
 mod routes;
@@ -37,6 +39,7 @@ pub use futures_util::future::BoxFuture;
 pub use ladder::Rung;
 pub use metrics::Sample;
 pub use problem::PROBLEMS;
+pub use provisioning::{Issued, NotIssued, Provisioning, is_url};
 pub use serve::serve;
 pub use token::{Role, RoleError, TokenEntry, Tokens};
 pub use trunks::{Place, Registration, Trunk};

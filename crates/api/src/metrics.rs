@@ -69,6 +69,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>) -> Result<Response, Proble
     if let Ok(status) = crate::status::ask(&app, Actor::system()).await {
         samples.extend(of_floor(&status));
     }
+    samples.extend(app.fetches.samples());
     samples.extend(of_accounts(&app));
     samples.extend(of_store(&app));
     for driver in &app.wiring.samples {
@@ -82,7 +83,7 @@ pub(crate) async fn show(State(app): State<Arc<App>>) -> Result<Response, Proble
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2⁵³")]
-const fn figure(count: u64) -> f64 {
+pub(crate) const fn figure(count: u64) -> f64 {
     count as f64
 }
 

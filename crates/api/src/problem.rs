@@ -42,6 +42,12 @@ kinds! {
     DrawUnknown = "draw_unknown", 404, "no draw has this id";
     /// Not shut out.
     BanUnknown = "ban_unknown", 404, "this source is not shut out";
+    /// Its password is not ours to change.
+    PhoneSecretFixed = "phone_secret_fixed", 409, "the environment of the service gives this phone's password";
+    /// They cannot be written.
+    SecretsUnwritable = "secrets_unwritable", 500, "the secrets cannot be written: nothing was changed";
+    /// More than any phone needs.
+    TooManyFetches = "too_many_fetches", 429, "this phone's configuration was fetched too often: try again in a minute";
     /// The path has no such method.
     MethodUnknown = "method_unknown", 405, "the method is not known here";
     /// The part is still being written, or failed.

@@ -7,7 +7,9 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::{agents, bans, calls, draws, events, ladder, recordings, status, trunks};
+use crate::{
+    agents, bans, calls, draws, events, ladder, provisioning, recordings, status, trunks,
+};
 
 /// What is said of one path.
 #[cfg(test)]
@@ -103,6 +105,12 @@ routes! {
     get "/v1/trunks" trunks::list, NOBODY, "", "The trunks (中继): where each is, whether it is there, whether we are registered.";
     get "/v1/bans" bans::list, NOBODY, "", "Sources that signalling has shut out, until when and why.";
     post "/v1/bans/{source}/lift" bans::lift, NOBODY, "", "Lets a source in again.";
+    post "/v1/phones/{phone}/provisioning" provisioning::issue, NOBODY,
+        "`{\"url_base\": \"https://…\", \"valid_ms\": 600000}` as wanted",
+        "Gives a phone (话机) another password and an address to be set up by, good for a while; what it had is \
+         worthless at once.";
+    post "/v1/phones/{phone}/provisioning/revoke" provisioning::revoke, NOBODY,
+        "", "Takes a phone's password and address away: it is locked out until another is issued.";
     get "/v1/events" events::stream, EVERYONE,
         "`after=epoch:seq`", "The event stream (WebSocket): everything after that place, without gaps.";
 }

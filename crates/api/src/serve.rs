@@ -1,11 +1,14 @@
 //! The HTTP server: bounded in connections and in how long a client may take to ask.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +35,10 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// How long accepting pauses when the system has no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Who is at the other end of a request's connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// Serves until `stop` becomes true; then takes no more, lets requests at hand end, and returns.
 ///
 /// # Errors
@@ -48,8 +55,8 @@ pub async fn serve(
             accepted = accept(&listener, &places) => accepted,
             () = stopped(&mut stop) => break,
         };
-        let Some((stream, place)) = accepted else { continue };
-        connections.spawn(connection(stream, router.clone(), place, stop.clone()));
+        let Some((stream, peer, place)) = accepted else { continue };
+        connections.spawn(connection((stream, peer), router.clone(), place, stop.clone()));
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
@@ -63,14 +70,14 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     match listener.accept().await {
         Ok((stream, peer)) => {
             let place = Arc::clone(places).try_acquire_owned();
             place
                 .inspect_err(|_| tracing::debug!(%peer, "too many connections: closed"))
                 .ok()
-                .map(|place| (stream, place))
+                .map(|place| (stream, Peer(peer), place))
         }
         Err(error) => {
             tracing::warn!(%error, "a connection cannot be accepted");
@@ -81,7 +88,7 @@ async fn accept(
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     router: Router,
     place: OwnedSemaphorePermit,
     mut stop: watch::Receiver<bool>,
@@ -90,11 +97,16 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     // Whoever asks and does not take the answer would keep a place for ever.
     let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(LONGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

@@ -6,5 +6,6 @@ mod commands;
 mod document;
 mod hostile;
 mod house;
+mod phones;
 mod reading;
 mod streams;

@@ -80,6 +80,8 @@ pub(crate) enum Right {
     Recordings,
     /// See whom signalling shuts out, and let them in.
     Signalling,
+    /// Give phones other passwords.
+    Phones,
 }
 
 impl Role {
@@ -89,7 +91,7 @@ impl Role {
             (Self::TeamLead, Right::Act(_) | Right::Force | Right::Release) => true,
             (Self::TeamLead | Self::Reviewer, Right::Records | Right::Recordings) => true,
             (Self::Agent(own), Right::Act(agent)) => own.number() == agent.number(),
-            (_, Right::Signalling)
+            (_, Right::Signalling | Right::Phones)
             | (Self::Reviewer, Right::Act(_) | Right::Force | Right::Release)
             | (Self::Agent(_), Right::Force | Right::Release | Right::Records)
             | (Self::Agent(_), Right::Recordings)

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use model::{AgentId, CallId};
+use model::{AgentId, CallId, PhoneId};
 
 use crate::client::{Client, Place};
 use crate::failure::Failure;
@@ -86,6 +87,13 @@ enum Command {
     Trunks {
         #[command(flatten)]
         server: Server,
+    },
+    /// Phones 话机: set one up by an address or a QR code, lock one out.
+    Phone {
+        #[command(flatten)]
+        server: Server,
+        #[command(subcommand)]
+        action: PhoneAction,
     },
     /// Sources that signalling has shut out 封禁: list, lift.
     Bans {
@@ -224,6 +232,35 @@ pub(crate) enum BansAction {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum PhoneAction {
+    /// Give a phone a new password, and an address to be set up by 话机配置. What it had is
+    /// worthless at once.
+    Provision {
+        /// Its extension 分机号.
+        phone: PhoneId,
+        /// What the address begins with: the API as phones reach it, such as
+        /// `https://pbx.example.cn`; `provisioning.url` when not said.
+        #[arg(long)]
+        url_base: Option<String>,
+        /// How long it is good, such as `10m`; `provisioning.valid`, at most, when not said.
+        #[arg(long, value_parser = span)]
+        valid: Option<Duration>,
+        /// Draw its QR code, for Linphone 二维码.
+        #[arg(long)]
+        qr: bool,
+    },
+    /// Take a phone's password and address away: it is locked out 停用.
+    Revoke {
+        /// Its extension 分机号.
+        phone: PhoneId,
+    },
+}
+
+fn span(text: &str) -> Result<Duration, &'static str> {
+    config::duration(text).ok_or("write a span of time with its unit, like `10m` or `1h`")
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum QaAction {
     /// Draw a random sample that anyone can recompute 随机抽检.
     Draw(DrawArgs),
@@ -311,6 +348,9 @@ impl Cli {
             Command::Trunks { server } => client::trunks(&server.client()?, server.json),
             Command::Bans { server, action } => {
                 client::bans(&server.client()?, server.json, &action)
+            }
+            Command::Phone { server, action } => {
+                client::phones(&server.client()?, server.json, &action)
             }
             Command::Qa { server, action } => client::qa(&server.client()?, server.json, action),
             Command::Demo(settings) => demo::run(&settings),

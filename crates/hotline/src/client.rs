@@ -3,6 +3,7 @@
 mod bans;
 mod floor;
 mod ladder;
+mod phones;
 mod qa;
 mod recordings;
 mod trunks;
@@ -22,6 +23,7 @@ use crate::report;
 pub(crate) use bans::bans;
 pub(crate) use floor::{agent, status, summary};
 pub(crate) use ladder::ladder;
+pub(crate) use phones::phones;
 pub(crate) use qa::qa;
 pub(crate) use recordings::recordings;
 pub(crate) use trunks::trunks;

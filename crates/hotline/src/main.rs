@@ -16,6 +16,7 @@ mod client;
 mod config;
 mod demo;
 mod failure;
+mod file;
 mod report;
 mod secrets;
 mod service;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of the envelope and of every kind together.
-pub const SCHEMA_VERSION: u16 = 1;
+pub const SCHEMA_VERSION: u16 = 2;
 
 /// The schema version that an event was written with. An event of a later version is not read: what
 /// it means is for a later program to say.
@@ -298,6 +298,28 @@ kinds! {
         /// The phone.
         phone: PhoneId,
     };
+    "system.phone_provisioned", "A phone got a new password, and an address to fetch its configuration at.", PhoneProvisioned {
+        /// The phone.
+        phone: PhoneId,
+        /// Which of its passwords that is.
+        generation: u64,
+        /// Until when the address is good.
+        expires_at: Timestamp,
+    };
+    "system.phone_config_fetched", "A phone's configuration, with its password, was fetched.", PhoneConfigFetched {
+        /// The phone.
+        phone: PhoneId,
+        /// Which of its passwords was in it.
+        generation: u64,
+        /// For which make.
+        file: String,
+        /// The network address it went to.
+        source: String,
+    };
+    "system.phone_revoked", "A phone's password and the address of its configuration were made worthless.", PhoneRevoked {
+        /// The phone.
+        phone: PhoneId,
+    };
     "system.clock_stepped", "The wall clock was moved; durations are unaffected.", ClockStepped {
         /// By how many milliseconds.
         by_ms: i64,
@@ -346,10 +368,12 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
 
-        let unsaid = text.replace(r#""schema":1,"#, "");
+        let said = format!(r#""schema":{SCHEMA_VERSION},"#);
+        let unsaid = text.replace(&said, "");
         assert_ne!(unsaid, text);
-        assert_eq!(serde_json::from_str::<Event>(&unsaid).unwrap(), event);
-        let later = text.replace(r#""schema":1,"#, r#""schema":9,"#);
+        let first = Event { schema: Schema::first(), ..event };
+        assert_eq!(serde_json::from_str::<Event>(&unsaid).unwrap(), first);
+        let later = text.replace(&said, r#""schema":9,"#);
         let error = serde_json::from_str::<Event>(&later).unwrap_err().to_string();
         assert!(error.contains("version 9") && error.contains("later one"), "{error}");
     }

@@ -27,6 +27,7 @@ async fn each_path_is_open_to_the_roles_that_are_named_and_to_no_other() {
             .replace("{call}", "1-1")
             .replace("{draw}", "none")
             .replace("{source}", "192.0.2.1")
+            .replace("{phone}", "1001")
             .replace("{recording}", "1-1.1");
         for (role, who) in PEOPLE {
             let answer = house.ask(who, &method.to_uppercase(), &place).await;
@@ -86,6 +87,9 @@ A command may carry an `Idempotency-Key`: sent again with the same key it is not
 same answer. A command that takes effect after the call is answered 202 with what is `remembered`. Points in
 time are like `2026-11-22T05:13:57.123456Z`, in UTC; spans end in `_ms`. A list is read on by giving its `next` as
 `after`.
+
+`/provision/<token>/<file>` is what `POST /v1/phones/<phone>/provisioning` gives out: phones fetch their configuration
+there without a token of a role ([operating.md](operating.md#setting-a-phone-up)). What is not good there is `path_unknown`.
 
 `/healthz` says without a token whether calls can be taken and written down; `/metrics` is for Prometheus, with a token unless
 `api.metrics` is `open`;

@@ -10,6 +10,7 @@ use model::{
     Actor, AgentId, AgentState, CallId, Epoch, Event, EventKind, LegId, Next, PhoneId, RecordingId,
     Refusal, TenantId, Timestamp,
 };
+use provision::{Denial, Fingerprint, Generation, Grant, Key, Server, Setup, Standing, Transport};
 use store::{Database, Journal, Projector};
 use switchboard::ports::{Full, Inbox, Input, Reply, Request};
 use switchboard::status::{AgentStatus, CallStatus, QueueStatus, Status};
@@ -20,8 +21,8 @@ use tokio::task::JoinHandle;
 
 use super::client::{Answer, Stream, send};
 use crate::{
-    Ban, BoxFuture, Floor, MetricsAccess, Place, Replies, Role, Rung, Sample, Signalling,
-    TokenEntry, Tokens, Trunk, Wiring,
+    Ban, BoxFuture, Floor, Issued, MetricsAccess, NotIssued, Place, Provisioning, Replies, Role,
+    Rung, Sample, Signalling, TokenEntry, Tokens, Trunk, Wiring,
 };
 
 /// When the tests' log begins.
@@ -217,6 +218,74 @@ impl Signalling for Doors {
     }
 }
 
+/// The key of the tests' phones.
+pub(super) fn key() -> Key {
+    Key::new([7; 32])
+}
+
+/// Phones of which one, 1001, may be given a password, and 2001 has one of the environment's.
+pub(super) struct Phones(Mutex<Option<Generation>>);
+
+impl Phones {
+    fn fingerprint(generation: Generation) -> Fingerprint {
+        Fingerprint::of([key().password(&"1001".into(), generation).as_str()])
+    }
+
+    fn next(&self, phone: &PhoneId) -> Result<Generation, NotIssued> {
+        match phone.as_str() {
+            "1001" => {
+                let generation = Generation::next(*self.0.lock().unwrap(), BEGIN);
+                *self.0.lock().unwrap() = Some(generation);
+                Ok(generation)
+            }
+            "2001" => Err(NotIssued::SecretFixed),
+            "3001" => Err(NotIssued::Unwritable),
+            _ => Err(NotIssued::PhoneUnknown),
+        }
+    }
+}
+
+impl Provisioning for Phones {
+    fn issue(&self, phone: PhoneId, valid: Duration) -> BoxFuture<'_, Result<Issued, NotIssued>> {
+        Box::pin(async move {
+            let generation = self.next(&phone)?;
+            let grant = Grant { phone, generation, expires_at: Clock::start().now() + valid };
+            let token = key().sign(&grant, &Self::fingerprint(generation));
+            Ok(Issued { grant, token })
+        })
+    }
+
+    fn revoke(&self, phone: PhoneId) -> BoxFuture<'_, Result<(), NotIssued>> {
+        Box::pin(async move { self.next(&phone).map(|_| ()) })
+    }
+
+    fn open(&self, token: &str) -> Result<(Grant, Setup), Denial> {
+        let issued = *self.0.lock().unwrap();
+        let grant = key().open(token, Clock::start().now(), |_| {
+            let generation = issued?;
+            Some(Standing { generation, fingerprint: Self::fingerprint(generation) })
+        })?;
+        let server = Server { host: "10.0.0.5".into(), port: 5060, transport: Transport::Udp };
+        let setup = Setup {
+            phone: grant.phone.clone(),
+            name: String::new(),
+            password: key().password(&grant.phone, grant.generation),
+            generation: grant.generation,
+            realm: "400.example.cn".into(),
+            server,
+        };
+        Ok((grant, setup))
+    }
+
+    fn url(&self) -> Option<&str> {
+        None
+    }
+
+    fn valid(&self) -> Duration {
+        Duration::from_hours(24)
+    }
+}
+
 pub(super) struct House {
     pub(super) address: SocketAddr,
     pub(super) desk: Arc<Desk>,
@@ -265,6 +334,7 @@ impl House {
             tokens: tokens(),
             metrics: MetricsAccess::Token,
             signalling: Box::new(Doors(Mutex::new(vec![ban()]))),
+            provisioning: Box::new(Phones(Mutex::default())),
             samples: vec![Box::new(sample)],
             clock: Clock::start(),
         };

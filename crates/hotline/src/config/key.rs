@@ -359,6 +359,35 @@ pub(crate) const API: Table = Table {
     ],
 };
 
+pub(crate) const PROVISIONING: Table = Table {
+    path: "provisioning",
+    text: "Setting phones up by an address of their own (`hotline phone provision`), which is served where the API is.",
+    keys: &[
+        may(
+            "url",
+            Kind::Text,
+            "What these addresses begin with, such as `https://pbx.example.cn`: the API as phones reach it. When not said, as whoever asks for one reached it.",
+        ),
+        else_(
+            "valid",
+            Kind::Span("1m", "720h"),
+            "24h",
+            "How long such an address is good, at most.",
+        ),
+        may(
+            "server",
+            Kind::Text,
+            "The SIP server that phones are told, a name or an address, with or without a port; `sip.advertise` and the port of a listener when not said.",
+        ),
+        else_(
+            "transport",
+            Kind::Word(&["udp", "tcp", "tls"]),
+            "udp",
+            "How phones are told to reach it; `tls` needs a listener for phones that speaks it.",
+        ),
+    ],
+};
+
 pub(crate) const SOUNDS: Table = Table {
     path: "sounds",
     text: "What callers and agents hear. A prompt is named by its file, without `.wav`: 8 kHz A-law mono.",
@@ -673,6 +702,7 @@ pub(crate) const TABLES: &[Table] = &[
     RECORDING,
     STORE,
     API,
+    PROVISIONING,
     SOUNDS,
     RULES,
     REASONS,

@@ -8,6 +8,7 @@
 //! | `service` | the usual listeners, audio, folders |
 //! | `listeners` | further listeners, and certificates |
 //! | `guard` | what keeps scanners, guessers and floods away |
+//! | `provisioning` | how phones are set up by an address of their own |
 //! | `people` | agents, skill groups, phones, reasons, feature codes |
 //! | `queues` | queues, and whether anybody can serve them |
 //! | `flows` | public numbers, and the flows behind them |
@@ -15,18 +16,21 @@
 //! | `numbers` | nothing: it checks that no number means two things |
 //! | `prompts` | the prompts named, and their files |
 //! | `secrets` | `secrets.toml` and the environment |
+//! | `issued` | nothing: it changes `secrets.toml` while the service runs |
 
 #[cfg(test)]
 mod document;
 mod finding;
 mod flows;
 mod guard;
+pub(crate) mod issued;
 mod key;
 mod listeners;
 mod numbers;
 mod outside;
 mod people;
 mod prompts;
+mod provisioning;
 mod queues;
 pub(crate) mod secrets;
 mod section;
@@ -49,11 +53,12 @@ use toml_edit::{Document, TableLike};
 
 pub(crate) use finding::{Finding, Findings, Severity};
 pub(crate) use listeners::Listeners;
+pub(crate) use provisioning::ProvisioningSettings;
 pub(crate) use secrets::{Account, LOCAL_TOKEN, Password, Token};
 pub(crate) use service::{
     ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings,
 };
-pub(crate) use value::Network;
+pub(crate) use value::{Network, duration};
 
 use finding::{Code, Source};
 use section::Reader;
@@ -81,6 +86,10 @@ pub(crate) struct Config {
     pub(crate) store: StoreSettings,
     /// For HTTP.
     pub(crate) api: ApiSettings,
+    /// How phones are set up.
+    pub(crate) provisioning: ProvisioningSettings,
+    /// What their passwords are made with, once one was.
+    pub(crate) key: Option<provision::Key>,
     /// Who may use the API, by name.
     pub(crate) tokens: BTreeMap<String, Token>,
 }
@@ -211,6 +220,7 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     let queues = queues::read(reader, root, &people.skills);
     let hotlines = flows::read(reader, root, &queues, &mut needed);
     let listeners = listeners::read(reader, root, &service, paths);
+    let provisioning = provisioning::read(reader, root, (&service, &listeners));
     let mut outside = outside::read(reader, root, &people, (&service, &listeners));
     numbers::check(reader, &people, &hotlines, &outside.rules);
     let (folder, sounds) = prompts::read_sounds(reader, root, &mut needed);
@@ -246,6 +256,8 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
         recording: service.recording,
         store: service.store,
         api: service.api,
+        provisioning,
+        key: secrets.key,
         tokens: secrets.tokens,
     };
     (config, elsewhere)

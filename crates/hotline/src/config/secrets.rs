@@ -3,10 +3,12 @@
 //!
 //! ```toml
 //! realm = "example.org"       # what the HA1s were made for
+//! provisioning_key = "…"      # what issued passwords are made with, once one was issued
 //!
 //! [phones.1001]
 //! ha1_md5 = "…"
 //! ha1_sha256 = "…"
+//! generation = 1795740000     # which of its passwords it is, where it was issued
 //!
 //! [trunks.carrier]            # of the `user` that the carrier gave us
 //! password = "…"
@@ -31,6 +33,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use model::{AgentId, PhoneId, TrunkId};
+use provision::{Generation, Key};
 use sha2::{Digest as _, Sha256};
 use sip::digest::{Algorithm, Ha1};
 use sip_net::AccountRules;
@@ -70,6 +73,19 @@ pub(crate) struct Account {
     pub(crate) ha1: Vec<Ha1>,
     /// What holds for it beside the secret.
     pub(crate) rules: AccountRules,
+    /// Where the secret is from.
+    pub(crate) origin: Origin,
+    /// The generation of the password that was issued last, if one was.
+    pub(crate) generation: Option<Generation>,
+}
+
+/// Where a secret is from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// The file.
+    File,
+    /// The environment: the file cannot change it.
+    Environment,
 }
 
 /// A token of the API.
@@ -135,6 +151,7 @@ impl std::fmt::Debug for Password {
 pub(super) struct Secrets {
     pub(super) accounts: BTreeMap<PhoneId, Account>,
     pub(super) tokens: BTreeMap<String, Token>,
+    pub(super) key: Option<Key>,
 }
 
 /// Secrets in the clear, as made for a new installation.
@@ -165,9 +182,7 @@ pub(crate) fn create(state: &Path, realm: &str, secrets: &NewSecrets) -> io::Res
 }
 
 fn render(realm: &str, secrets: &NewSecrets) -> String {
-    let mut text = format!(
-        "# Secrets of this installation. Keep this file to yourself.\nrealm = \"{realm}\"\n"
-    );
+    let mut text = head(realm);
     for (phone, password) in &secrets.phones {
         let _ = writeln!(text, "\n[phones.{phone}]");
         for (key, algorithm) in ALGORITHMS {
@@ -182,7 +197,19 @@ fn render(realm: &str, secrets: &NewSecrets) -> String {
     text
 }
 
-const ALGORITHMS: [(&str, Algorithm); 2] =
+/// What the file begins with.
+pub(super) fn head(realm: &str) -> String {
+    format!("# Secrets of this installation. Keep this file to yourself.\nrealm = \"{realm}\"\n")
+}
+
+/// What issued passwords are made with.
+pub(super) const KEY: &str = "provisioning_key";
+
+/// Which of its passwords a phone has.
+pub(super) const GENERATION: &str = "generation";
+
+/// What a secret is kept as, once for each algorithm.
+pub(super) const ALGORITHMS: [(&str, Algorithm); 2] =
     [("ha1_sha256", Algorithm::Sha256), ("ha1_md5", Algorithm::Md5)];
 
 /// The hash a token is kept as: SHA-256 of the token, in hexadecimal.
@@ -200,8 +227,14 @@ pub(super) fn read(
     let path = settings.store.state.join(FILE);
     let mut secrets = Secrets::default();
     for (id, phone) in &people.phones {
-        let (name, rules) = (phone.name.clone(), phone.rules.clone());
-        secrets.accounts.insert(id.clone(), Account { name, ha1: Vec::new(), rules });
+        let account = Account {
+            name: phone.name.clone(),
+            ha1: Vec::new(),
+            rules: phone.rules.clone(),
+            origin: Origin::File,
+            generation: None,
+        };
+        secrets.accounts.insert(id.clone(), account);
     }
     let mut findings = Vec::new();
     let mut is_there = false;
@@ -275,6 +308,7 @@ fn read_file(
     let file = SecretsFile { reader: &reader, root: document.as_table() };
     file.check_keys();
     file.check_realm(&settings.sip.realm);
+    file.key(secrets);
     file.phones(secrets);
     file.tokens(secrets);
     file.trunks(trunks);
@@ -311,9 +345,10 @@ impl<'a> SecretsFile<'a> {
 
     /// A key that nobody reads may be a secret that was meant for somebody.
     fn check_keys(&self) {
-        self.check_table(self.root, "this file", &["realm", "phones", "trunks", "tokens"]);
+        self.check_table(self.root, "this file", &["realm", KEY, "phones", "trunks", "tokens"]);
+        let [(first, _), (second, _)] = ALGORITHMS;
         for (name, table) in self.tables("phones") {
-            self.check_table(table, &format!("[phones.{name}]"), &ALGORITHMS.map(|(key, _)| key));
+            self.check_table(table, &format!("[phones.{name}]"), &[first, second, GENERATION]);
         }
         for (name, table) in self.tables("trunks") {
             self.check_table(table, &format!("[trunks.{name}]"), &["password"]);
@@ -345,6 +380,16 @@ impl<'a> SecretsFile<'a> {
         self.reader.report(Code::SecretInvalid, &place(item), message, help.into());
     }
 
+    fn key(&self, secrets: &mut Secrets) {
+        let Some(item) = self.root.get(KEY) else { return };
+        secrets.key = item.as_str().and_then(|text| Key::from_hex(text).ok());
+        if secrets.key.is_none() {
+            let help = "restore it from the backup; or take it out, and set phones up anew that \
+                        were set up by an address";
+            self.report(item, format!("`{KEY}` is not 64 hexadecimal digits"), help);
+        }
+    }
+
     fn phones(&self, secrets: &mut Secrets) {
         for (name, table) in self.tables("phones") {
             // A phone that was taken out of the configuration may keep its secret.
@@ -359,6 +404,14 @@ impl<'a> SecretsFile<'a> {
                         "it is the hash of extension:realm:password, in hexadecimal",
                     ),
                 }
+            }
+            let Some(item) = table.get(GENERATION) else { continue };
+            let number = item.as_integer().and_then(|number| u64::try_from(number).ok());
+            account.generation = number.map(Generation::new);
+            if number.is_none() {
+                let help =
+                    "it is the number that the service wrote there: restore it, or take it out";
+                self.report(item, format!("`{GENERATION}` of phone {name} is no number"), help);
             }
         }
     }
@@ -447,6 +500,7 @@ fn take_environment(
         if let Some(password) = environment.value(&format!("{PHONE}{phone}")) {
             let of = |(_, algorithm)| Ha1::of(algorithm, phone.as_str(), realm, password);
             account.ha1 = ALGORITHMS.into_iter().map(of).collect();
+            account.origin = Origin::Environment;
         }
     }
     for (id, trunk) in trunks.iter_mut() {

@@ -147,6 +147,43 @@ fn a_phones_own_rules_come_before_those_of_all_phones() {
 }
 
 #[test]
+fn phones_are_told_of_the_usual_listener_or_of_what_is_said() {
+    let server = |keys: &str| {
+        let changed = Changed::example().add(&format!("\n[provisioning]\n{keys}\n"));
+        let (config, _) = changed.load().unwrap_or_else(|findings| panic!("{findings}"));
+        config.provisioning.server
+    };
+    assert_eq!(server("").to_string(), "127.0.0.1:5060");
+    for (said, told) in [
+        ("sip.example.cn", "sip.example.cn:5060"),
+        ("sip.example.cn:5070", "sip.example.cn:5070"),
+        ("2001:db8::5", "[2001:db8::5]:5060"),
+        ("[2001:db8::5]:5070", "[2001:db8::5]:5070"),
+    ] {
+        assert_eq!(server(&format!("server = \"{said}\"")).to_string(), told);
+    }
+    assert_eq!(server("transport = \"tcp\"").transport, provision::Transport::Tcp);
+}
+
+#[test]
+fn what_was_issued_is_read_with_its_key() {
+    let key = provision::Key::new([7; 32]);
+    let text = |key: &str, generation: &str| {
+        format!("provisioning_key = \"{key}\"\n[phones.1001]\ngeneration = {generation}\n")
+    };
+    let changed = Changed::example().secrets(&text(&key.hex(), "1795740000"), 0o600);
+    let (config, _) = changed.load().unwrap();
+    assert_eq!(config.key, Some(key.clone()));
+    let account = &config.accounts[&PhoneId::from("1001")];
+    assert_eq!(account.generation, Some(provision::Generation::new(1_795_740_000)));
+    for text in [text("00", "1"), text(&key.hex(), "-1")] {
+        let findings = Changed::example().secrets(&text, 0o600).load().unwrap_err();
+        assert!(findings.iter().any(|finding| finding.code == Code::SecretInvalid), "{findings}");
+        assert!(!findings.to_string().contains(&key.hex()));
+    }
+}
+
+#[test]
 fn the_realm_cannot_be_changed_while_secrets_hang_on_it() {
     let text = (1001..=1008)
         .chain([2001, 2002])
@@ -298,6 +335,10 @@ const SINGLE_FAULTS: &[(&str, &str, Code)] = &[
     ("[phones.1008]", "[phones.1008]\nbindings = \"one\"", Code::UnknownValue),
     ("[phones.1008]", "[phones.1008]\nmost_bindings = 0", Code::BadValue),
     ("[media]", "networks = [\"ten\"]\n[media]", Code::BadValue),
+    ("[media]", "[provisioning]\nurl = \"pbx.example.cn\"\n[media]", Code::BadValue),
+    ("[media]", "[provisioning]\nserver = \"pbx:x\"\n[media]", Code::BadValue),
+    ("[media]", "[provisioning]\nvalid = \"1s\"\n[media]", Code::BadValue),
+    ("[media]", "[provisioning]\ntransport = \"tls\"\n[media]", Code::ListenerMissing),
     ("roles = [\"manager\"]", "roles = [\"manger\"]", Code::RoleUnknown),
 ];
 

@@ -1,13 +1,12 @@
 //! How the command line of this machine finds the service and may use it.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::client::{LOCAL, Local};
 use crate::failure::Failure;
+use crate::file;
 
 /// The file with address and token; gone when the service stops in order.
 #[derive(Debug)]
@@ -18,7 +17,7 @@ impl LocalFile {
     pub(crate) fn write(state: &Path, address: SocketAddr, token: &str) -> Result<Self, Failure> {
         let path = state.join(LOCAL);
         let local = Local { address: format!("http://{}", reached(address)), token: token.into() };
-        let written = replace(&path, serde_json::to_string(&local)?.as_bytes());
+        let written = file::replace(&path, serde_json::to_string(&local)?.as_bytes());
         written.map_err(|error| {
             Failure::new(format!(
                 "{} cannot be written: {error}; see to it that the state folder is writable and \
@@ -33,19 +32,6 @@ impl LocalFile {
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
-}
-
-/// Puts a file in the place of one left by a crash, which may have other rights. A reader finds
-/// either, whole.
-fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let aside = path.with_extension("tmp");
-    match fs::remove_file(&aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
-    file.write_all(octets)?;
-    fs::rename(aside, path)
 }
 
 impl Drop for LocalFile {

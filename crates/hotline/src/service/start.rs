@@ -87,6 +87,7 @@ impl Running {
             tokens: tokens(&config, &token)?,
             metrics: metrics_access(&config),
             signalling: Box::new(wiring::Door(sip.clone())),
+            provisioning: Box::new(wiring::Desk::new(&config, sip.clone(), clock)),
             samples: metrics::samples(&sip, &media, &recorder, &inbox),
             clock,
         };
