@@ -13,6 +13,7 @@
 //! | `beside` | extensions, hold, transfer, feature codes, calling out |
 //! | `watching` | a telephone hears of its mailbox and of a colleague |
 //! | `faults` | bad surroundings get a clear answer |
+//! | `phones` | phones set up by an address, and phones that are where they may not be |
 //! | `page` | the status page in a browser |
 #![expect(
     clippy::unwrap_used,
@@ -36,6 +37,7 @@ mod house;
 mod load;
 mod orders;
 mod page;
+mod phones;
 mod recorded;
 mod transports;
 mod watching;

@@ -292,6 +292,8 @@ impl Exchange {
         for phone in self.accounts.revoked_by(&accounts) {
             self.registrar.forget(&phone);
             self.subscriber_revoked(&phone, &accounts);
+            // What was wrong before says nothing of the new secret.
+            self.guard.forget(&phone);
         }
         self.registrar.set_most(accounts.most_bindings());
         self.strays.keep(|phone| accounts.of(phone).is_some());

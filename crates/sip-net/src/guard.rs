@@ -248,6 +248,11 @@ impl Guard {
         self.accounts.remove(phone);
     }
 
+    /// The account has another secret, or is gone.
+    pub(crate) fn forget(&mut self, phone: &PhoneId) {
+        self.accounts.remove(phone);
+    }
+
     /// Who is shut out now.
     pub(crate) fn bans(&mut self, now: Timestamp) -> Vec<Ban> {
         self.expire(now);

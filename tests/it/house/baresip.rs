@@ -67,11 +67,32 @@ impl Baresip {
              auth_pass={PASSWORD};regint=600;answermode={mode};audio_codecs=PCMA,PCMU"
         );
         let phone = Self::start(&account, server, hz);
+        phone.is_registered();
+        phone
+    }
+
+    /// A phone with this line in its accounts, whatever comes of it.
+    pub(crate) fn of_account(account: &str, server: SocketAddr) -> Self {
+        Self::start(account.trim_end(), server, 1_000)
+    }
+
+    /// Waits until it is registered.
+    #[track_caller]
+    pub(crate) fn is_registered(&self) {
         // It may have registered before it could be asked: what it prints tells both.
         wait("baresip is registered", SOON, || {
-            phone.process.said().contains("[1 binding]").then_some(())
+            self.process.said().contains("[1 binding]").then_some(())
         });
-        phone
+    }
+
+    /// Waits until its registration is refused with this status.
+    #[track_caller]
+    pub(crate) fn is_refused(&self, status: &str) {
+        wait(&format!("baresip is refused with {status}"), SOON, || {
+            let said = self.process.said();
+            let refused = |line: &str| line.contains("reg:") && line.contains(status);
+            said.lines().any(refused).then_some(())
+        });
     }
 
     /// An agent's phone that subscribes to its mailbox, and to the agent at another phone.

@@ -17,7 +17,7 @@ pub(crate) use carrier::Carrier;
 pub(crate) use earpiece::Earpiece;
 pub(crate) use ports::{free_port, free_ports};
 pub(crate) use process::{Process, output};
-pub(crate) use server::{PASSWORD, Plan, Server, root};
+pub(crate) use server::{PASSWORD, Passwords, Plan, Server, root};
 pub(crate) use sound::{Recorded, assert_heard};
 
 /// How long anything may take that takes no time by rule.

@@ -42,11 +42,30 @@ pub(crate) struct Plan {
     pub(crate) max_calls: u16,
     /// Where calls go out to.
     pub(crate) carrier: Option<u16>,
+    /// Where phones have their passwords from.
+    pub(crate) passwords: Passwords,
+}
+
+/// Where phones have their passwords from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Passwords {
+    /// The service's environment: each has [`PASSWORD`].
+    Given,
+    /// The service, once it is asked for one.
+    Issued,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { agents: 2, ring: "8s", wrap_up: "1s", greeting: false, max_calls: 20, carrier: None }
+        Self {
+            agents: 2,
+            ring: "8s",
+            wrap_up: "1s",
+            greeting: false,
+            max_calls: 20,
+            carrier: None,
+            passwords: Passwords::Given,
+        }
     }
 }
 
@@ -390,7 +409,8 @@ fn serve(config: &Path, plan: &Plan) -> Command {
     let mut command = Command::new(hotline());
     command.arg("serve").arg("--config").arg(config);
     command.env("HOTLINE_SECRET_TOKEN_ADMIN", TOKEN).env("HOTLINE_LOG", "info,sqlx=warn");
-    for phone in plan.numbers().chain([2001]) {
+    let given = plan.numbers().chain([2001]).filter(|_| plan.passwords == Passwords::Given);
+    for phone in given {
         command.env(format!("HOTLINE_SECRET_PHONE_{phone}"), PASSWORD);
     }
     command

@@ -3,13 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use sip::digest::Algorithm;
+use sip::digest::{Algorithm, Ha1};
 use sip::{HeaderName, StatusCode};
-use sip_net::{Counted, GuardSettings, Listen, Serves};
+use sip_net::{Account, Counted, GuardSettings, Listen, Serves};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use crate::house::House;
+use crate::house::{House, REALM, account};
 use crate::peer::Peer;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
@@ -83,6 +83,23 @@ async fn who_guesses_at_one_account_must_wait_and_its_phone_need_not() {
     let answer = guesser.ask_with(request, ("secret", Algorithm::Sha256)).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     phone.registered().await;
+}
+
+#[tokio::test]
+async fn wrong_secrets_of_before_do_not_count_against_a_new_one() {
+    let (house, mut former) = attacked("1001").await;
+    for turn in 0..7 {
+        let request = former.register(&format!("former-{turn}"));
+        former.ask_with(request, ("former", Algorithm::Sha256)).await;
+    }
+    assert_eq!(house.counted(Counted::AccountWaits), 1);
+    let secret = Ha1::of(Algorithm::Sha256, "1001", REALM, "renewed");
+    let renewed = Account { secrets: vec![secret], ..account("1001") };
+    house.handle.replace_accounts([renewed].into_iter().collect()).await.unwrap();
+    let mut phone = Peer::at(4, "1001", house.handle.phones()).await;
+    let request = phone.register("renewed");
+    let answer = phone.ask_with(request, ("renewed", Algorithm::Sha256)).await;
+    assert_eq!(answer.status, StatusCode::OK);
 }
 
 #[tokio::test]
