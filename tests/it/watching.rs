@@ -7,8 +7,7 @@ use crate::house::{Answers, Baresip, Over, Plan, SOON, Server, wait_until};
 #[test]
 fn a_telephone_hears_of_its_mailbox_and_sees_a_colleague_come_and_go() {
     let server = Server::start(Plan::default());
-    let colleague =
-        Baresip::agent("1002", server.phones(), (Over::Udp, Answers::WhenTold), 440);
+    let colleague = Baresip::agent("1002", server.phones(), (Over::Udp, Answers::WhenTold), 440);
     let watcher = Baresip::watching("1001", server.phones(), "1002");
     // Its own words, not those of the trace it prints beside: it may have heard before it could be
     // asked.

@@ -7,9 +7,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::{
-    agents, bans, calls, draws, events, ladder, provisioning, recordings, status, trunks,
-};
+use crate::{agents, bans, calls, draws, events, ladder, provisioning, recordings, status, trunks};
 
 /// What is said of one path.
 #[cfg(test)]

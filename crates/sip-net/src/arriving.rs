@@ -136,7 +136,7 @@ impl Exchange {
         let asserted =
             request.headers.addresses(&HeaderName::PAssertedIdentity).unwrap_or_default();
         let asserted = asserted.into_iter().find(|it| number_of(it).is_some());
-        let from = asserted.or_else(|| request.from().ok());
+        let from = asserted.or_else(|| request.from().ok()).filter(|_| !is_private(request));
         Ok(Calling {
             origin: Origin::Trunk(trunk.id.clone()),
             from: from.as_ref().and_then(number_of).or_else(anonymous).ok_or_else(broken)?,
@@ -193,6 +193,17 @@ fn last_of(request: &Request, name: &HeaderName) -> Option<String> {
 
 fn first_of(request: &Request, name: &HeaderName) -> Option<String> {
     request.headers.addresses(name).ok()?.first()?.uri.user_name()
+}
+
+/// Whether the caller does not want to be shown: then whoever asserts who it is tells us alone
+/// (RFC 3325 §7, RFC 3323 §4.2).
+fn is_private(request: &Request) -> bool {
+    let hides = |value: &[u8]| {
+        let words = value.split(|octet| *octet == b';').map(<[u8]>::trim_ascii);
+        let hiding: [&[u8]; 3] = [b"id", b"user", b"header"];
+        words.into_iter().any(|word| hiding.iter().any(|it| it.eq_ignore_ascii_case(word)))
+    };
+    request.headers.all(&HeaderName::Privacy).any(hides)
 }
 
 fn number_of(address: &NameAddr) -> Option<Number> {

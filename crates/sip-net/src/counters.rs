@@ -57,6 +57,8 @@ counted! {
     /// A call refused with 503 because the floor has too much to do, or a subscription because
     /// signalling has.
     Overload = "overload",
+    /// A request outside any call refused with 503 because more comes in than can be read in time.
+    Strained = "strained",
     /// A call refused with 503 because the service is being stopped.
     Stopping = "stopping",
     /// A registration that could not be carried out.

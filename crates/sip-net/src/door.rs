@@ -12,6 +12,7 @@ use crate::accounts::Account;
 use crate::counters::Counted;
 use crate::exchange::Exchange;
 use crate::settings::Serves;
+use crate::strain::Strain;
 
 /// Seconds after which a caller may try again whom we have no time for.
 pub(crate) const RETRY_AFTER: &str = "5";
@@ -31,8 +32,13 @@ impl Exchange {
         if request.method == Method::Ack || sip::validate(request).is_err() {
             return false;
         }
-        let opens =
-            request.method == Method::Invite && request.to().is_ok_and(|to| to.tag().is_none());
+        let is_new = request.to().is_ok_and(|to| to.tag().is_none());
+        let opens = request.method == Method::Invite && is_new;
+        if is_new && self.is_too_much(request) {
+            let refusal = self.strained();
+            self.endpoint.refuse(request, &refusal, source);
+            return true;
+        }
         let refusal = if self.serves(source.listener) == Serves::Trunks {
             let known = self.trunks.from_source(source.peer.ip()).is_some();
             if known { None } else { Some(self.stranger(source, now)) }
@@ -51,6 +57,23 @@ impl Exchange {
         let Some(refusal) = refusal else { return false };
         self.endpoint.refuse(request, &refusal, source);
         true
+    }
+
+    /// Whether there is no time for this request, which begins something new. CANCEL ends something.
+    fn is_too_much(&self, request: &Request) -> bool {
+        match self.strain {
+            Strain::None => false,
+            Strain::Calls => !matches!(request.method, Method::Cancel | Method::Register),
+            Strain::Registrations => request.method != Method::Cancel,
+        }
+    }
+
+    /// 503 with a time to come again, by chance: not all at once.
+    fn strained(&mut self) -> Rejection {
+        self.count(Counted::Strained);
+        let seconds = 5 + self.next_chance() % 10;
+        Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "more comes in than can be answered")
+            .with(HeaderName::RetryAfter, &seconds.to_string())
     }
 
     /// The account whose phone sent this request, proven by its credentials, from where it may.

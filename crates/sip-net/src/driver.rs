@@ -30,6 +30,7 @@ use crate::listener::{Listener, StartError};
 use crate::ports::Ports;
 use crate::resolver::{Found, Resolver};
 use crate::settings::{Serves, Settings};
+use crate::strain::Gauge;
 use crate::stream::{self, Arrival, Connections};
 use crate::trace::{self, Rung, Said};
 
@@ -148,6 +149,8 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
         grumble: Grumble::default(),
         resolver,
         shown: Arc::clone(&handle.trunk_status),
+        gauge: Gauge::new(settings.longest_backlog),
+        streams: Gauge::new(settings.longest_backlog),
     };
     driver.replace_trunks(trunks);
     tokio::spawn(async move {
@@ -301,6 +304,9 @@ struct Driver {
     grumble: Grumble,
     resolver: Resolver,
     shown: Shown,
+    /// Whether we keep up with datagrams, and with streams.
+    gauge: Gauge,
+    streams: Gauge,
 }
 
 /// A listener's own address, and its datagrams.
@@ -345,7 +351,10 @@ impl Driver {
                     }
                     Some(turn) => self.take(turn),
                 },
-                Some(arrival) = arriving.recv() => self.arrived(arrival),
+                Some(arrival) = arriving.recv() => {
+                    self.arrived(arrival);
+                    self.streams.read(arriving.is_empty(), self.clock.now());
+                }
                 Some((trunk, found)) = finds.recv() => {
                     self.exchange.located(&trunk, found, self.clock.now());
                     self.connections.know(self.exchange.hosts());
@@ -407,20 +416,25 @@ impl Driver {
 
     /// Gives each socket its turn, from this listener's on.
     fn read_all(&mut self, first: ListenerId) {
+        let mut all = true;
         for id in usize::from(first.0)..self.doors.len() {
-            self.read(ListenerId(u16::try_from(id).unwrap_or(u16::MAX)));
+            all &= self.read(ListenerId(u16::try_from(id).unwrap_or(u16::MAX)));
         }
+        self.gauge.read(all, self.clock.now());
     }
 
-    /// Takes what waits at a socket, a turn's worth at most.
-    fn read(&mut self, listener: ListenerId) {
+    /// Takes what waits at a socket, a turn's worth at most; says whether that was all.
+    fn read(&mut self, listener: ListenerId) -> bool {
+        let mut all = false;
         let mut datagram = std::mem::take(&mut self.datagram);
         for _ in 0..TURN {
+            all = true;
             let Some(Door { socket: Some(socket), local }) = self.at(listener) else { break };
             let local = *local;
             // An error means that nothing is left; or that an earlier datagram of ours came back,
             // which its transaction will notice by itself.
             let Ok((length, peer)) = socket.try_recv_from(&mut datagram) else { break };
+            all = false;
             if self.exchange.shuts_out(listener, peer, self.clock.now()) {
                 continue;
             }
@@ -435,6 +449,7 @@ impl Driver {
             self.flush();
         }
         self.datagram = datagram;
+        all
     }
 
     fn arrived(&mut self, arrival: Arrival) {
@@ -467,6 +482,7 @@ impl Driver {
 
     fn receive(&mut self, message: Result<Message, ParseError>, source: Source) {
         let now = self.clock.now();
+        self.exchange.strain = self.gauge.strain(now).max(self.streams.strain(now));
         match message {
             Ok(message) => self.exchange.receive(message, source, now),
             Err(ParseError { kind: ParseErrorKind::Keepalive, .. }) => {}

@@ -34,6 +34,7 @@ use crate::legs::Legs;
 use crate::patience::Patience;
 use crate::ports::Ports;
 use crate::settings::{Listen, Serves, Settings};
+use crate::strain::Strain;
 use crate::strays::Strays;
 use crate::trace::{Said, Trace, Way};
 
@@ -75,6 +76,8 @@ pub(crate) struct Exchange {
     /// Our listeners, in order of their ids.
     sides: Vec<Side>,
     pub(crate) stopping: bool,
+    /// Whether more comes in than we can read in time.
+    pub(crate) strain: Strain,
     /// In what is being restored, registrations are those of a former run.
     restoring: bool,
     last_number: u64,
@@ -144,6 +147,7 @@ impl Exchange {
             domain,
             sides,
             stopping: false,
+            strain: Strain::None,
             restoring: false,
             last_number: 0,
             chance: secrets.chance(),

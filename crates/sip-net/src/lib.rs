@@ -9,7 +9,7 @@
 //! | `listener`, `stream`, `channel`, `tls` | sockets, connections and what they are made of |
 //! | `exchange` | signalling without sockets, and its concerns beside it: |
 //! | `door` | who somebody is |
-//! | `guard` | scanners, guessers and floods |
+//! | `guard`, `strain` | scanners, guessers and floods; whether we keep up |
 //! | `strays` | phones that are where they may not be |
 //! | `desk` | registrations, OPTIONS |
 //! | `arriving`, `dialling`, `talking`, `replacing` | calls |
@@ -40,6 +40,7 @@ mod registering;
 mod replacing;
 mod resolver;
 mod settings;
+mod strain;
 mod strays;
 mod stream;
 mod talking;

@@ -42,6 +42,9 @@ pub struct Settings {
     /// How long whoever we call may say nothing at all before it is taken for gone. Default 5 s: four
     /// repetitions over UDP.
     pub answer_within: Duration,
+    /// How long what comes in may wait unread before new calls are refused with 503, while those there
+    /// are go on. Default 100 ms.
+    pub longest_backlog: Duration,
     /// Whom to ask for names; none: as the system says.
     pub name_servers: Vec<SocketAddr>,
     /// Limits on connections.
@@ -143,6 +146,7 @@ impl Settings {
             subscriptions: SubscriptionSettings::default(),
             check_every: Some(Duration::from_secs(30)),
             answer_within: Duration::from_secs(5),
+            longest_backlog: Duration::from_millis(100),
             name_servers: Vec::new(),
             connections: ConnectionLimits::default(),
             guard: GuardSettings::default(),

@@ -152,6 +152,23 @@ async fn a_trunk_is_believed_about_who_calls_and_a_phone_is_not() {
 }
 
 #[tokio::test]
+async fn a_caller_who_wants_not_to_be_shown_is_not() {
+    for (privacy, from) in
+        [("id", "anonymous"), ("header;critical", "anonymous"), ("none", "13800138000")]
+    {
+        let mut house = House::open().await;
+        let mut carrier = Peer::at(2, "13800138000", house.handle.trunks()).await;
+        let mut invite = carrier.invite("4008001234", "hidden");
+        invite.headers.push(HeaderName::PAssertedIdentity, "\"王芳\" <sip:13800138000@carrier.cn>");
+        invite.headers.push(HeaderName::Privacy, privacy);
+        carrier.send(&invite.to_bytes()).await;
+        let (_, rings) = house.rings_in().await;
+        assert_eq!(rings.from, number(from), "{privacy}");
+        assert_eq!(rings.display.is_some(), privacy == "none");
+    }
+}
+
+#[tokio::test]
 async fn anybody_may_ask_for_options_and_gets_them() {
     let house = House::open().await;
     let mut anybody = Peer::at(3, "x", house.handle.phones()).await;

@@ -3,9 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use model::Cause;
 use sip::digest::{Algorithm, Ha1};
-use sip::{HeaderName, StatusCode};
+use sip::{HeaderName, Method, Request, StatusCode};
 use sip_net::{Account, Counted, GuardSettings, Listen, Serves};
+use switchboard::ports::LegFact;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -167,4 +169,44 @@ async fn a_flood_of_keep_alives_is_answered_only_in_part() {
     counted(&house, Counted::RateLimited, 1).await;
     assert!(house.counted(Counted::KeptAlive) >= 50);
     assert!(house.handle.bans().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_in_time_is_refused_and_calls_there_are_go_on() {
+    let mut house = House::with(|setup| setup.settings.longest_backlog = Duration::ZERO).await;
+    let mut carrier = Peer::at(2, "13800138000", house.handle.trunks()).await;
+    let invite = carrier.invite("4008001234", "before");
+    carrier.send(&invite.to_bytes()).await;
+    let (leg, _) = house.rings_in().await;
+    // More than one turn's worth, before anybody looks.
+    let flood: Vec<_> = (0..100)
+        .map(|number| {
+            carrier.request("OPTIONS", "sip:4008001234@400.example.cn", &format!("o{number}"))
+        })
+        .collect();
+    for request in &flood {
+        carrier.socket.try_send_to(&request.to_bytes(), house.handle.trunks()).unwrap();
+    }
+    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
+    for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId] {
+        cancel.headers.copy(&name, &invite.headers);
+    }
+    cancel.headers.push(HeaderName::CSeq, format!("{} CANCEL", invite.cseq().unwrap().number));
+    carrier.socket.try_send_to(&cancel.to_bytes(), house.handle.trunks()).unwrap();
+    let over = LegFact::Released { cause: Cause::CallerLeft, status: None };
+    assert_eq!(house.fact(leg).await, over, "what ends a call is always heard");
+    assert!(house.counted(Counted::Strained) > 0);
+    let mut refused = 0;
+    let mut answered = 0;
+    while answered < flood.len() {
+        let answer = carrier.response().await;
+        // The INVITE is over, too.
+        answered += usize::from(answer.cseq().unwrap().method == Method::Options);
+        if answer.status == StatusCode::SERVICE_UNAVAILABLE {
+            let again = answer.headers.number(&HeaderName::RetryAfter).unwrap().unwrap();
+            assert!((5..15).contains(&again), "{again}");
+            refused += 1;
+        }
+    }
+    assert!((1..=36).contains(&refused), "one turn is answered: {refused}");
 }
