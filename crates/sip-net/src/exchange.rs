@@ -340,7 +340,8 @@ impl Exchange {
 
     /// Whether nothing is under way any more.
     pub(crate) fn is_idle(&self) -> bool {
-        self.legs.len() == 0 && self.endpoint.session_count() == 0
+        let watches = !self.subscriptions.is_empty();
+        self.legs.len() == 0 && self.endpoint.session_count() == 0 && !watches
     }
 
     /// When [`Self::handle_timeout`] is next needed.

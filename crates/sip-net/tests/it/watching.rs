@@ -332,6 +332,8 @@ async fn who_watches_an_account_that_is_gone_is_told_so_and_who_watches_at_a_sto
     it.house.handle.replace_accounts(left).await.unwrap();
     let told = it.is_told().await;
     assert_eq!((state(&told), body(&told)), ("terminated;reason=noresource", ""));
-    it.house.handle.shutdown().await;
-    assert_eq!(state(&it.is_told().await), "terminated;reason=probation;retry-after=30");
+    // A stop waits until it has been heard.
+    let handle = it.house.handle.clone();
+    let (told, ()) = tokio::join!(it.is_told(), handle.shutdown());
+    assert_eq!(state(&told), "terminated;reason=probation;retry-after=30");
 }
