@@ -21,9 +21,11 @@ pub mod audio;
 pub mod bare;
 pub mod callers;
 pub mod figures;
+pub mod kamailio;
 pub mod peers;
 pub mod phones;
 pub mod process;
+pub mod registering;
 pub mod server;
 mod wire;
 

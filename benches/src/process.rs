@@ -59,6 +59,46 @@ impl Process {
         Duration::from_millis(ticks * 1_000 / TICKS_A_SECOND)
     }
 
+    /// Processor time so far, of the program and of every program it has started.
+    #[must_use]
+    pub fn cpu_of_all(&self) -> Duration {
+        let ticks = |id: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+            let spent = fields.split(' ').skip(11).take(2);
+            spent.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>()
+        };
+        let ticks: u64 = self.family().iter().map(ticks).sum();
+        Duration::from_millis(ticks * 1_000 / TICKS_A_SECOND)
+    }
+
+    /// Memory of the program and of every program it has started, in kibibytes; what they share
+    /// counts once.
+    #[must_use]
+    pub fn resident_of_all_kib(&self) -> u64 {
+        let shares = |id: &u32| {
+            let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
+            let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+            line.and_then(|line| line.trim().trim_end_matches(" kB").trim().parse::<u64>().ok())
+        };
+        self.family().iter().filter_map(shares).sum()
+    }
+
+    /// The program and all it has started, and those again.
+    fn family(&self) -> Vec<u32> {
+        let mut family = vec![self.child.id()];
+        let mut looked = 0;
+        while let Some(parent) = family.get(looked).copied() {
+            looked += 1;
+            let tasks = fs::read_dir(format!("/proc/{parent}/task"));
+            for task in tasks.into_iter().flatten().flatten() {
+                let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+                family.extend(children.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+            }
+        }
+        family
+    }
+
     /// Processor time so far by the threads' names, numbers left out.
     #[must_use]
     pub fn cpu_by_thread(&self) -> BTreeMap<String, Duration> {

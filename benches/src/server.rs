@@ -2,8 +2,9 @@
 //! own.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -11,17 +12,20 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use model::{AgentId, EventKind, StateName, TenantId, Timestamp};
+use sip::digest::{Algorithm, Ha1};
 use store::Journal;
 use tempfile::TempDir;
 
 use crate::phones::FIRST;
 use crate::process::Process;
-use crate::{CALLERS, SERVICE};
+use crate::{CALLERS, SERVICE, registering};
 
 /// The number that is called.
 pub const HOTLINE: &str = "4008001234";
 /// The password of every phone.
 pub const PASSWORD: &str = "secret-of-a-benchmark";
+/// What phones authenticate in.
+const REALM: &str = "bench.example";
 const TOKEN: &str = "token-of-a-benchmark-that-is-long-enough";
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,14 +43,20 @@ impl Server {
     /// Starts the service for so many agents and so many callers at once.
     #[must_use]
     pub fn start(agents: u16, callers: u16) -> Self {
+        Self::launch(|_, ports| configuration(agents, callers, ports))
+    }
+
+    fn launch(configure: impl FnOnce(&Path, [u16; 3]) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let ports = [free_port(), free_port(), free_port()];
         let file = folder.path().join("hotline.toml");
-        fs::write(&file, configuration(agents, callers, ports)).expect("a configuration");
+        let text = configure(folder.path(), ports);
+        fs::write(&file, &text).expect("a configuration");
         let mut process = Process::start(&binary(), &folder.path().join("log"), |command| {
             command.arg("serve").arg("--config").arg(&file);
             command.env("HOTLINE_SECRET_TOKEN_ADMIN", TOKEN).env("HOTLINE_LOG", "warn");
-            for agent in FIRST..FIRST + agents {
+            let agents = text.matches("[agents.").count();
+            for agent in FIRST..FIRST + u16::try_from(agents).expect("fewer agents") {
                 command.env(format!("HOTLINE_SECRET_PHONE_{agent}"), PASSWORD);
             }
         });
@@ -58,6 +68,31 @@ impl Server {
             ureq::get(&health).call().is_ok()
         });
         Self { process, ports, folder }
+    }
+
+    /// Starts the service for so many phones that only register.
+    #[must_use]
+    pub fn registrar(phones: u32) -> Self {
+        Self::launch(|folder, ports| {
+            let mut text = configuration(1, 1, ports);
+            let mut secrets = String::new();
+            for phone in registering::FIRST..registering::FIRST + phones {
+                let _ = write!(text, "[phones.{phone}]\nrole = \"agent\"\n");
+                let user = phone.to_string();
+                let ha1 = |it| Ha1::of(it, &user, REALM, PASSWORD).hex().to_owned();
+                let (sha256, md5) = (ha1(Algorithm::Sha256), ha1(Algorithm::Md5));
+                let _ = write!(
+                    secrets,
+                    "[phones.{phone}]\nha1_sha256 = \"{sha256}\"\nha1_md5 = \"{md5}\"\n"
+                );
+            }
+            let state = folder.join("state");
+            fs::create_dir(&state).expect("a folder for the state");
+            let file = state.join("secrets.toml");
+            fs::write(&file, secrets).expect("secrets");
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("a mode");
+            text
+        })
     }
 
     /// Where phones register.
@@ -142,7 +177,7 @@ fn configuration(agents: u16, callers: u16, [sip, trunk, api]: [u16; 3]) -> Stri
 state = "state"
 max_calls = {most}
 [sip]
-realm = "bench.example"
+realm = "{REALM}"
 listen = "{SERVICE}:{sip}"
 trunk_listen = "{SERVICE}:{trunk}"
 [media]
@@ -186,8 +221,6 @@ fn free_port() -> u16 {
     socket.local_addr().expect("a bound socket").port()
 }
 
-/// The service as it is released: built beside this benchmark, with the same profile.
-/// `HOTLINE_BINARY` names another.
 /// The released service. It is built once, with all cores and before anything is measured, which
 /// may take minutes; `HOTLINE_BINARY` names another to be measured instead.
 pub fn binary() -> PathBuf {

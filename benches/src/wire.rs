@@ -19,10 +19,11 @@ pub(crate) fn open(local: IpAddr) -> UdpSocket {
 
 /// The value of the first header of this name.
 pub(crate) fn header<'a>(message: &'a str, name: &str) -> Option<&'a str> {
-    headers(message, name).next()
+    all(message, name).next()
 }
 
-fn headers<'a>(message: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+/// The values of every header of this name.
+pub(crate) fn all<'a>(message: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     message
         .lines()
         .take_while(|line| !line.is_empty())
@@ -67,7 +68,7 @@ pub(crate) fn description(address: SocketAddr) -> String {
 pub(crate) fn response(request: &str, status: &str, contact: SocketAddr, body: &str) -> String {
     let mut text = format!("SIP/2.0 {status}\r\n");
     for name in ["Via", "Record-Route", "From", "To", "Call-ID", "CSeq"] {
-        for value in headers(request, name) {
+        for value in all(request, name) {
             let tag = if name == "To" && !value.contains(";tag=") { ";tag=us" } else { "" };
             let _ = write!(text, "{name}: {value}{tag}\r\n");
         }
