@@ -16,9 +16,10 @@ use model::{
     RecordingId, TenantId, Timestamp, TrunkId,
 };
 use switchboard::config::{
-    AgentConfig, FeatureCodes, FloorConfig, HotlineConfig, PhoneConfig, PortLease, RecordingRules,
-    Sounds, TrunkConfig,
+    AgentConfig, FeatureCodes, FloorConfig, HotlineConfig, HotlineLimits, PhoneConfig, PortLease,
+    RecordingRules, Sounds, TrunkConfig,
 };
+use switchboard::numbering::Numbering;
 use switchboard::ports::{
     Command, Input, LegCommand, LegFact, LegIds, Origin, RecordingCommand, RecordingFact, ReplyId,
     Request, RingsIn,
@@ -235,10 +236,15 @@ fn config() -> FloorConfig {
         phones: agents().map(|agent| (phone(agent), PhoneConfig { role: None })).collect(),
         hotlines: [(
             "main".into(),
-            HotlineConfig { number: number("4008001234"), flow: Arc::new(flow) },
+            HotlineConfig {
+                number: number("4008001234"),
+                flow: Arc::new(flow),
+                limits: HotlineLimits::default(),
+            },
         )]
         .into(),
-        trunks: [("carrier".into(), TrunkConfig { max_calls: 5_000 })].into(),
+        trunks: [("carrier".into(), TrunkConfig { max_calls: 5_000, ..TrunkConfig::default() })]
+            .into(),
         outbound: vec![],
         feature_codes: FeatureCodes::default(),
         sounds: Sounds {
@@ -252,5 +258,6 @@ fn config() -> FloorConfig {
         recording: RecordingRules { internal: true, outbound: true },
         ring: Duration::from_secs(30),
         max_calls: 5_000,
+        numbering: Numbering::default(),
     }
 }

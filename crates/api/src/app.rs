@@ -9,6 +9,7 @@ use axum::routing::get;
 use axum::{Router, middleware};
 use clock::Clock;
 use store::{Database, Journal, Projector};
+use switchboard::numbering::Numbering;
 use tokio::sync::{Semaphore, watch};
 
 use crate::bans::Signalling;
@@ -45,6 +46,8 @@ pub struct Wiring {
     pub signalling: Box<dyn Signalling>,
     /// Who sets phones up.
     pub provisioning: Box<dyn Provisioning>,
+    /// How numbers are written here: a call is found by any spelling of its numbers.
+    pub numbering: Numbering,
     /// Metrics of the drivers, beside ours.
     pub samples: Vec<Box<dyn Fn() -> Vec<Sample> + Send + Sync>>,
     /// The time.

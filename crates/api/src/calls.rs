@@ -9,7 +9,7 @@ use insight::Cdr;
 use model::{AgentId, CallId, Event, Outcome, QueueId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{CallFilter, Cursor, Page, Position};
+use store::{CallFilter, Cursor, NumberFilter, Page, Position};
 use switchboard::ports::Request;
 
 use crate::agents::answer;
@@ -76,7 +76,7 @@ pub(crate) async fn list(
         agent: parameter::<AgentId>("agent", wanted.agent.as_deref())?,
         queue: wanted.queue.as_deref().map(QueueId::from),
         outcome: wanted.outcome.as_deref().map(outcome).transpose()?,
-        number: wanted.number,
+        number: wanted.number.map(|number| number_filter(&app, number)),
     };
     let page = page(wanted.limit, wanted.after.as_deref())?;
     let calls = app.wiring.database.calls(&filter, &page).await?;
@@ -102,6 +102,13 @@ pub(crate) async fn find(app: &App, id: CallId) -> Result<(Cdr, Vec<Event>), Pro
     let read = tokio::task::spawn_blocking(move || journal.events_of(id, began, EVENTS));
     let events = read.await.map_err(|_| Problem::from(Kind::Fault))??;
     Ok((call, events))
+}
+
+/// A number that is looked for, in any spelling.
+fn number_filter(app: &App, written: String) -> NumberFilter {
+    let canonical = written.parse().map(|number| app.wiring.numbering.canonical(&number));
+    let canonical = canonical.map_or_else(|_| written.clone(), |number| number.to_string());
+    NumberFilter { written, canonical }
 }
 
 fn outcome(text: &str) -> Result<Outcome, Problem> {

@@ -21,10 +21,13 @@ fn hide_dialled(number: &mut Number, hotline: Option<&HotlineId>) {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds hold no number")]
 pub(crate) fn event(event: &mut Event) {
     match &mut event.kind {
-        EventKind::CallArrived { from, to, hotline, .. } => {
-            hide(from);
-            hide_dialled(to, hotline.as_ref());
+        EventKind::CallArrived { from, to, from_canonical, to_canonical, hotline, .. } => {
+            std::iter::once(from).chain(from_canonical).for_each(hide);
+            for number in std::iter::once(to).chain(to_canonical) {
+                hide_dialled(number, hotline.as_ref());
+            }
         }
+        EventKind::CallBarred { shown, .. } => shown.iter_mut().for_each(hide),
         EventKind::CallTransferred { to } => hide(to),
         EventKind::TalkStarted { with, .. } => with.iter_mut().for_each(hide),
         EventKind::RecordingStarted { left, right, .. } => {
@@ -70,12 +73,15 @@ mod tests {
         let mut arrived = of(EventKind::CallArrived {
             from: "13800138000".parse().unwrap(),
             to: "4008001234".parse().unwrap(),
+            from_canonical: "+8613800138000".parse().ok(),
+            to_canonical: "4008001234".parse().ok(),
             hotline: Some("support".into()),
             trunk: None,
             phone: None,
             sip_call_id: String::new(),
         });
         event(&mut arrived);
+        assert!(!serde_json::to_string(&arrived).unwrap().contains("0013"));
         let EventKind::CallArrived { from, to, .. } = arrived.kind else { panic!() };
         assert_eq!((from.as_str(), to.as_str()), ("138****8000", "4008001234"));
     }
@@ -90,6 +96,12 @@ mod tests {
             EventKind::CallTransferred { to: number() },
             EventKind::TalkStarted { call_kind: model::CallKind::Outbound, with: Some(number()) },
             EventKind::RecordingStarted { recording, part, left, right },
+            EventKind::CallBarred {
+                limit: None,
+                trunk: None,
+                hotline: None,
+                shown: Some(number()),
+            },
         ] {
             let mut shown = of(kind);
             event(&mut shown);

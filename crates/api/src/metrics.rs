@@ -135,7 +135,29 @@ fn of_floor(status: &Status) -> Vec<Sample> {
             figure(status.repairs),
         ),
     ];
-    agents.into_iter().chain(queues).chain(rest).collect()
+    let limits = of_limits(status);
+    agents.into_iter().chain(queues).chain(rest).chain(limits).collect()
+}
+
+/// How full the trunks are, and what kept calls out.
+fn of_limits(status: &Status) -> impl Iterator<Item = Sample> {
+    let trunks = status.trunks.iter().flat_map(|row| {
+        [
+            ("hotline_trunk_calls", "Calls on the trunk, in and out.", row.calls),
+            ("hotline_trunk_max_calls", "The most it may carry.", row.max_calls),
+        ]
+        .map(|(name, help, calls)| {
+            Sample::of(name, help, figure(u64::from(calls))).with("trunk", &row.trunk)
+        })
+    });
+    let barred = status.barred.iter().map(|row| {
+        let help = "Calls kept out, or kept from a trunk, since start, by the limit or the cause.";
+        let barred = Sample::of("hotline_calls_barred_total", help, figure(row.times));
+        let trunk = row.trunk.as_ref().map(ToString::to_string).unwrap_or_default();
+        let hotline = row.hotline.as_ref().map(ToString::to_string).unwrap_or_default();
+        barred.with("reason", &row.reason).with("trunk", trunk).with("hotline", hotline)
+    });
+    trunks.chain(barred)
 }
 
 /// The accounting identity, over the whole log: entered = left + waiting in every queue.

@@ -22,10 +22,16 @@ pub struct Cdr {
     pub call: CallId,
     /// The event that began it: its events lie from there on.
     pub began: (Epoch, u64),
-    /// The calling number.
+    /// The calling number, as it arrived.
     pub from: Number,
-    /// The number dialled.
+    /// The number dialled, as it arrived.
     pub to: Number,
+    /// The calling number in the form that is matched, when it is one from outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_canonical: Option<Number>,
+    /// The number dialled in the form that is matched, when it is a public one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_canonical: Option<Number>,
     /// The hotline dialled.
     pub hotline: Option<HotlineId>,
     /// The trunk it came by.
@@ -183,7 +189,16 @@ impl Calls {
 }
 
 fn arrived(call: CallId, event: &Event) -> Option<Cdr> {
-    let EventKind::CallArrived { from, to, hotline, trunk, phone, sip_call_id } = &event.kind
+    let EventKind::CallArrived {
+        from,
+        to,
+        from_canonical,
+        to_canonical,
+        hotline,
+        trunk,
+        phone,
+        sip_call_id,
+    } = &event.kind
     else {
         return None;
     };
@@ -192,6 +207,8 @@ fn arrived(call: CallId, event: &Event) -> Option<Cdr> {
         began: (event.epoch, event.seq),
         from: from.clone(),
         to: to.clone(),
+        from_canonical: from_canonical.clone(),
+        to_canonical: to_canonical.clone(),
         hotline: hotline.clone(),
         trunk: trunk.clone(),
         phone: phone.clone(),

@@ -112,6 +112,8 @@ impl Story {
         let kind = EventKind::CallArrived {
             from: "13800138000".parse().unwrap(),
             to: "4008001234".parse().unwrap(),
+            from_canonical: "+8613800138000".parse().ok(),
+            to_canonical: "4008001234".parse().ok(),
             hotline: Some("support".into()),
             trunk: Some("carrier".into()),
             phone: None,

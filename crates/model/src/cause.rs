@@ -165,6 +165,10 @@ words! {
         NotAllowed = "not_allowed",
         /// A limit is reached (calls, ports).
         LimitReached = "limit_reached",
+        /// Calls come faster than they may; a moment later there is room again.
+        RateReached = "rate_reached",
+        /// The number that would be shown to the called party may not be: a 400 or 800 number.
+        CallerIdForbidden = "caller_id_forbidden",
         /// No codec in common, or a description we cannot use.
         NotAcceptable = "not_acceptable",
         /// Audio could not be set up.
@@ -179,5 +183,43 @@ words! {
         Crash = "crash",
         /// The configuration changed.
         Reconfigured = "reconfigured",
+    }
+}
+
+words! {
+    /// Which limit kept a call out.
+    Limit {
+        /// As many calls as the service carries.
+        ServiceCalls = "service_calls",
+        /// What is left of the service is kept for other hotlines.
+        ServiceReserved = "service_reserved",
+        /// As many calls as the trunk carries.
+        TrunkCalls = "trunk_calls",
+        /// What is left of the trunk is kept for hotlines.
+        TrunkReserved = "trunk_reserved",
+        /// Calls on the trunk in a second, in and out.
+        TrunkRate = "trunk_rate",
+        /// As many calls as the hotline takes.
+        HotlineCalls = "hotline_calls",
+        /// Calls to the hotline in a second.
+        HotlineRate = "hotline_rate",
+        /// Ports for audio.
+        Ports = "ports",
+    }
+}
+
+impl Limit {
+    /// Why a call is refused that meets it.
+    #[must_use]
+    pub const fn cause(self) -> Cause {
+        match self {
+            Self::TrunkRate | Self::HotlineRate => Cause::RateReached,
+            Self::ServiceCalls
+            | Self::ServiceReserved
+            | Self::TrunkCalls
+            | Self::TrunkReserved
+            | Self::HotlineCalls
+            | Self::Ports => Cause::LimitReached,
+        }
     }
 }

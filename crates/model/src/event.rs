@@ -8,9 +8,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, HotlineId, LegId, Next, Number,
-    OfferEnd, Outcome, PhoneId, QueueId, RecordingId, Refusal, SegmentId, TenantId, Timestamp,
-    TrunkId,
+    Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, HotlineId, LegId, Limit, Next,
+    Number, OfferEnd, Outcome, PhoneId, QueueId, RecordingId, Refusal, SegmentId, TenantId,
+    Timestamp, TrunkId,
 };
 
 /// The version of the envelope and of every kind together.
@@ -137,10 +137,16 @@ macro_rules! kinds {
 
 kinds! {
     "call.arrived", "A call reached us, or one of our phones began one.", CallArrived {
-        /// The calling number.
+        /// The calling number, as it arrived.
         from: Number,
-        /// The number dialled.
+        /// The number dialled, as it arrived.
         to: Number,
+        /// The calling number in the form that is matched, when the call came by a trunk.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from_canonical: Option<Number>,
+        /// The number dialled in the form that is matched, when it is a public one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to_canonical: Option<Number>,
         /// The hotline that was dialled.
         hotline: Option<HotlineId>,
         /// The trunk it came by.
@@ -149,6 +155,16 @@ kinds! {
         phone: Option<PhoneId>,
         /// SIP's Call-ID of the first leg.
         sip_call_id: String,
+    };
+    "call.barred", "A limit or a rule kept a call out, or kept it from a trunk; the cause says why.", CallBarred {
+        /// The limit, where it was one.
+        limit: Option<Limit>,
+        /// The trunk concerned.
+        trunk: Option<TrunkId>,
+        /// The hotline concerned.
+        hotline: Option<HotlineId>,
+        /// The number that may not be shown, where that is why.
+        shown: Option<Number>,
     };
     "call.answered", "We answered the caller: charging begins.", CallAnswered {};
     "call.transferred", "The call was handed on to another number.", CallTransferred {

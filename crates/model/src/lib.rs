@@ -14,7 +14,7 @@ mod time;
 
 pub use agent::{AgentState, CallKind, Next, OfferEnd, Reason, StateName};
 pub use audio::{AudioFrame, Channel, FRAME_PAYLOAD};
-pub use cause::{Actor, Cause, Outcome};
+pub use cause::{Actor, Cause, Limit, Outcome};
 pub use event::{Event, EventKind, KINDS, KindDoc, PartKind, SCHEMA_VERSION, Schema};
 pub use id::{
     AgentId, CallId, Epoch, GroupId, HotlineId, LegId, PhoneId, PromptId, QueueId, RecordingId,

@@ -56,6 +56,7 @@ fn config() -> FloorConfig {
         recording: RecordingRules { internal: true, outbound: true },
         ring: Duration::from_secs(30),
         max_calls: 10,
+        numbering: Default::default(),
     }
 }
 

@@ -14,10 +14,10 @@ use crate::legs::Side;
 pub(crate) const fn status(cause: Cause) -> StatusCode {
     match cause {
         Cause::NoRoute => StatusCode::NOT_FOUND,
-        Cause::NotAllowed => StatusCode::FORBIDDEN,
+        Cause::NotAllowed | Cause::CallerIdForbidden => StatusCode::FORBIDDEN,
         Cause::NotAcceptable => StatusCode::NOT_ACCEPTABLE_HERE,
         Cause::Refused | Cause::QueueFull => StatusCode::BUSY_HERE,
-        Cause::LimitReached | Cause::Shutdown | Cause::Reconfigured => {
+        Cause::LimitReached | Cause::RateReached | Cause::Shutdown | Cause::Reconfigured => {
             StatusCode::SERVICE_UNAVAILABLE
         }
         Cause::MediaFailed | Cause::MediaLost | Cause::SignallingLost | Cause::Crash => {
@@ -37,11 +37,17 @@ pub(crate) fn reason(cause: Cause) -> String {
         Cause::NoAnswer => 19,
         Cause::SignallingLost | Cause::MediaLost => 38,
         Cause::Shutdown | Cause::Crash | Cause::MediaFailed => 41,
-        Cause::LimitReached => 42,
+        Cause::LimitReached | Cause::RateReached => 42,
         Cause::NotAcceptable => 88,
         _ => 16,
     };
     format!("Q.850;cause={number};text=\"{cause}\"")
+}
+
+/// After how many seconds a caller may try again who is refused for this cause: a trunk or hotline
+/// that calls come to too fast has room a moment later.
+pub(crate) fn retry_after(cause: Cause) -> Option<&'static str> {
+    (cause == Cause::RateReached).then_some("1")
 }
 
 /// What the phones hear that rang and were not the first to answer: no missed call to show.
@@ -103,6 +109,8 @@ mod tests {
             (Cause::Closed, 480),
             (Cause::NotAcceptable, 488),
             (Cause::LimitReached, 503),
+            (Cause::RateReached, 503),
+            (Cause::CallerIdForbidden, 403),
             (Cause::Shutdown, 503),
             (Cause::MediaFailed, 500),
         ];

@@ -4,7 +4,7 @@ use model::{Cause, LegId, MediaDescription, Timestamp};
 use sip::SessionId;
 use sip::endpoint::{Body, Order, OrderError, Rejection, ReleaseCause};
 use sip::sdp;
-use sip::{NameAddr, StatusCode};
+use sip::{HeaderName, NameAddr, StatusCode};
 use switchboard::ports::{LegCommand, LegFact};
 
 use crate::counters::Counted;
@@ -162,8 +162,12 @@ impl Exchange {
         let reason = Some(meaning::reason(cause));
         for session in sessions {
             let order = if arriving {
-                let refusal = Box::new(Rejection::new(status, cause.as_str()));
-                Order::Reject { session, refusal }
+                let refusal = Rejection::new(status, cause.as_str());
+                let refusal = match meaning::retry_after(cause) {
+                    Some(seconds) => refusal.with(HeaderName::RetryAfter, seconds),
+                    None => refusal,
+                };
+                Order::Reject { session, refusal: Box::new(refusal) }
             } else if answered {
                 Order::Bye { session, reason: reason.clone() }
             } else {

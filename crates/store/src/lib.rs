@@ -24,5 +24,5 @@ pub use journal::{
 };
 pub use position::Position;
 pub use projector::{Projector, ProjectorHealth};
-pub use query::{CallFilter, Cursor, DrawRow, LONGEST_PAGE, Page, RecordingFilter};
+pub use query::{CallFilter, Cursor, DrawRow, LONGEST_PAGE, NumberFilter, Page, RecordingFilter};
 pub use recording::{RecordingRow, RecordingState};

@@ -71,8 +71,17 @@ pub struct CallFilter {
     pub queue: Option<QueueId>,
     /// The last wait ended so.
     pub outcome: Option<Outcome>,
-    /// From or to exactly this number.
-    pub number: Option<String>,
+    /// From or to this number: as it arrived, or in the form that is matched.
+    pub number: Option<NumberFilter>,
+}
+
+/// A number that is looked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NumberFilter {
+    /// As whoever looks for it writes it.
+    pub written: String,
+    /// In the form that is matched.
+    pub canonical: String,
 }
 
 /// Which parts of recordings are wanted.
@@ -120,15 +129,18 @@ impl Database {
                  AND ($5 IS NULL OR EXISTS (SELECT 1 FROM segments s WHERE s.tenant = c.tenant
                      AND s.call = c.call AND s.kind = 'queue' AND s.queue = $5))
                  AND ($6 IS NULL OR outcome = $6)
-                 AND ($7 IS NULL OR from_number = $7 OR to_number = $7)
-                 AND ($8 IS NULL OR arrived_at < $8 OR (arrived_at = $8 AND call < $9))
-             ORDER BY arrived_at DESC, call DESC LIMIT $10",
+                 AND ($7 IS NULL OR from_number = $7 OR to_number = $7
+                     OR from_canonical = $8 OR to_canonical = $8)
+                 AND ($9 IS NULL OR arrived_at < $9 OR (arrived_at = $9 AND call < $10))
+             ORDER BY arrived_at DESC, call DESC LIMIT $11",
         );
         let query = query.bind(self.tenant.to_string());
         let query = query.bind(filter.since.map(time)).bind(filter.until.map(time));
         let query = query.bind(filter.agent.map(|agent| i64::from(agent.number())));
         let query = query.bind(text(filter.queue.as_ref())).bind(text(filter.outcome));
-        let query = query.bind(filter.number.clone());
+        let number = filter.number.as_ref();
+        let query = query.bind(number.map(|number| number.written.clone()));
+        let query = query.bind(number.map(|number| number.canonical.clone()));
         let query = query.bind(page.after.as_ref().map(|cursor| time(cursor.at)));
         let query = query.bind(page.after.as_ref().map(|cursor| cursor.id.clone()));
         wholes(&query.bind(i64::from(page.limit.min(LONGEST_PAGE))).fetch_all(&self.pool).await?)

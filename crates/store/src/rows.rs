@@ -33,9 +33,10 @@ impl Rows<'_> {
         let query = sqlx::query(
             "INSERT INTO calls (tenant, call, began_epoch, began_seq, from_number, to_number,
                  hotline, trunk, phone, sip_call_id, arrived_at, answered_at, queued_at, joined_at,
-                 ended_at, outcome, cause, transferred_to, waited_ms, talk_ms, held_ms, whole)
+                 ended_at, outcome, cause, transferred_to, waited_ms, talk_ms, held_ms, whole,
+                 from_canonical, to_canonical)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                 $18, $19, $20, $21, $22)
+                 $18, $19, $20, $21, $22, $23, $24)
              ON CONFLICT (tenant, call) DO UPDATE SET answered_at = excluded.answered_at,
                  queued_at = excluded.queued_at, joined_at = excluded.joined_at,
                  ended_at = excluded.ended_at, outcome = excluded.outcome, cause = excluded.cause,
@@ -53,6 +54,8 @@ impl Rows<'_> {
         let query = query.bind(text(cdr.cause)).bind(text(cdr.transferred_to.as_ref()));
         let query = query.bind(number(cdr.waited_ms)).bind(number(cdr.talk_ms));
         let query = query.bind(number(cdr.held_ms)).bind(json(cdr)?);
+        let query = query.bind(text(cdr.from_canonical.as_ref()));
+        let query = query.bind(text(cdr.to_canonical.as_ref()));
         query.execute(&mut *self.connection).await?;
         Ok(())
     }

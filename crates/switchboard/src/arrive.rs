@@ -1,13 +1,18 @@
 //! A new call at our door.
 
+use std::collections::BTreeMap;
+
 use model::{
-    AgentId, CallId, CallKind, Cause, EventKind, HotlineId, LegId, Number, PhoneId, TrunkId,
+    AgentId, CallId, CallKind, Cause, EventKind, HotlineId, LegId, Limit, Number, PhoneId, TrunkId,
 };
 
 use crate::call::{Call, FarEnd, Leg, LegState};
+use crate::config::FloorConfig;
 use crate::ledger::About;
+use crate::limits::Wants;
+use crate::numbering::{InboundForm, Reading};
 use crate::ports::{LegCommand, MediaCommand, Origin, RingsIn};
-use crate::{Stopping, Switchboard, dial};
+use crate::{Stopping, Switchboard, outside};
 
 /// Where a number leads.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,8 +20,16 @@ pub(crate) enum Route {
     Hotline(HotlineId),
     Extension(PhoneId),
     Feature,
-    Outside { trunk: TrunkId, number: Number, show: Option<Number> },
-    Refused { cause: Cause, status: u16 },
+    /// A number outside, by the first of these trunks that takes it.
+    Outside {
+        trunks: Vec<TrunkId>,
+        number: Number,
+        show: Option<Number>,
+    },
+    Refused {
+        cause: Cause,
+        status: u16,
+    },
 }
 
 impl Route {
@@ -30,9 +43,18 @@ impl Route {
         }
     }
 
-    const fn hotline(&self) -> Option<&HotlineId> {
+    pub(crate) const fn hotline(&self) -> Option<&HotlineId> {
         if let Self::Hotline(hotline) = self { Some(hotline) } else { None }
     }
+}
+
+/// The hotlines by their numbers, in the form that is matched.
+pub(crate) fn numbers_of(config: &FloorConfig) -> BTreeMap<Number, HotlineId> {
+    let hotlines = config.hotlines.iter();
+    let numbered = |(id, hotline): (&HotlineId, &crate::config::HotlineConfig)| {
+        (config.numbering.canonical(&hotline.number), id.clone())
+    };
+    hotlines.map(numbered).collect()
 }
 
 impl Switchboard {
@@ -40,25 +62,51 @@ impl Switchboard {
         if self.legs.contains_key(&leg) {
             return;
         }
-        let route = self.admit(&rings).unwrap_or_else(|| self.route(&rings.origin, &rings.to));
+        let route = self.route(&rings.origin, &rings.to);
         let route = if rings.max_forwards == 0 { route.without_hops() } else { route };
         let call = self.next_call_id();
-        let from = self.calling_number(&rings);
         let agent = self.calling_agent(&rings.origin);
-        self.tell_arrival(About::call(call).with_leg(leg).with_agent(agent), &rings, &route);
-        let Some(local) = self.ports.take() else {
-            return self.turn_away(call, leg, Cause::LimitReached, 503);
+        let about = About::call(call).with_leg(leg).with_agent(agent);
+        self.tell_arrival(about.clone(), &rings, &route);
+        if let Some((cause, status)) = self.refusal(&rings, &route) {
+            return self.turn_away(about.because(cause), status);
+        }
+        let wants = Wants::of(&rings.origin, &route);
+        let room = match self.arrival_limit(wants) {
+            None => self.ports.take().ok_or(Limit::Ports),
+            Some(limit) => Err(limit),
         };
-        let far_end = match rings.origin {
-            Origin::Trunk(trunk) => FarEnd::Trunk(trunk),
-            Origin::Phone(phone) => FarEnd::Phone(phone),
-        };
-        let remote = rings.offer.clone();
-        self.legs.insert(leg, Leg { agent, remote, ..Leg::early(leg, call, far_end, local) });
-        let (since, to) = (self.ledger.now, rings.to.clone());
-        self.calls.insert(call, Call::begun(call, since, (from, to), leg));
-        self.ledger.media(leg, MediaCommand::Open { local, remote: rings.offer });
-        self.lead(call, leg, route, &rings.to);
+        match room {
+            Ok(local) => {
+                self.take_rates(wants);
+                let far_end = match &rings.origin {
+                    Origin::Trunk(trunk) => FarEnd::Trunk(trunk.clone()),
+                    Origin::Phone(phone) => FarEnd::Phone(phone.clone()),
+                };
+                let leg = Leg { agent, ..Leg::early(leg, call, far_end, local) };
+                self.take_in(leg, rings, route);
+            }
+            Err(limit) => {
+                self.tell_limit(about.clone(), limit, wants);
+                self.turn_away(about.because(limit.cause()), 503);
+            }
+        }
+    }
+
+    /// A call that is let in begins, and goes where it leads.
+    fn take_in(&mut self, leg: Leg, rings: RingsIn, route: Route) {
+        let (id, call, local) = (leg.id, leg.call, leg.local);
+        let hotline = route.hotline().cloned();
+        let (from, _) = self.calling_number(&rings);
+        let begun = Call::begun(call, self.ledger.now, (from, rings.to.clone()), id);
+        self.places.call_began(hotline.as_ref());
+        if let FarEnd::Trunk(trunk) = &leg.far_end {
+            self.places.leg_began(trunk, hotline.as_ref());
+        }
+        self.calls.insert(call, Call { hotline: hotline.clone(), ..begun });
+        self.legs.insert(id, Leg { hotline, remote: rings.offer.clone(), ..leg });
+        self.ledger.media(id, MediaCommand::Open { local, remote: rings.offer });
+        self.lead(call, id, route, &rings.to);
     }
 
     fn lead(&mut self, call: CallId, leg: LegId, route: Route, to: &Number) {
@@ -71,44 +119,27 @@ impl Switchboard {
             }
             Route::Extension(phone) => self.dial_extension(call, phone),
             Route::Feature => self.feature_code(call, to),
-            Route::Outside { trunk, number, show } => {
-                self.dial_outside(call, trunk, number, show);
+            Route::Outside { trunks, number, show } => {
+                self.dial_outside(call, trunks, number, show);
             }
             Route::Refused { cause, status } => self.release_leg(leg, cause, Some(status)),
         }
     }
 
-    /// What keeps any call out, wherever it would lead.
-    fn admit(&self, rings: &RingsIn) -> Option<Route> {
-        let refused = |cause, status| Some(Route::Refused { cause, status });
-        let limit = usize::try_from(self.config.max_calls).unwrap_or(usize::MAX);
+    /// What keeps a call out, whatever room there is.
+    fn refusal(&self, rings: &RingsIn, route: &Route) -> Option<(Cause, u16)> {
         if self.stopping != Stopping::No {
-            return refused(Cause::Shutdown, 503);
-        }
-        let trunk_full = matches!(&rings.origin, Origin::Trunk(trunk) if self.is_full(trunk));
-        if self.calls.len() >= limit || trunk_full {
-            return refused(Cause::LimitReached, 503);
+            return Some((Cause::Shutdown, 503));
         }
         if rings.offer.as_ref().is_some_and(|offer| offer.codecs.is_empty()) {
-            return refused(Cause::NotAcceptable, 488);
+            return Some((Cause::NotAcceptable, 488));
         }
-        None
-    }
-
-    /// Whether a trunk carries as many calls as it may.
-    pub(crate) fn is_full(&self, trunk: &TrunkId) -> bool {
-        let most = self.config.trunks.get(trunk).map_or(0, |trunk| trunk.max_calls);
-        self.legs_on(trunk) >= usize::try_from(most).unwrap_or(usize::MAX)
-    }
-
-    fn legs_on(&self, trunk: &TrunkId) -> usize {
-        let on_trunk = |leg: &&Leg| matches!(&leg.far_end, FarEnd::Trunk(by) if by == trunk);
-        self.legs.values().filter(on_trunk).count()
+        if let Route::Refused { cause, status } = route { Some((*cause, *status)) } else { None }
     }
 
     /// Where a number leads for whoever dialled it.
     pub(crate) fn route(&self, origin: &Origin, to: &Number) -> Route {
-        if let Some(hotline) = self.hotline_at(to) {
+        if let Some(hotline) = self.hotline_at(origin, to) {
             return Route::Hotline(hotline);
         }
         let Origin::Phone(caller) = origin else {
@@ -125,12 +156,20 @@ impl Switchboard {
             return Route::Feature;
         }
         let role = self.config.phones.get(caller).and_then(|phone| phone.role.as_deref());
-        dial::outside(&self.config.outbound, role, to)
+        outside::route(&self.config.outbound, role, to)
     }
 
-    pub(crate) fn hotline_at(&self, to: &Number) -> Option<HotlineId> {
-        let mut hotlines = self.config.hotlines.iter();
-        hotlines.find(|(_, hotline)| hotline.number == *to).map(|(id, _)| id.clone())
+    fn hotline_at(&self, origin: &Origin, to: &Number) -> Option<HotlineId> {
+        self.numbers.get(&self.dialled(origin, to).canonical).cloned()
+    }
+
+    /// What the number dialled is.
+    fn dialled(&self, origin: &Origin, to: &Number) -> Reading {
+        let form = match origin {
+            Origin::Trunk(trunk) => self.config.trunks.get(trunk).map(|trunk| trunk.inbound.form),
+            Origin::Phone(_) => None,
+        };
+        self.config.numbering.read_as(to, form.unwrap_or(InboundForm::Any))
     }
 
     fn calling_agent(&self, origin: &Origin) -> Option<AgentId> {
@@ -140,27 +179,43 @@ impl Switchboard {
         }
     }
 
-    fn calling_number(&self, rings: &RingsIn) -> Number {
-        match &rings.origin {
-            Origin::Trunk(_) => rings.from.clone(),
+    /// The calling number as people read it, and in the form that is matched where it is one from
+    /// outside.
+    fn calling_number(&self, rings: &RingsIn) -> (Number, Option<Number>) {
+        let trunk = match &rings.origin {
+            Origin::Trunk(trunk) => trunk,
             // A phone is known by its account, whatever it writes in From.
-            Origin::Phone(phone) => phone.as_str().parse().unwrap_or_else(|_| rings.from.clone()),
-        }
+            Origin::Phone(phone) => {
+                return (phone.as_str().parse().unwrap_or_else(|_| rings.from.clone()), None);
+            }
+        };
+        let inbound = self.config.trunks.get(trunk).map(|trunk| &trunk.inbound);
+        let numbering = &self.config.numbering;
+        let read = match inbound {
+            Some(inbound) => numbering.caller(&rings.from, inbound),
+            None => numbering.read(&rings.from),
+        };
+        (read.display, Some(read.canonical))
     }
 
     fn tell_arrival(&mut self, about: About, rings: &RingsIn, route: &Route) {
-        let from = self.calling_number(rings);
-        let hotline = route.hotline().cloned();
-        let (phone, trunk) = match &rings.origin {
-            Origin::Phone(phone) => (Some(phone.clone()), None),
-            Origin::Trunk(trunk) => (None, Some(trunk.clone())),
+        let (phone, trunk, from) = match &rings.origin {
+            Origin::Phone(phone) => (Some(phone.clone()), None, self.calling_number(rings).0),
+            Origin::Trunk(trunk) => (None, Some(trunk.clone()), rings.from.clone()),
+        };
+        let to_canonical = match route {
+            Route::Hotline(_) => Some(self.dialled(&rings.origin, &rings.to).canonical),
+            Route::Outside { number, .. } => Some(self.config.numbering.canonical(number)),
+            Route::Extension(_) | Route::Feature | Route::Refused { .. } => None,
         };
         self.ledger.event(
             about.clone().by(model::Actor::caller()),
             EventKind::CallArrived {
                 from,
                 to: rings.to.clone(),
-                hotline,
+                from_canonical: self.calling_number(rings).1,
+                to_canonical,
+                hotline: route.hotline().cloned(),
                 trunk: trunk.clone(),
                 phone: phone.clone(),
                 sip_call_id: rings.sip_call_id.clone(),
@@ -169,13 +224,13 @@ impl Switchboard {
         self.ledger.event(about, EventKind::LegCreated { phone, trunk, inbound: true });
     }
 
-    /// Refuses a call for which there is no port: it never gets a leg of ours.
-    fn turn_away(&mut self, call: CallId, leg: LegId, cause: Cause, status: u16) {
-        let status = Some(status);
-        self.ledger.leg(leg, LegCommand::Release { cause, status });
-        let about = About::call(call).because(cause);
-        self.ledger.event(about.clone().with_leg(leg), EventKind::LegReleased { status });
-        self.ledger.event(about, EventKind::CallEnded {});
+    /// Refuses a call that is not let in: it takes no place, and never gets a leg of ours.
+    fn turn_away(&mut self, about: About, status: u16) {
+        if let (Some(leg), Some(cause)) = (about.leg, about.cause) {
+            self.ledger.leg(leg, LegCommand::Release { cause, status: Some(status) });
+        }
+        self.ledger.event(about.clone(), EventKind::LegReleased { status: Some(status) });
+        self.ledger.event(About { leg: None, agent: None, ..about }, EventKind::CallEnded {});
     }
 
     /// Answers the caller, once, with the codec both speak.

@@ -1,12 +1,12 @@
 //! Live calls and their legs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use flow::Walk;
 use model::{
-    AgentId, CallId, CallKind, Cause, LegId, MediaDescription, Number, PhoneId, QueueId,
+    AgentId, CallId, CallKind, Cause, HotlineId, LegId, MediaDescription, Number, PhoneId, QueueId,
     RecordingId, SegmentId, Timestamp, TrunkId,
 };
 
@@ -15,8 +15,11 @@ use model::{
 pub(crate) struct Call {
     pub(crate) id: CallId,
     pub(crate) since: Timestamp,
+    /// The calling number, as people read it.
     pub(crate) from: Number,
     pub(crate) to: Number,
+    /// The hotline it called, whose places it takes.
+    pub(crate) hotline: Option<HotlineId>,
     /// The leg that began the call.
     pub(crate) caller: LegId,
     /// Legs not yet released.
@@ -44,6 +47,7 @@ impl Call {
             since,
             from,
             to,
+            hotline: None,
             caller,
             legs: BTreeSet::from([caller]),
             stage: Stage::Ending,
@@ -100,6 +104,19 @@ impl Stage {
         }
     }
 
+    /// Where else the number outside may be tried that is being called.
+    pub(crate) const fn outside_mut(&mut self) -> Option<&mut Option<Outside>> {
+        match self {
+            Self::Dialling(dialling) => Some(&mut dialling.outside),
+            Self::Transferring(transfer) => Some(&mut transfer.outside),
+            Self::Flow { .. }
+            | Self::Queued(_)
+            | Self::Announcing { .. }
+            | Self::Talking(_)
+            | Self::Ending => None,
+        }
+    }
+
     pub(crate) const fn transfer(&self) -> Option<&Transfer> {
         if let Self::Transferring(transfer) = self { Some(transfer) } else { None }
     }
@@ -149,6 +166,18 @@ pub(crate) struct Dialling {
     pub(crate) kind: CallKind,
     /// The caller already hears the far end.
     pub(crate) early: bool,
+    /// Where else the number may be tried, when it is one outside.
+    pub(crate) outside: Option<Outside>,
+}
+
+/// A number outside that is being called, and the trunks that have not been tried.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Outside {
+    pub(crate) ahead: VecDeque<TrunkId>,
+    /// The number called, before any trunk's own spelling.
+    pub(crate) number: Number,
+    /// The number shown.
+    pub(crate) shown: Number,
 }
 
 /// Two parties who hear each other, unless one holds.
@@ -191,6 +220,8 @@ pub(crate) struct Transfer {
     /// The leg to the new party.
     pub(crate) target: LegId,
     pub(crate) kind: CallKind,
+    /// Where else the new party may be tried, when it is a number outside.
+    pub(crate) outside: Option<Outside>,
 }
 
 /// What is at the far end of a leg.
@@ -211,6 +242,8 @@ pub(crate) struct Leg {
     /// Whether the agent's part in the call is over, though the leg is not.
     pub(crate) agent_left: bool,
     pub(crate) state: LegState,
+    /// The hotline whose place on the trunk it takes.
+    pub(crate) hotline: Option<HotlineId>,
     /// Whether the far phone has said that it rings.
     pub(crate) rang: bool,
     pub(crate) local: SocketAddr,
@@ -228,6 +261,7 @@ impl Leg {
             agent: None,
             agent_left: false,
             state: LegState::Early,
+            hotline: None,
             rang: false,
             local,
             remote: None,

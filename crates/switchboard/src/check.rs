@@ -22,6 +22,7 @@ impl Switchboard {
         self.check_engaged()?;
         self.check_index()?;
         self.check_deadlines()?;
+        self.check_places()?;
         self.check_accounts()
     }
 

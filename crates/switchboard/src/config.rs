@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use model::{AgentId, HotlineId, Number, PhoneId, PromptId, TenantId, TrunkId};
 
+use crate::numbering::{Inbound, Numbering, Outbound};
+
 /// One tenant's configuration.
 #[derive(Clone, Debug)]
 pub struct FloorConfig {
@@ -38,6 +40,8 @@ pub struct FloorConfig {
     pub ring: Duration,
     /// The most calls at once; above it new ones get 503.
     pub max_calls: u32,
+    /// How numbers are written where we are.
+    pub numbering: Numbering,
 }
 
 /// One agent.
@@ -59,17 +63,38 @@ pub struct PhoneConfig {
 /// One public number.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HotlineConfig {
-    /// The number as the trunk signals it.
+    /// The number, in any spelling of it.
     pub number: Number,
     /// What a caller meets.
     pub flow: Arc<flow::Flow>,
+    /// How many calls it may have, and how many places are kept for it.
+    pub limits: HotlineLimits,
+}
+
+/// How many calls a public number may have, and how many places are kept for it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct HotlineLimits {
+    /// The most calls at once.
+    pub max_calls: Option<u32>,
+    /// The most calls in a second, in the long run; as many may come at once.
+    pub calls_per_second: Option<u32>,
+    /// How many of the service's places no other call may take.
+    pub reserved: u32,
+    /// How many places of each trunk no other call may take.
+    pub reserved_on: BTreeMap<TrunkId, u32>,
 }
 
 /// One trunk.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TrunkConfig {
-    /// The most calls at once.
+    /// The most calls at once, in and out.
     pub max_calls: u32,
+    /// The most calls in a second, in and out, in the long run; as many may come at once.
+    pub calls_per_second: Option<u32>,
+    /// How the carrier writes numbers.
+    pub inbound: Inbound,
+    /// How the carrier wants numbers written.
+    pub outbound: Outbound,
 }
 
 /// A rule for dialling out.
@@ -83,8 +108,8 @@ pub struct OutboundRule {
     pub strip: u8,
     /// Fewest and most characters of the number dialled.
     pub length: (u8, u8),
-    /// The trunk; `None` forbids the number.
-    pub trunk: Option<TrunkId>,
+    /// The trunks in the order they are tried; none forbids the number.
+    pub trunks: Vec<TrunkId>,
     /// The number shown to the called party.
     pub show: Option<Number>,
 }

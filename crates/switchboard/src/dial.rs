@@ -1,14 +1,13 @@
-//! An extension, an agent's phone or a number outside is rung.
+//! An extension, an agent's phone or a number outside is rung. By which trunk is `outside`'s business.
 
 use model::{
-    AgentId, CallId, CallKind, Cause, EventKind, LegId, MediaDescription, Number, PhoneId, TrunkId,
+    AgentId, CallId, CallKind, Cause, EventKind, LegId, Limit, MediaDescription, Number, PhoneId,
 };
 
 use crate::Switchboard;
-use crate::arrive::Route;
 use crate::call::{Dialling, FarEnd, Leg, LegState, Stage};
-use crate::config::OutboundRule;
 use crate::ledger::About;
+use crate::limits::Wants;
 use crate::ports::{LegCommand, MediaCommand, Target};
 
 /// A leg to be begun.
@@ -19,25 +18,6 @@ pub(crate) struct Dial {
     pub(crate) agent: Option<AgentId>,
     pub(crate) from: Number,
     pub(crate) display: Option<String>,
-}
-
-/// Which trunk a number outside goes by: the first rule that fits decides.
-pub(crate) fn outside(rules: &[OutboundRule], role: Option<&str>, to: &Number) -> Route {
-    let fits = |rule: &&OutboundRule| {
-        let length = to.as_str().len();
-        let (fewest, most) = rule.length;
-        to.as_str().starts_with(&rule.prefix)
-            && (usize::from(fewest)..=usize::from(most)).contains(&length)
-            && (rule.roles.is_empty() || role.is_some_and(|role| rule.roles.contains(role)))
-    };
-    let not_allowed = Route::Refused { cause: Cause::NotAllowed, status: 403 };
-    let Some(rule) = rules.iter().find(fits) else { return not_allowed };
-    let Some(trunk) = rule.trunk.clone() else { return not_allowed };
-    let sent = to.as_str().get(usize::from(rule.strip)..).unwrap_or_default();
-    match sent.parse() {
-        Ok(number) => Route::Outside { trunk, number, show: rule.show.clone() },
-        Err(_) => Route::Refused { cause: Cause::NoRoute, status: 404 },
-    }
 }
 
 impl Switchboard {
@@ -52,6 +32,9 @@ impl Switchboard {
                 (FarEnd::Trunk(trunk.clone()), None, Some(trunk.clone()))
             }
         };
+        if let Some(trunk) = &trunk {
+            self.places.leg_began(trunk, None);
+        }
         self.legs.insert(leg, Leg { agent, ..Leg::early(leg, id, far_end, local) });
         if let Some(call) = self.calls.get_mut(&id) {
             call.legs.insert(leg);
@@ -75,43 +58,32 @@ impl Switchboard {
         if let Some((cause, status)) = refusal {
             return self.refuse_caller(id, cause, status);
         }
-        self.dial_out(id, Target::Phone(phone), None);
-    }
-
-    pub(crate) fn dial_outside(
-        &mut self,
-        id: CallId,
-        trunk: TrunkId,
-        number: Number,
-        show: Option<Number>,
-    ) {
-        if self.is_full(&trunk) {
-            return self.refuse_caller(id, Cause::LimitReached, 503);
-        }
-        self.dial_out(id, Target::Trunk { trunk, number }, show);
-    }
-
-    fn dial_out(&mut self, id: CallId, target: Target, show: Option<Number>) {
-        let (kind, agent) = match &target {
-            Target::Phone(phone) => (CallKind::Internal, self.agents.agent_at(phone)),
-            Target::Trunk { .. } => (CallKind::Outbound, None),
-        };
-        let Some(call) = self.calls.get(&id) else { return };
-        let (caller, from) = (call.caller, show.unwrap_or_else(|| call.from.clone()));
-        let calling_agent = self.legs.get(&caller).and_then(|leg| leg.agent);
+        let Some(from) = self.calls.get(&id).map(|call| call.from.clone()) else { return };
+        let (agent, target) = (self.agents.agent_at(&phone), Target::Phone(phone));
         let dial = Dial { call: id, target, agent, from, display: None };
         let Some(callee) = self.dial(dial) else {
+            self.tell_limit(About::call(id), Limit::Ports, Wants { trunk: None, hotline: None });
             return self.refuse_caller(id, Cause::LimitReached, 503);
         };
-        self.agent_on_other_call(calling_agent, id, kind);
-        self.agent_on_other_call(agent, id, kind);
+        let (kind, outside) = (CallKind::Internal, None);
+        self.begin_dialling(id, Dialling { callee, kind, early: false, outside });
+    }
+
+    /// The called party is being dialled: whoever is an agent is on that call.
+    pub(crate) fn begin_dialling(&mut self, id: CallId, dialling: Dialling) {
+        let Some(caller) = self.calls.get(&id).map(|call| call.caller) else { return };
+        let kind = dialling.kind;
+        for leg in [caller, dialling.callee] {
+            let agent = self.legs.get(&leg).and_then(|leg| leg.agent);
+            self.agent_on_other_call(agent, id, kind);
+        }
         if let Some(call) = self.calls.get_mut(&id) {
-            call.stage = Stage::Dialling(Dialling { callee, kind, early: false });
+            call.stage = Stage::Dialling(dialling);
         }
         self.set_deadline(id, Some(self.ledger.now + self.config.ring));
     }
 
-    fn refuse_caller(&mut self, id: CallId, cause: Cause, status: u16) {
+    pub(crate) fn refuse_caller(&mut self, id: CallId, cause: Cause, status: u16) {
         if let Some(caller) = self.calls.get(&id).map(|call| call.caller) {
             self.release_leg(caller, cause, Some(status));
         }
@@ -208,46 +180,12 @@ impl Switchboard {
     pub(crate) fn rang_out(&mut self, id: CallId) {
         let Some(call) = self.calls.get(&id) else { return };
         let caller = call.caller;
+        if let Stage::Dialling(Dialling { callee, outside: Some(_), .. }) = &call.stage
+            && self.tried_on_in_time(id, *callee)
+        {
+            return;
+        }
         self.release_leg(caller, Cause::NoAnswer, Some(480));
         self.end_call(id, Cause::NoAnswer);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    fn rule(roles: &[&str], prefix: &str, trunk: Option<&str>) -> OutboundRule {
-        OutboundRule {
-            roles: roles.iter().map(|role| (*role).to_owned()).collect::<BTreeSet<_>>(),
-            prefix: prefix.into(),
-            strip: 1,
-            length: (4, 16),
-            trunk: trunk.map(TrunkId::from),
-            show: None,
-        }
-    }
-
-    #[test]
-    fn a_role_may_dial_only_the_numbers_its_rules_allow() {
-        let rules = [
-            rule(&["lead"], "900", Some("world")),
-            rule(&[], "900", None),
-            rule(&[], "9", Some("city")),
-        ];
-        let to = |text: &str| text.parse::<Number>().unwrap();
-        let by = |trunk: &str, number: &str| Route::Outside {
-            trunk: trunk.into(),
-            number: to(number),
-            show: None,
-        };
-        assert_eq!(outside(&rules, Some("lead"), &to("90044123")), by("world", "0044123"));
-        assert_eq!(
-            outside(&rules, Some("agent"), &to("90044123")),
-            Route::Refused { cause: Cause::NotAllowed, status: 403 }
-        );
-        assert_eq!(outside(&rules, None, &to("913800138000")), by("city", "13800138000"));
     }
 }

@@ -133,12 +133,18 @@ impl Switchboard {
                 }
             }
             Stage::Dialling(dialling) if dialling.callee == leg => {
+                if self.tried_on(id, leg, cause, status) {
+                    return;
+                }
                 self.agent_left(id, leg, None);
                 let status = status.filter(|status| (400..700).contains(status)).unwrap_or(480);
                 self.release_leg(caller, cause, Some(status));
                 self.end_call(id, cause);
             }
             Stage::Transferring(transfer) if transfer.target == leg => {
+                if self.tried_on(id, leg, cause, status) {
+                    return;
+                }
                 self.transfer_failed(id, status.unwrap_or(480));
             }
             Stage::Transferring(transfer) if transfer.transferor == leg => {
@@ -155,6 +161,7 @@ impl Switchboard {
     }
 
     fn forget_leg(&mut self, id: CallId, leg: LegId) {
+        self.leave_trunk(leg);
         if let Some(known) = self.legs.remove(&leg) {
             self.ports.give_back(known.local);
             self.ledger.media(leg, MediaCommand::Close);
@@ -167,7 +174,9 @@ impl Switchboard {
     fn forget_call(&mut self, id: CallId, cause: Cause) {
         if self.calls.get(&id).is_some_and(|call| call.legs.is_empty()) {
             self.leave_stage(id, cause);
-            let over = self.calls.remove(&id).and_then(|call| call.over);
+            let ended = self.calls.remove(&id);
+            self.places.call_ended(ended.as_ref().and_then(|call| call.hotline.as_ref()));
+            let over = ended.and_then(|call| call.over);
             let cause = over.unwrap_or(cause);
             self.ledger.event(About::call(id).because(cause), EventKind::CallEnded {});
         }

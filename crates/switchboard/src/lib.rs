@@ -10,6 +10,10 @@
 //! | `distribute` | what `acd` decides: offers, and how a wait ends |
 //! | `staff` | what `agent` decides, and keeping `acd` in step with it |
 //! | `dial` | an extension or a number outside is rung |
+//! | `outside` | by which trunk a number outside is called, and by which next |
+//! | `limits` | how many calls there may be, and how fast they may come |
+//! | `places` | nothing: it counts them |
+//! | `numbering` | nothing: it tells what a number is, however written |
 //! | `talk` | two parties joined, held, recorded, parted |
 //! | `transfer` | REFER: one party is handed on |
 //! | `feature` | codes dialled at a phone |
@@ -30,7 +34,11 @@ mod greet;
 mod lease;
 mod leave;
 mod ledger;
+mod limits;
 mod look;
+pub mod numbering;
+mod outside;
+mod places;
 pub mod ports;
 mod requests;
 mod restart;
@@ -43,12 +51,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use acd::{Acd, Decision};
 use agent::Agents;
-use model::{AgentState, CallId, EventKind, LegId, PhoneId, RecordingId, Timestamp};
+use model::{
+    AgentState, CallId, EventKind, HotlineId, LegId, Number, PhoneId, RecordingId, Timestamp,
+};
 
 use call::{Call, Leg};
 use config::FloorConfig;
 use lease::Ports;
 use ledger::{About, Ledger};
+use limits::Bar;
+use places::Places;
 use ports::{Command, Input, LegFact, MediaCommand, MediaFact, RecordingFact};
 pub use restart::Opening;
 
@@ -74,6 +86,12 @@ pub struct Switchboard {
     next_leg: u32,
     stopping: Stopping,
     repairs: u64,
+    /// The places taken.
+    places: Places,
+    /// How often what kept a call out, since start.
+    barred: BTreeMap<Bar, u64>,
+    /// The hotlines by their numbers, in the form that is matched.
+    numbers: BTreeMap<Number, HotlineId>,
 }
 
 /// How far a stop has come.

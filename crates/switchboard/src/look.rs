@@ -2,7 +2,7 @@
 
 use crate::Switchboard;
 use crate::call::{Call, Stage};
-use crate::status::{AgentStatus, CallStatus, QueueStatus, Status};
+use crate::status::{AgentStatus, BarredStatus, CallStatus, QueueStatus, Status, TrunkStatus};
 
 impl Switchboard {
     pub(crate) fn look(&self) -> Status {
@@ -12,6 +12,8 @@ impl Switchboard {
             agents: self.agents_seen(),
             queues: self.queues_seen(),
             calls: self.calls.values().map(|call| self.call_seen(call)).collect(),
+            trunks: self.trunks_seen(),
+            barred: self.barred_seen(),
             ports: self.ports.usage(),
             repairs: self.repairs,
         }
@@ -55,6 +57,25 @@ impl Switchboard {
         seen.collect()
     }
 
+    fn trunks_seen(&self) -> Vec<TrunkStatus> {
+        let seen = self.config.trunks.iter().map(|(trunk, config)| TrunkStatus {
+            trunk: trunk.clone(),
+            calls: self.places.on(trunk),
+            max_calls: config.max_calls,
+        });
+        seen.collect()
+    }
+
+    fn barred_seen(&self) -> Vec<BarredStatus> {
+        let seen = self.barred.iter().map(|(bar, times)| BarredStatus {
+            reason: bar.reason.to_owned(),
+            trunk: bar.trunk.clone(),
+            hotline: bar.hotline.clone(),
+            times: *times,
+        });
+        seen.collect()
+    }
+
     fn call_seen(&self, call: &Call) -> CallStatus {
         let agent_on = |leg: &model::LegId| self.legs.get(leg).and_then(|leg| leg.agent);
         let (stage, queue, agent) = match &call.stage {
@@ -81,7 +102,7 @@ impl Switchboard {
             since: call.since,
             from: call.from.masked(),
             to: call.to.clone(),
-            hotline: self.hotline_at(&call.to),
+            hotline: call.hotline.clone(),
             stage: stage.to_owned(),
             queue,
             agent,

@@ -4,6 +4,7 @@ use agent::{Done, PhoneState};
 use model::{Actor, AgentId, Cause, EventKind, OfferEnd, PhoneId, Refusal};
 
 use crate::Switchboard;
+use crate::arrive::numbers_of;
 use crate::config::FloorConfig;
 use crate::ledger::About;
 use crate::ports::{Reply, ReplyId, Request};
@@ -93,7 +94,9 @@ impl Switchboard {
         let agents = config.agents.keys().copied().collect();
         let changes = self.agents.configure(config.rules.clone(), &agents, now);
         let decisions = self.acd.configure(config.acd.clone(), now);
+        self.numbers = numbers_of(&config);
         self.config = config;
+        self.forget_rates();
         self.decisions.extend(decisions);
         self.agents_changed(changes, None);
     }

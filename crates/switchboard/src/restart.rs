@@ -7,9 +7,11 @@ use model::{
 };
 
 use crate::Switchboard;
+use crate::arrive::numbers_of;
 use crate::config::{FloorConfig, PortLease};
 use crate::lease::Ports;
 use crate::ledger::{About, Ledger};
+use crate::places::Places;
 use crate::ports::Command;
 
 /// Everything a floor is opened with.
@@ -51,6 +53,9 @@ impl Switchboard {
             unsealed: std::collections::BTreeSet::new(),
             stopping: crate::Stopping::No,
             repairs: 0,
+            places: Places::default(),
+            barred: BTreeMap::new(),
+            numbers: numbers_of(&config),
             config,
         };
         floor.ledger.now = now;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use model::{AgentId, AgentState, CallId, HotlineId, Number, Outcome, PhoneId, QueueId, Timestamp};
+use model::{
+    AgentId, AgentState, CallId, HotlineId, Number, Outcome, PhoneId, QueueId, Timestamp, TrunkId,
+};
 use serde::{Deserialize, Serialize};
 
 /// The floor at one moment.
@@ -18,6 +20,12 @@ pub struct Status {
     pub queues: Vec<QueueStatus>,
     /// Every live call.
     pub calls: Vec<CallStatus>,
+    /// Every trunk.
+    #[serde(default)]
+    pub trunks: Vec<TrunkStatus>,
+    /// What kept calls out since start, and how often.
+    #[serde(default)]
+    pub barred: Vec<BarredStatus>,
     /// Ports of media in use, and in all.
     pub ports: (u32, u32),
     /// Invariants found broken and mended since start; anything but 0 is a fault of ours.
@@ -80,4 +88,28 @@ pub struct CallStatus {
     pub queue: Option<QueueId>,
     /// The agent ringing or talking.
     pub agent: Option<AgentId>,
+}
+
+/// One trunk.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TrunkStatus {
+    /// Which.
+    pub trunk: TrunkId,
+    /// Calls on it now, in and out.
+    pub calls: u32,
+    /// The most it may carry.
+    pub max_calls: u32,
+}
+
+/// Something that keeps calls out.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct BarredStatus {
+    /// The limit, or the cause where it was none.
+    pub reason: String,
+    /// The trunk concerned.
+    pub trunk: Option<TrunkId>,
+    /// The hotline concerned.
+    pub hotline: Option<HotlineId>,
+    /// How often, since start.
+    pub times: u64,
 }

@@ -10,7 +10,7 @@ use model::{CallId, CallKind, Cause, EventKind, LegId, Number};
 
 use crate::Switchboard;
 use crate::arrive::Route;
-use crate::call::{FarEnd, Stage, Talk, Transfer};
+use crate::call::{FarEnd, Outside, Stage, Talk, Transfer};
 use crate::dial::Dial;
 use crate::ledger::About;
 use crate::ports::{LegCommand, MediaCommand, Origin, Target};
@@ -40,51 +40,53 @@ impl Switchboard {
             Route::Extension(phone) if !self.is_bound(&phone) => self.transfer_progress(leg, 480),
             Route::Extension(phone) if self.is_engaged(&phone) => self.transfer_progress(leg, 486),
             Route::Extension(phone) => {
-                let dial = self.transfer_dial(id, Target::Phone(phone), None);
-                self.begin_transfer(leg, to, CallKind::Internal, dial);
+                let Some(from) = self.calls.get(&id).map(|call| call.from.clone()) else { return };
+                let (agent, target) = (self.agents.agent_at(&phone), Target::Phone(phone));
+                let target = self.dial(Dial { call: id, target, agent, from, display: None });
+                let target = target.ok_or((Cause::LimitReached, 503));
+                self.begin_transfer(leg, to, target, None);
             }
-            Route::Outside { trunk, .. } if self.is_full(&trunk) => {
-                self.transfer_progress(leg, 503);
-            }
-            Route::Outside { trunk, number, show } => {
-                let dial = self.transfer_dial(id, Target::Trunk { trunk, number }, show);
-                self.begin_transfer(leg, to, CallKind::Outbound, dial);
+            Route::Outside { trunks, number, show } => {
+                let Some(mut outside) = self.outside(id, trunks, number, show) else { return };
+                let target = self.dial_trunk(id, &mut outside);
+                self.begin_transfer(leg, to, target, Some(outside));
             }
             Route::Feature => self.transfer_progress(leg, 403),
             Route::Refused { status, .. } => self.transfer_progress(leg, status),
         }
     }
 
-    fn transfer_dial(&self, call: CallId, target: Target, show: Option<Number>) -> Option<Dial> {
-        let from = show.or_else(|| Some(self.calls.get(&call)?.from.clone()))?;
-        let agent = match &target {
-            Target::Phone(phone) => self.agents.agent_at(phone),
-            Target::Trunk { .. } => None,
+    fn begin_transfer(
+        &mut self,
+        leg: LegId,
+        to: &Number,
+        target: Result<LegId, (Cause, u16)>,
+        outside: Option<Outside>,
+    ) {
+        let target = match target {
+            Ok(target) => target,
+            Err((_, status)) => return self.transfer_progress(leg, status),
         };
-        Some(Dial { call, target, agent, from, display: None })
-    }
-
-    fn begin_transfer(&mut self, leg: LegId, to: &Number, kind: CallKind, dial: Option<Dial>) {
-        let Some(dial) = dial else { return };
-        let (id, agent) = (dial.call, dial.agent);
-        let Some(target) = self.dial(dial) else { return self.transfer_progress(leg, 503) };
+        let Some((id, agent)) = self.legs.get(&target).map(|leg| (leg.call, leg.agent)) else {
+            return;
+        };
         self.transfer_progress(leg, 100);
         let Some(talk) = self.part(id, Cause::Transferred) else { return };
         // A queue's caller stays one, and the next agent wraps up as well.
-        let kind = if talk.from_queue.is_some() { talk.kind } else { kind };
+        let kind = match (&talk.from_queue, &outside) {
+            (Some(_), _) => talk.kind,
+            (None, Some(_)) => CallKind::Outbound,
+            (None, None) => CallKind::Internal,
+        };
         self.agent_on_other_call(agent, id, kind);
         let kept = talk.peer(leg);
         self.tell_transfer(id, leg, to);
         self.ledger.media(leg, MediaCommand::Silence);
         self.ledger.media(kept, MediaCommand::Ringback);
         if let Some(call) = self.calls.get_mut(&id) {
-            call.stage = Stage::Transferring(Transfer {
-                talk,
-                transferor: leg,
-                transferor_here: true,
-                target,
-                kind,
-            });
+            let (transferor, transferor_here) = (leg, true);
+            let transfer = Transfer { talk, transferor, transferor_here, target, kind, outside };
+            call.stage = Stage::Transferring(transfer);
         }
         self.set_deadline(id, Some(self.ledger.now + self.config.ring));
     }
@@ -116,7 +118,7 @@ impl Switchboard {
 
     pub(crate) fn transfer_answered(&mut self, id: CallId) {
         let Some(transfer) = self.take_transfer(id) else { return };
-        let Transfer { talk, transferor, transferor_here, target, kind } = transfer;
+        let Transfer { talk, transferor, transferor_here, target, kind, outside: _ } = transfer;
         if transferor_here {
             self.transfer_progress(transferor, 200);
             self.release_leg(transferor, Cause::Transferred, None);
@@ -133,6 +135,9 @@ impl Switchboard {
 
     pub(crate) fn transfer_rang_out(&mut self, id: CallId) {
         let Some(target) = self.transfer_target(id) else { return };
+        if self.tried_on_in_time(id, target) {
+            return;
+        }
         self.release_leg(target, Cause::NoAnswer, None);
         self.transfer_failed(id, 480);
     }

@@ -13,7 +13,9 @@ use model::{
 use provision::{Denial, Fingerprint, Generation, Grant, Key, Server, Setup, Standing, Transport};
 use store::{Database, Journal, Projector};
 use switchboard::ports::{Full, Inbox, Input, Reply, Request};
-use switchboard::status::{AgentStatus, CallStatus, QueueStatus, Status};
+use switchboard::status::{
+    AgentStatus, BarredStatus, CallStatus, QueueStatus, Status, TrunkStatus,
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -165,6 +167,13 @@ pub(super) fn status() -> Status {
         queues: vec![queue],
         calls: vec![call],
         ports: (4, 100),
+        trunks: vec![TrunkStatus { trunk: "carrier".into(), calls: 3, max_calls: 30 }],
+        barred: vec![BarredStatus {
+            reason: "trunk_rate".into(),
+            trunk: Some("carrier".into()),
+            hotline: None,
+            times: 7,
+        }],
         repairs: 0,
     }
 }
@@ -335,6 +344,7 @@ impl House {
             metrics: MetricsAccess::Token,
             signalling: Box::new(Doors(Mutex::new(vec![ban()]))),
             provisioning: Box::new(Phones(Mutex::default())),
+            numbering: Default::default(),
             samples: vec![Box::new(sample)],
             clock: Clock::start(),
         };
@@ -397,6 +407,8 @@ impl House {
         let arrived = EventKind::CallArrived {
             from: "13800138000".parse().unwrap(),
             to: "4008001234".parse().unwrap(),
+            from_canonical: "+8613800138000".parse().ok(),
+            to_canonical: "4008001234".parse().ok(),
             hotline: Some("support".into()),
             trunk: None,
             phone: None,

@@ -45,6 +45,32 @@ async fn a_call_is_shown_with_its_events_and_lists_come_a_page_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_call_is_found_by_any_spelling_of_its_numbers() {
+    let house = House::open().await;
+    house.records(1, 10).await;
+    let found = async |number: &str| {
+        let path = format!("/v1/calls?number={number}");
+        let found = house.ask("qa", "GET", &path).await.json();
+        found["calls"].as_array().unwrap().len()
+    };
+    for number in [
+        "13800138000",
+        "%2B8613800138000",
+        "8613800138000",
+        "008613800138000",
+        "013800138000",
+        "138-0013-8000",
+        "4008001234",
+        "%2B864008001234",
+        "400-800-1234",
+    ] {
+        assert_eq!(found(number).await, 1, "{number}");
+    }
+    assert_eq!(found("13800138001").await, 0);
+    assert_eq!(found("3800138000").await, 0);
+}
+
+#[tokio::test]
 async fn every_playback_is_in_the_log_with_who_listened() {
     let house = House::open().await;
     let audio = house.records(1, 200_000).await;
@@ -199,6 +225,9 @@ async fn metrics_and_health_tell_of_floor_log_and_database() {
         "hotline_projection_behind 0",
         "hotline_media_streams 4",
         "hotline_ports 100",
+        "hotline_trunk_calls{trunk=\"carrier\"} 3",
+        "hotline_trunk_max_calls{trunk=\"carrier\"} 30",
+        "hotline_calls_barred_total{hotline=\"\",reason=\"trunk_rate\",trunk=\"carrier\"} 7",
     ] {
         assert!(metrics.lines().any(|it| it == line), "{line} in\n{metrics}");
     }

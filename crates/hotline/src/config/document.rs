@@ -63,6 +63,8 @@ fn takes(kind: Kind) -> String {
         Kind::Digit => "one digit, as text".into(),
         Kind::Dial => "`*` or `#` and digits".into(),
         Kind::Length => "`\"fewest-most\"`".into(),
+        Kind::Digits => "digits, as text".into(),
+        Kind::Places => "`{ trunk = places }`, 1 to 20000".into(),
         Kind::Agents => "list of work numbers".into(),
         Kind::Choices => "`{ digit = \"step\" }`".into(),
     }

@@ -96,6 +96,8 @@ codes! {
     FolderNotWritable = "folder_not_writable", Error;
     /// A number that may not be shown to called parties.
     CallerIdForbidden = "caller_id_forbidden", Error;
+    /// More places are kept for hotlines than there are.
+    ReservedTooMany = "reserved_too_many", Error;
     /// A trunk nobody can be known by.
     TrunkWithoutAddress = "trunk_without_address", Error;
     /// An address that belongs to two trunks.

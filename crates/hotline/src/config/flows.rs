@@ -12,6 +12,7 @@ use toml_edit::TableLike;
 
 use super::finding::Code;
 use super::key;
+use super::limits::{self, Limits};
 use super::prompts::Needed;
 use super::queues;
 use super::section::{Reader, Section, Spanned};
@@ -23,6 +24,7 @@ pub(super) struct Hotline {
     /// Where the number is written.
     pub(super) at: Range<usize>,
     pub(super) config: HotlineConfig,
+    pub(super) limits: Limits,
 }
 
 /// Reads flows and the numbers that lead to them.
@@ -46,9 +48,14 @@ pub(super) fn read(
             continue;
         };
         if let Some(number) = number {
-            let config = HotlineConfig { number: number.value, flow: Arc::clone(flow) };
+            let limits = limits::read(&section);
+            let config = HotlineConfig {
+                number: number.value,
+                flow: Arc::clone(flow),
+                limits: limits.read.clone(),
+            };
             let id = HotlineId::from(name.value.as_str());
-            hotlines.push(Hotline { id, at: number.at, config });
+            hotlines.push(Hotline { id, at: number.at, config, limits });
         }
     }
     hotlines

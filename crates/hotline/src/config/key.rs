@@ -49,6 +49,10 @@ pub(crate) enum Kind {
     Agents,
     /// Digits, each with the step it leads to.
     Choices,
+    /// Digits.
+    Digits,
+    /// Trunks, each with a number of places.
+    Places,
 }
 
 /// One key.
@@ -120,6 +124,20 @@ pub(crate) const SERVICE: Table = Table {
             Kind::Span("5s", "3m"),
             "60s",
             "How long an extension or a number outside rings before the caller is told.",
+        ),
+    ],
+};
+
+pub(crate) const NUMBERING: Table = Table {
+    path: "numbering",
+    text: "How numbers are written here (号码规整): every spelling of a number is the same number, for matching, for search and on agents' phones.",
+    keys: &[
+        else_("country", Kind::Digits, "86", "Our country code, without `+`."),
+        else_("trunk_prefix", Kind::Digits, "0", "What is dialled before a national number."),
+        may(
+            "area",
+            Kind::Digits,
+            "Our area code (区号), like `010`: what local numbers belong to that come without one.",
         ),
     ],
 };
@@ -531,7 +549,48 @@ pub(crate) const TRUNKS: Table = Table {
             "max_calls",
             Kind::Number(1, 20_000),
             "30",
-            "The most calls at once, as the carrier sold them.",
+            "The most calls at once, in and out, as the carrier sold them (中继并发).",
+        ),
+        may(
+            "calls_per_second",
+            Kind::Number(1, 10_000),
+            "The most calls a second, in and out (每秒呼叫数); as many may come at once. Further calls in are answered 503 with Retry-After, further calls out take the next trunk.",
+        ),
+        else_(
+            "inbound_numbers",
+            Kind::Word(&["any", "national", "e164"]),
+            "any",
+            "What the digits of its numbers mean: whatever they look like; `national`, as dialled inside the country; `e164`, a country code first, with or without `+`.",
+        ),
+        else_(
+            "inbound_strip",
+            Kind::Number(0, 16),
+            "0",
+            "How many leading characters of a calling number are not part of it.",
+        ),
+        else_(
+            "inbound_prefix",
+            Kind::Text,
+            "",
+            "What is missing before a calling number, after `inbound_strip`.",
+        ),
+        else_(
+            "outbound_numbers",
+            Kind::Word(&["as_dialled", "national", "e164", "plus_e164"]),
+            "as_dialled",
+            "How it wants the number called and the one shown: `national` is 13800138000 and 01088886666, `e164` 8613800138000, `plus_e164` +8613800138000.",
+        ),
+        else_(
+            "outbound_strip",
+            Kind::Number(0, 16),
+            "0",
+            "How many leading characters of the number called are left out then.",
+        ),
+        else_(
+            "outbound_prefix",
+            Kind::Text,
+            "",
+            "What is written before the number called, after `outbound_strip`.",
         ),
     ],
 };
@@ -540,8 +599,25 @@ pub(crate) const HOTLINES: Table = Table {
     path: "hotlines.<hotline>",
     text: "A public number and what is behind it.",
     keys: &[
-        must("number", Kind::Telephone, "The number as the trunk signals it."),
+        must("number", Kind::Telephone, "The number, in any spelling of it."),
         must("flow", Kind::Name, "What a caller meets."),
+        may("max_calls", Kind::Number(1, 20_000), "The most calls at once; further ones get 503."),
+        may(
+            "calls_per_second",
+            Kind::Number(1, 10_000),
+            "The most calls a second; as many may come at once. Further ones get 503 with Retry-After.",
+        ),
+        else_(
+            "reserved",
+            Kind::Number(0, 20_000),
+            "0",
+            "How many places of `service.max_calls` are kept for it (预留并发): no other call takes them.",
+        ),
+        may(
+            "reserved_on",
+            Kind::Places,
+            "How many places of each trunk's `max_calls` are kept for it.",
+        ),
     ],
 };
 
@@ -683,11 +759,16 @@ pub(crate) const OUTBOUND: Table = Table {
         else_("strip", Kind::Number(0, 16), "0", "How many leading characters are not sent on."),
         else_("length", Kind::Length, "1-32", "Fewest and most characters of the number dialled."),
         may("trunk", Kind::Name, "The trunk the call leaves by."),
+        may(
+            "trunks",
+            Kind::Names,
+            "The trunks in the order they are tried (故障切换): the next one when a trunk is full, over its rate, cannot be reached, or answers 408 or 5xx before the far phone has rung.",
+        ),
         else_("forbid", Kind::Flag, "false", "Refuses the number instead."),
         may(
             "show",
             Kind::Telephone,
-            "The number shown to the called party. 400 and 800 numbers may not be.",
+            "The number shown to the called party (主叫号码). 400 and 800 numbers may not be.",
         ),
     ],
 };
@@ -695,6 +776,7 @@ pub(crate) const OUTBOUND: Table = Table {
 /// Every table, in the order of the document.
 pub(crate) const TABLES: &[Table] = &[
     SERVICE,
+    NUMBERING,
     SIP,
     LISTENERS,
     GUARD,

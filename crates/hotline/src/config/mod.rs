@@ -12,6 +12,8 @@
 //! | `people` | agents, skill groups, phones, reasons, feature codes |
 //! | `queues` | queues, and whether anybody can serve them |
 //! | `flows` | public numbers, and the flows behind them |
+//! | `limits` | what hotlines may have, and what is kept for them |
+//! | `numbering` | how numbers are written, here and by carriers |
 //! | `outside` | trunks, and what may be dialled out |
 //! | `numbers` | nothing: it checks that no number means two things |
 //! | `prompts` | the prompts named, and their files |
@@ -25,7 +27,9 @@ mod flows;
 mod guard;
 pub(crate) mod issued;
 mod key;
+mod limits;
 mod listeners;
+mod numbering;
 mod numbers;
 mod outside;
 mod people;
@@ -222,7 +226,8 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     let listeners = listeners::read(reader, root, &service, paths);
     let provisioning = provisioning::read(reader, root, (&service, &listeners));
     let mut outside = outside::read(reader, root, &people, (&service, &listeners));
-    numbers::check(reader, &people, &hotlines, &outside.rules);
+    numbers::check(reader, &people, (&hotlines, &service.numbering), &outside.rules);
+    limits::check(reader, &hotlines, &outside.trunks, service.max_calls);
     let (folder, sounds) = prompts::read_sounds(reader, root, &mut needed);
     let mut elsewhere = needed.check(reader, &paths.resolved(&folder));
     let (secrets, mut found) =
@@ -244,6 +249,7 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
         recording: service.recording_rules,
         ring: service.ring,
         max_calls: service.max_calls,
+        numbering: service.numbering,
     };
     let config = Config {
         floor,

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use model::Number;
 use switchboard::config::OutboundRule;
+use switchboard::numbering::Numbering;
 
 use super::finding::Code;
 use super::flows::Hotline;
@@ -14,14 +16,15 @@ use super::section::Reader;
 pub(super) fn check(
     reader: &Reader,
     people: &People,
-    hotlines: &[Hotline],
+    (hotlines, numbering): (&[Hotline], &Numbering),
     rules: &[OutboundRule],
 ) {
-    let mut numbers: BTreeMap<&str, String> = BTreeMap::new();
+    let mut numbers: BTreeMap<Number, String> = BTreeMap::new();
     for hotline in hotlines {
-        let number = hotline.config.number.as_str();
+        // Two spellings of one number are one number.
+        let number = &hotline.config.number;
         let what = format!("hotline `{}`", hotline.id);
-        if let Some(other) = numbers.insert(number, what) {
+        if let Some(other) = numbers.insert(numbering.canonical(number), what) {
             let message = format!("{number} already belongs to {other}");
             reader.report(
                 Code::NumberDuplicate,
@@ -33,7 +36,8 @@ pub(super) fn check(
     }
     for (extension, phone) in &people.phones {
         let extension = extension.as_str();
-        if let Some(other) = numbers.get(extension) {
+        let Ok(number) = extension.parse::<Number>() else { continue };
+        if let Some(other) = numbers.get(&numbering.canonical(&number)) {
             let message = format!("{extension} already belongs to {other}");
             let help = "choose another extension".to_owned();
             reader.report(Code::NumberDuplicate, &phone.at, message, help);
@@ -55,7 +59,7 @@ fn check_extension(
     }
     let takes = |rule: &&OutboundRule| {
         let (fewest, most) = (usize::from(rule.length.0), usize::from(rule.length.1));
-        rule.trunk.is_some()
+        !rule.trunks.is_empty()
             && !rule.prefix.is_empty()
             && extension.starts_with(&rule.prefix)
             && (fewest..=most).contains(&extension.len())

@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use model::{Number, TrunkId};
+use model::TrunkId;
 use sip::endpoint::Transport;
 use sip::locate::Wanted;
 use sip_net::Dialled;
 use switchboard::config::{OutboundRule, TrunkConfig};
+use switchboard::numbering::Numbering;
 use toml_edit::TableLike;
 
 use super::TrunkPeer;
 use super::finding::Code;
 use super::key;
 use super::listeners::Listeners;
+use super::numbering::{self, check_shown};
 use super::people::{self, People};
 use super::section::{Reader, Section, Spanned};
 use super::service::Settings;
@@ -51,18 +53,29 @@ pub(super) fn read(
                 help.into(),
             );
         }
-        let max_calls = section.small("max_calls").unwrap_or(1);
         let id = TrunkId::from(name.value.as_str());
-        trunks.insert(id.clone(), TrunkConfig { max_calls });
+        trunks.insert(id.clone(), read_config(&section));
         peers.insert(id, peer);
     }
     let mut rules = Vec::new();
     for section in Section::listed(reader, root, &key::OUTBOUND) {
-        let Some(rule) = read_rule(reader, &section, people, &peers) else { continue };
+        let numbering = &settings.numbering;
+        let Some(rule) = read_rule(reader, &section, (people, numbering), &peers) else { continue };
         check_reached(reader, &section.at(), &rule, &rules);
         rules.push(rule);
     }
     Outside { trunks, peers, rules }
+}
+
+/// What the floor knows of a trunk.
+fn read_config(section: &Section<'_>) -> TrunkConfig {
+    let (inbound, outbound) = numbering::read_trunk(section);
+    TrunkConfig {
+        max_calls: section.small("max_calls").unwrap_or(1),
+        calls_per_second: section.small("calls_per_second"),
+        inbound,
+        outbound,
+    }
 }
 
 fn read_peer(
@@ -151,7 +164,7 @@ fn check_proxy(reader: &Reader, proxy: &Spanned<Wanted>, settings: &Settings) {
 fn read_rule(
     reader: &Reader,
     section: &Section<'_>,
-    people: &People,
+    (people, numbering): (&People, &Numbering),
     peers: &BTreeMap<TrunkId, TrunkPeer>,
 ) -> Option<OutboundRule> {
     let roles = section.names("roles").unwrap_or_default();
@@ -161,7 +174,7 @@ fn read_rule(
     }
     let show = section.telephone("show");
     if let Some(show) = &show {
-        check_shown(reader, show);
+        check_shown(reader, numbering, show);
     }
     let prefix = section.prefix("prefix");
     let length = section.length("length").unwrap_or((1, 32));
@@ -171,34 +184,51 @@ fn read_rule(
         let help = format!("numbers of this rule have at most {} characters", length.1);
         reader.report(Code::BadValue, &section.key_at("strip"), message, help);
     }
-    let trunk = read_trunk(reader, section, peers);
+    let trunks = read_trunks(reader, section, peers);
     Some(OutboundRule {
         roles: roles.into_iter().map(|role| role.value).collect(),
         prefix: prefix?,
         strip,
         length,
-        trunk,
+        trunks,
         show: show.map(|show| show.value),
     })
 }
 
-fn read_trunk(
+/// The trunks a rule leads to, in order; none when it forbids the number.
+fn read_trunks(
     reader: &Reader,
     section: &Section<'_>,
     peers: &BTreeMap<TrunkId, TrunkPeer>,
-) -> Option<TrunkId> {
-    let written = section.name("trunk");
-    if section.flag("forbid") == section.has("trunk") {
-        let message = "a rule either has a `trunk` or says `forbid = true`".to_owned();
-        let help = "write one of the two".to_owned();
+) -> Vec<TrunkId> {
+    let listed = section.names("trunks");
+    let said = [section.flag("forbid"), section.has("trunk"), section.has("trunks")];
+    if said.iter().filter(|said| **said).count() != 1 || section.is_empty_list("trunks") {
+        let message = "a rule either has `trunk`, or `trunks`, or says `forbid = true`".to_owned();
+        let help = "write one of them; `trunks` are tried in the order written".to_owned();
         reader.report(Code::RuleUnclear, &section.at(), message, help);
     }
-    let written = written?;
+    let mut trunks = Vec::new();
+    for written in section.name("trunk").into_iter().chain(listed.into_iter().flatten()) {
+        check_trunk(reader, &written, peers);
+        let trunk = TrunkId::from(written.value.as_str());
+        if trunks.contains(&trunk) {
+            let message = format!("trunk `{trunk}` is named twice");
+            reader.report(Code::RuleUnclear, &written.at, message, "name each trunk once".into());
+        } else {
+            trunks.push(trunk);
+        }
+    }
+    trunks
+}
+
+/// Calls can go out by the trunk.
+fn check_trunk(reader: &Reader, written: &Spanned<String>, peers: &BTreeMap<TrunkId, TrunkPeer>) {
     let trunk = TrunkId::from(written.value.as_str());
     match peers.get(&trunk) {
         None => {
             let known = peers.keys().map(TrunkId::as_str);
-            reader.unknown(Code::TrunkUnknown, "trunk", &written, known);
+            reader.unknown(Code::TrunkUnknown, "trunk", written, known);
         }
         Some(TrunkPeer { proxy: None, .. }) => {
             let message = format!("trunk `{trunk}` only brings calls");
@@ -206,18 +236,6 @@ fn read_trunk(
             reader.report(Code::TrunkWithoutAddress, &written.at, message, help);
         }
         Some(_) => {}
-    }
-    Some(trunk)
-}
-
-/// 400 and 800 numbers receive calls and may not be shown as the caller's own.
-fn check_shown(reader: &Reader, show: &Spanned<Number>) {
-    let number = show.value.as_str();
-    let national = number.strip_prefix("+86").unwrap_or(number);
-    if national.len() == 10 && (national.starts_with("400") || national.starts_with("800")) {
-        let message = format!("{number} may not be shown to called parties");
-        let help = "400 and 800 numbers only take calls: show a fixed-line number of yours";
-        reader.report(Code::CallerIdForbidden, &show.at, message, help.into());
     }
 }
 

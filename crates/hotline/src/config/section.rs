@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use sip::locate::Wanted;
@@ -307,6 +307,19 @@ impl<'a> Section<'a> {
         parsed.map(|value| Spanned { value, at: item.at })
     }
 
+    /// Digits as text, so many of them.
+    pub(crate) fn digits(
+        &self,
+        name: &str,
+        length: RangeInclusive<usize>,
+    ) -> Option<Spanned<String>> {
+        let (fewest, most) = (length.start(), length.end());
+        self.parsed(name, &format!("a text of {fewest} to {most} digits"), |text| {
+            let is_one = length.contains(&text.len()) && text.chars().all(|c| c.is_ascii_digit());
+            is_one.then(|| text.to_owned())
+        })
+    }
+
     /// Any text.
     pub(crate) fn text(&self, name: &str) -> Option<Spanned<String>> {
         self.parsed(name, "a text", |text| Some(text.to_owned()))
@@ -575,6 +588,21 @@ impl<'a> Section<'a> {
                 self.reader.report(Code::BadValue, &level.at, message, help);
             }
             Some((skill, u8::try_from(number?).ok()?))
+        };
+        pairs.into_iter().filter_map(read).collect()
+    }
+
+    /// Trunks, each with a number of places.
+    pub(crate) fn places(&self, name: &str) -> Vec<(Spanned<String>, u32)> {
+        let pairs = self.pairs(name, "trunks with places, like { carrier = 10 }");
+        let read = |(trunk, places): (Spanned<String>, Spanned<&'a Item>)| {
+            let number = places.value.as_integer().filter(|number| (1..=20_000).contains(number));
+            if number.is_none() {
+                let message = format!("`{}` has no number of places", trunk.value);
+                let help = "write a whole number from 1 to 20000".to_owned();
+                self.reader.report(Code::BadValue, &places.at, message, help);
+            }
+            Some((trunk, u32::try_from(number?).ok()?))
         };
         pairs.into_iter().filter_map(read).collect()
     }

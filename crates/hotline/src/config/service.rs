@@ -9,12 +9,13 @@ use model::TenantId;
 use sip::endpoint::LargeRequests;
 use sip::subscription::SubscriptionSettings;
 use switchboard::config::{PortLease, RecordingRules};
+use switchboard::numbering::Numbering;
 use toml_edit::TableLike;
 
 use super::Paths;
 use super::finding::Code;
-use super::key;
 use super::section::{Reader, Section, Spanned};
+use super::{key, numbering};
 
 /// For signalling.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -104,6 +105,7 @@ pub(crate) struct ApiSettings {
 pub(super) struct Settings {
     pub(super) tenant: TenantId,
     pub(super) max_calls: u32,
+    pub(super) numbering: Numbering,
     /// The ports that are taken.
     pub(super) ports: Taken,
     pub(super) ring: Duration,
@@ -117,7 +119,7 @@ pub(super) struct Settings {
 
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
-/// Reads the tables `service`, `sip`, `media`, `recording`, `store` and `api`.
+/// Reads the tables `service`, `numbering`, `sip`, `media`, `recording`, `store` and `api`.
 pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> Settings {
     let service = Section::of_root(reader, root, &key::SERVICE);
     let sip = Section::of_root(reader, root, &key::SIP);
@@ -141,6 +143,7 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> 
     Settings {
         tenant: TenantId::from(tenant.as_str()),
         max_calls,
+        numbering: numbering::read(reader, root),
         ports,
         ring: service.duration("ring").map_or(Duration::ZERO, |ring| ring.value),
         sip: sip_settings,

@@ -339,8 +339,76 @@ const SINGLE_FAULTS: &[(&str, &str, Code)] = &[
     ("[media]", "[provisioning]\nserver = \"pbx:x\"\n[media]", Code::BadValue),
     ("[media]", "[provisioning]\nvalid = \"1s\"\n[media]", Code::BadValue),
     ("[media]", "[provisioning]\ntransport = \"tls\"\n[media]", Code::ListenerMissing),
+    ("show = \"01088886666\"", "show = \"+864008001234\"", Code::CallerIdForbidden),
+    ("show = \"01088886666\"", "show = \"04008001234\"", Code::CallerIdForbidden),
+    ("show = \"01088886666\"", "show = \"8008101234\"", Code::CallerIdForbidden),
+    ("flow = \"main\"", "flow = \"main\"\nreserved = 201", Code::ReservedTooMany),
+    ("flow = \"main\"", "flow = \"main\"\nmax_calls = 5\nreserved = 6", Code::ReservedTooMany),
+    ("flow = \"main\"", "flow = \"main\"\nreserved_on = { carrier = 101 }", Code::ReservedTooMany),
+    ("flow = \"main\"", "flow = \"main\"\nreserved_on = { carier = 1 }", Code::TrunkUnknown),
+    ("flow = \"main\"", "flow = \"main\"\nreserved_on = { carrier = 0 }", Code::BadValue),
+    ("flow = \"main\"", "flow = \"main\"\ncalls_per_second = 0", Code::BadValue),
+    ("max_calls = 100", "max_calls = 100\noutbound_numbers = \"e146\"", Code::UnknownValue),
+    ("max_calls = 100", "max_calls = 100\noutbound_prefix = \"x\"", Code::BadValue),
+    ("trunk = \"carrier\"", "trunks = [\"carrier\", \"carier\"]", Code::TrunkUnknown),
+    ("trunk = \"carrier\"", "trunks = [\"carrier\", \"carrier\"]", Code::RuleUnclear),
+    ("trunk = \"carrier\"", "trunks = []", Code::RuleUnclear),
+    ("trunk = \"carrier\"", "trunk = \"carrier\"\ntrunks = [\"carrier\"]", Code::RuleUnclear),
+    ("[media]", "[numbering]\narea = \"Beijing\"\n[media]", Code::BadValue),
+    ("[media]", "[numbering]\ncountry = \"+86\"\n[media]", Code::BadValue),
     ("roles = [\"manager\"]", "roles = [\"manger\"]", Code::RoleUnknown),
 ];
+
+#[test]
+fn limits_spellings_and_the_order_of_trunks_are_read_as_written() {
+    let second = "\n[trunks.second]\naddresses = [\"192.0.2.1\"]\nproxy = \"192.0.2.1:5060\"\n\
+                  calls_per_second = 7\ninbound_numbers = \"e164\"\ninbound_strip = 2\n\
+                  outbound_numbers = \"plus_e164\"\noutbound_prefix = \"77\"\n\
+                  [numbering]\narea = \"010\"\n";
+    let hotline = "flow = \"main\"\nmax_calls = 50\ncalls_per_second = 5\nreserved = 20\n\
+                   reserved_on = { carrier = 10, second = 5 }";
+    let changed = Changed::example()
+        .replace("trunk = \"carrier\"", "trunks = [\"second\", \"carrier\"]")
+        .replace("flow = \"main\"", hotline)
+        .add(second);
+    let (config, _) = changed.load().unwrap_or_else(|findings| panic!("{findings}"));
+    let floor = config.floor;
+    assert_eq!(floor.outbound[1].trunks, [TrunkId::from("second"), TrunkId::from("carrier")]);
+    assert_eq!(floor.numbering.area.as_deref(), Some("10"));
+    let trunk = &floor.trunks[&TrunkId::from("second")];
+    assert_eq!((trunk.calls_per_second, trunk.max_calls), (Some(7), 30));
+    assert_eq!((trunk.inbound.strip, trunk.outbound.prefix.as_str()), (2, "77"));
+    assert_eq!(floor.trunks[&TrunkId::from("carrier")].outbound, Default::default());
+    let limits = &floor.hotlines[&model::HotlineId::from("main")].limits;
+    assert_eq!((limits.max_calls, limits.reserved), (Some(50), 20));
+    assert_eq!(limits.reserved_on[&TrunkId::from("second")], 5);
+}
+
+#[test]
+fn places_kept_for_several_hotlines_are_added_up() {
+    let other = "\n[hotlines.other]\nnumber = \"4008001235\"\nflow = \"main\"\n";
+    let both = |kept: &str| {
+        let first = format!("flow = \"main\"\n{kept}");
+        Changed::example().replace("flow = \"main\"", &first).add(&format!("{other}{kept}\n"))
+    };
+    both("reserved = 100").expect([]);
+    let shown = both("reserved = 101").expect([Code::ReservedTooMany]);
+    assert!(shown.contains("202 places of the service") && shown.contains("it has 200"), "{shown}");
+    both("reserved_on = { carrier = 50 }").expect([]);
+    let shown = both("reserved_on = { carrier = 51 }").expect([Code::ReservedTooMany]);
+    assert!(shown.contains("102 places of trunk `carrier`"), "{shown}");
+}
+
+#[test]
+fn two_spellings_of_one_number_are_one_number() {
+    let other = "\n[hotlines.other]\nnumber = \"+864008001234\"\nflow = \"main\"\n";
+    Changed::example().add(other).expect([Code::NumberDuplicate]);
+    // The extension is what others in the city dial for the hotline.
+    Changed::example()
+        .replace("number = \"4008001234\"", "number = \"01088885555\"")
+        .add("\n[numbering]\narea = \"010\"\n[phones.88885555]\n")
+        .expect([Code::NumberDuplicate]);
+}
 
 /// A listener over TLS whose files are in the state folder, and these further keys.
 fn with_listener(keys: &str) -> Changed {

@@ -88,6 +88,7 @@ impl Running {
             metrics: metrics_access(&config),
             signalling: Box::new(wiring::Door(sip.clone())),
             provisioning: Box::new(wiring::Desk::new(&config, sip.clone(), clock)),
+            numbering: config.floor.numbering.clone(),
             samples: metrics::samples(&sip, &media, &recorder, &inbox),
             clock,
         };

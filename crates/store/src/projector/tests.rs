@@ -8,7 +8,9 @@ use model::{
 use super::*;
 use crate::cluster::Cluster;
 use crate::testing::{BEGIN, arrived, event, of_call};
-use crate::{BindingRow, CallFilter, Cursor, DrawRow, Page, RecordingFilter, RecordingState};
+use crate::{
+    BindingRow, CallFilter, Cursor, DrawRow, NumberFilter, Page, RecordingFilter, RecordingState,
+};
 
 fn tenant() -> TenantId {
     TenantId::from("default")
@@ -161,7 +163,10 @@ async fn lists(database: &Database) {
     let in_queue = CallFilter {
         queue: Some("sales".into()),
         outcome: Some(Outcome::Answered),
-        number: Some("13800138000".into()),
+        number: Some(NumberFilter {
+            written: "013800138000".into(),
+            canonical: "+8613800138000".into(),
+        }),
         since: Some(BEGIN),
         until: Some(BEGIN + std::time::Duration::from_secs(86_400)),
         ..CallFilter::default()

@@ -14,9 +14,10 @@ use model::{
     LegId, MediaDescription, Next, Number, PhoneId, QueueId, Refusal, TenantId, Timestamp, TrunkId,
 };
 use switchboard::config::{
-    AgentConfig, FeatureCodes, FloorConfig, HotlineConfig, OutboundRule, PhoneConfig, PortLease,
-    RecordingRules, Sounds, TrunkConfig,
+    AgentConfig, FeatureCodes, FloorConfig, HotlineConfig, HotlineLimits, OutboundRule,
+    PhoneConfig, PortLease, RecordingRules, Sounds, TrunkConfig,
 };
+use switchboard::numbering::Numbering;
 use switchboard::ports::{
     Command, Input, LegCommand, LegFact, LegIds, MediaCommand, MediaFact, Origin, RecordingCommand,
     Reply, ReplyId, Request, RingsIn, Target,
@@ -105,16 +106,21 @@ pub(crate) fn config() -> FloorConfig {
             .collect(),
         hotlines: [(
             "main".into(),
-            HotlineConfig { number: "4008001234".parse().unwrap(), flow: Arc::new(flow) },
+            HotlineConfig {
+                number: "4008001234".parse().unwrap(),
+                flow: Arc::new(flow),
+                limits: HotlineLimits::default(),
+            },
         )]
         .into(),
-        trunks: [("carrier".into(), TrunkConfig { max_calls: 100 })].into(),
+        trunks: [("carrier".into(), TrunkConfig { max_calls: 100, ..TrunkConfig::default() })]
+            .into(),
         outbound: vec![OutboundRule {
             roles: std::collections::BTreeSet::new(),
             prefix: "9".into(),
             strip: 1,
             length: (4, 20),
-            trunk: Some(TrunkId::from("carrier")),
+            trunks: vec![TrunkId::from("carrier")],
             show: None,
         }],
         feature_codes: FeatureCodes::default(),
@@ -129,6 +135,7 @@ pub(crate) fn config() -> FloorConfig {
         recording: RecordingRules { internal: true, outbound: true },
         ring: Duration::from_secs(30),
         max_calls: 100,
+        numbering: Numbering::default(),
     }
 }
 

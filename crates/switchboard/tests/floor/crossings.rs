@@ -248,7 +248,7 @@ fn the_agent_to_whom_a_queues_caller_is_handed_wraps_up_as_well() {
 fn a_transfer_outside_shows_the_number_of_its_rule_and_keeps_to_the_trunks_limit() {
     for (most, rings) in [(2, true), (1, false)] {
         let mut config = config();
-        config.outbound[0].show = Some("4008001234".parse().unwrap());
+        config.outbound[0].show = Some("01088886666".parse().unwrap());
         config.trunks.get_mut(&"carrier".into()).unwrap().max_calls = most;
         let mut centre = Centre::open_with(config, 1, Default::default(), &[]);
         centre.sign_in(1001);
@@ -260,7 +260,7 @@ fn a_transfer_outside_shows_the_number_of_its_rule_and_keeps_to_the_trunks_limit
             LegCommand::Dial { target: Target::Trunk { .. }, from, .. } => Some(from.to_string()),
             _ => None,
         });
-        assert_eq!(shown.as_deref(), rings.then_some("4008001234"));
+        assert_eq!(shown.as_deref(), rings.then_some("01088886666"));
     }
 }
 
