@@ -15,6 +15,7 @@ mod books;
 mod calls;
 mod centre;
 mod crossings;
+mod limits;
 mod queue;
 mod restart;
 mod simulation;

@@ -13,7 +13,7 @@ use model::{
     AgentId, Cause, Direction, Epoch, Event, LegId, MediaDescription, Next, Outcome, QueueId,
     StateName,
 };
-use switchboard::config::FloorConfig;
+use switchboard::config::{FloorConfig, TrunkConfig};
 use switchboard::ports::{Input, LegCommand, LegFact, MediaFact, Origin, Request, RingsIn};
 
 use crate::books::Books;
@@ -28,25 +28,25 @@ const STEPS: usize = 500;
 const PHONES: [&str; 4] = ["1001", "1002", "1003", "8000"];
 
 /// Small, seeded, good enough to shuffle with.
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
-    fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    fn next(&mut self, below: usize) -> usize {
+    pub(crate) fn next(&mut self, below: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 >> 11).unwrap() % below
     }
 
-    fn one_in(&mut self, many: usize) -> bool {
+    pub(crate) fn one_in(&mut self, many: usize) -> bool {
         self.next(many) == 0
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
         (!from.is_empty()).then(|| from[self.next(from.len())])
     }
 }
@@ -112,11 +112,13 @@ const WORTH_REACHING: &[&str] = &[
     "agent.state_changed ringing signed_out",
     "agent.state_changed wrap_up on_call",
     "agent.state_changed wrap_up ready",
+    "call.barred",
     "call.ended forced",
     "call.ended max_wait",
     "call.ended media_failed",
     "call.ended no_answer",
     "call.ended queue_full",
+    "call.ended rate_reached",
     "call.ended reconfigured",
     "call.ended shutdown",
     "call.transferred",
@@ -419,7 +421,7 @@ impl Day {
             let early = self.chance.one_in(3).then(|| description(42_000));
             self.centre.leg(leg, LegFact::Ringing { early });
         } else {
-            let status = [408, 480, 486, 603][self.chance.next(4)];
+            let status = [408, 480, 486, 503, 603][self.chance.next(5)];
             self.centre.leg(leg, LegFact::Released { cause: Cause::Refused, status: Some(status) });
         }
     }
@@ -519,6 +521,18 @@ fn vary(config: &mut FloorConfig, chance: &mut Chance) {
     }
     if chance.one_in(6) {
         config.max_calls = 4;
+    }
+    if chance.one_in(3) {
+        config.trunks.insert("second".into(), TrunkConfig { max_calls: 3, ..Default::default() });
+        config.outbound[0].trunks.push("second".into());
+    }
+    if chance.one_in(6) {
+        config.trunks.get_mut(&"carrier".into()).unwrap().calls_per_second = Some(1);
+    }
+    if chance.one_in(6) {
+        let limits = &mut config.hotlines.get_mut(&"main".into()).unwrap().limits;
+        limits.calls_per_second = Some(1);
+        limits.reserved = 2;
     }
     if chance.one_in(2) {
         let hotline = config.hotlines.get_mut(&"main".into()).unwrap();
