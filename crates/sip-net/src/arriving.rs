@@ -38,7 +38,7 @@ impl Exchange {
         let refusal = match self.rings_in(request, source, now) {
             Ok(rings) => {
                 let rings = RingsIn { max_forwards, ..rings };
-                self.take_in(session, rings, &request.body)
+                self.take_in(session, rings, &request.body, now)
             }
             Err(refusal) => Err(refusal),
         };
@@ -93,6 +93,7 @@ impl Exchange {
         session: SessionId,
         rings: RingsIn,
         body: &[u8],
+        now: Timestamp,
     ) -> Result<(), Rejection> {
         let full = || {
             self.count(Counted::Overload);
@@ -117,7 +118,7 @@ impl Exchange {
         if let Err(Full(_)) = self.ports.inbox.put(Input::Leg { leg, fact }) {
             return Err(full());
         }
-        self.trace.leg(leg, &call_id);
+        self.trace.leg(leg, &call_id, now);
         let number = self.next_number();
         let mut arriving = Leg::new(Phase::Arriving(session), Side::Caller, number);
         arriving.phone = phone;

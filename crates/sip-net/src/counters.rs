@@ -91,6 +91,14 @@ counted! {
     BadStream = "bad_stream",
     /// A command for a leg that is already gone: it crossed the end of the leg.
     LateCommand = "late_command",
+    /// Something did not get into the trace on disk: it did not fit, or the disk took it not.
+    TraceLost = "lost",
+    /// A record of the trace on disk that could not be read was passed over.
+    TraceDamaged = "damaged",
+    /// A message was sent to the capture server.
+    Captured = "captured",
+    /// A message was not sent to the capture server: it did not fit, or the network took it not.
+    Uncaptured = "uncaptured",
 }
 
 /// How often each thing happened since the start.

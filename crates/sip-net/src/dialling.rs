@@ -53,7 +53,7 @@ impl Exchange {
             let order = Order::Invite { session, outgoing: Box::new(outgoing) };
             if self.order(order, now).is_ok() {
                 if let Some(call_id) = self.endpoint.call_id(session) {
-                    self.trace.leg(id, call_id);
+                    self.trace.leg(id, call_id, now);
                 }
                 self.patience.begin(session, now);
                 forks.insert(session, fork);
@@ -336,7 +336,7 @@ impl Exchange {
     fn add_fork(&mut self, id: LegId, (session, fork): (SessionId, Fork), now: Timestamp) {
         self.patience.begin(session, now);
         if let Some(call_id) = self.endpoint.call_id(session) {
-            self.trace.leg(id, call_id);
+            self.trace.leg(id, call_id, now);
         }
         if let Some(Leg { phase: Phase::Dialling(dialling), .. }) = self.legs.get_mut(id) {
             dialling.forks.insert(session, fork);

@@ -32,7 +32,7 @@ use crate::resolver::{Found, Resolver};
 use crate::settings::{Serves, Settings};
 use crate::strain::Gauge;
 use crate::stream::{self, Arrival, Connections};
-use crate::trace::{self, Rung, Said};
+use crate::trace::{self, Beside, Finder, Kept, Rung};
 
 /// Commands that may wait.
 const COMMANDS: usize = 16_384;
@@ -44,6 +44,8 @@ const TURN: usize = 64;
 const DATAGRAM: usize = 65_535;
 /// How long the far sides have to answer the BYEs of a stop.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long what is traced may take to reach disk and capture server at a stop.
+const LAST_TRACED: Duration = Duration::from_secs(1);
 /// At most one line of log about malformed input in this time.
 const GRUMBLE_EVERY: Duration = Duration::from_secs(1);
 
@@ -70,6 +72,7 @@ pub struct Handle {
     phones: SocketAddr,
     trunks: SocketAddr,
     trunk_status: Shown,
+    finder: Option<Arc<Finder>>,
 }
 
 /// What the loop last said of the trunks.
@@ -94,7 +97,7 @@ enum Turn {
     Accounts(Accounts, oneshot::Sender<()>),
     Trunks(Trunks),
     Presence(PhoneId, Presence),
-    Ladder(Vec<LegId>, oneshot::Sender<Vec<(LegId, Said)>>),
+    Ladder(Vec<LegId>, oneshot::Sender<Kept>),
     Bans(oneshot::Sender<Vec<Ban>>),
     Lift(IpAddr, oneshot::Sender<bool>),
     ShutDown(oneshot::Sender<()>),
@@ -112,14 +115,7 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
     }
     let (turns, told) = mpsc::channel(COMMANDS);
     let (arrivals, arriving) = mpsc::channel(ARRIVALS);
-    let handle = Handle {
-        turns,
-        counters: Arc::clone(&ports.counters),
-        bound: listeners.iter().map(|listener| listener.bound).collect(),
-        phones: first(&settings, &listeners, Serves::Phones)?,
-        trunks: first(&settings, &listeners, Serves::Trunks)?,
-        trunk_status: Shown::default(),
-    };
+    let counters = Arc::clone(&ports.counters);
     let connections = Connections::new(&settings, clock, arrivals.clone());
     let (resolver, finds) = Resolver::new(settings.name_servers.clone());
     let mut exchange = Exchange::new(
@@ -129,6 +125,17 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
         ports,
         Secrets { endpoint: random()?, nonces: random()?, subscriptions: random()? },
     );
+    let opened = exchange.trace.open(&settings, &counters);
+    let Beside { finder, ended } = opened.map_err(StartError::Trace)?;
+    let handle = Handle {
+        turns,
+        counters,
+        bound: listeners.iter().map(|listener| listener.bound).collect(),
+        phones: first(&settings, &listeners, Serves::Phones)?,
+        trunks: first(&settings, &listeners, Serves::Trunks)?,
+        trunk_status: Shown::default(),
+        finder,
+    };
     exchange.restore(bindings, clock.now());
     for (listen, listener) in settings.listeners.iter().zip(&listeners) {
         let (serves, transport) = (listen.serves, listen.protocol.transport());
@@ -154,9 +161,15 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
     };
     driver.replace_trunks(trunks);
     tokio::spawn(async move {
-        driver.run(told, arriving, finds).await;
+        let stopped = driver.run(told, arriving, finds).await;
         // With it the listeners end.
         drop(accepting);
+        // With it what is traced comes to its end; a disk that hangs is not waited for.
+        drop(driver);
+        let _ = tokio::time::timeout(LAST_TRACED, futures_util::future::join_all(ended)).await;
+        if let Some(done) = stopped {
+            let _ = done.send(());
+        }
     });
     Ok(handle)
 }
@@ -216,15 +229,19 @@ impl Handle {
         self.turns.try_send(Turn::Presence(phone, presence)).map_err(|_| Busy)
     }
 
-    /// What was said about these legs, in order, as far as it is still kept.
+    /// What was said about these legs, in order, as far as it is still kept: in memory, or on disk,
+    /// which is read only where memory has not all of it.
     ///
     /// # Errors
     /// When signalling has ended.
     pub async fn ladder(&self, legs: Vec<LegId>) -> Result<Vec<Rung>, Busy> {
         let (asked, answer) = oneshot::channel();
-        self.turns.send(Turn::Ladder(legs, asked)).await.map_err(|_| Busy)?;
-        let said = answer.await.map_err(|_| Busy)?;
-        Ok(said.iter().filter_map(|(leg, said)| trace::rung(*leg, said)).collect())
+        self.turns.send(Turn::Ladder(legs.clone(), asked)).await.map_err(|_| Busy)?;
+        let kept = answer.await.map_err(|_| Busy)?;
+        Ok(match self.finder.clone().filter(|_| !kept.is_whole) {
+            Some(finder) => finder.find(&legs, kept.said).await,
+            None => trace::rungs(&kept.said, &[]),
+        })
     }
 
     /// Where the trunks are, whether they are there, and what became of our registrations.
@@ -331,12 +348,13 @@ async fn readable(doors: &[Door]) -> ListenerId {
 }
 
 impl Driver {
+    /// Serves until it is told to stop; gives back whom to tell that it has, if anybody waits.
     async fn run(
         &mut self,
         mut told: mpsc::Receiver<Turn>,
         mut arriving: mpsc::Receiver<Arrival>,
         mut finds: mpsc::Receiver<Found>,
-    ) {
+    ) -> Option<oneshot::Sender<()>> {
         let mut stopping: Option<(oneshot::Sender<()>, Timestamp)> = None;
         self.flush();
         loop {
@@ -344,7 +362,7 @@ impl Driver {
             let due = [self.exchange.poll_timeout(), end].into_iter().flatten().min();
             tokio::select! {
                 turn = told.recv() => match turn {
-                    None => return,
+                    None => return None,
                     Some(Turn::ShutDown(done)) => {
                         self.exchange.shut_down(self.clock.now());
                         stopping = Some((done, self.clock.now() + FAREWELL));
@@ -368,10 +386,7 @@ impl Driver {
             self.show_trunks();
             let is_over = |until: Timestamp| self.exchange.is_idle() || self.clock.now() >= until;
             if stopping.as_ref().is_some_and(|(_, until)| is_over(*until)) {
-                if let Some((done, _)) = stopping {
-                    let _ = done.send(());
-                }
-                return;
+                return stopping.map(|(done, _)| done);
             }
         }
     }

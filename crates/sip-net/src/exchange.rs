@@ -399,8 +399,9 @@ impl Exchange {
     }
 
     fn keep(&mut self, way: Way, far: &Destination, bytes: Arc<[u8]>, now: Timestamp) {
-        let Destination { transport, peer, .. } = *far;
-        self.trace.keep(Said { at: now, way, transport, peer, bytes });
+        let Destination { transport, peer, listener, .. } = *far;
+        let local = self.sides.get(usize::from(listener.0)).map_or(peer, |side| side.public);
+        self.trace.keep(Said { at: now, way, transport, peer, local, bytes });
     }
 
     fn hear(&mut self, event: EndpointEvent, now: Timestamp) {

@@ -16,7 +16,7 @@
 //! | `trunking`, `carriers`, `registering`, `resolver` | trunks: where they are, whether they are there, our registration at them |
 //! | `watching` | busy lamps, mailboxes and agents: who is told what |
 //! | `meaning` | causes in SIP and statuses to the floor |
-//! | `trace` | what was said about calls lately |
+//! | `trace` | what was said about calls: lately, earlier and to a capture server |
 //! | `checks` | whether registered phones are still there |
 
 mod accounts;
@@ -58,7 +58,7 @@ pub use driver::{Busy, Handle, Setup, start};
 pub use guard::{Ban, GuardSettings};
 pub use listener::StartError;
 pub use ports::{BindingStore, NoStore, Ports};
-pub use settings::{ConnectionLimits, Listen, Protocol, Serves, Settings};
+pub use settings::{Capture, ConnectionLimits, Listen, Protocol, Serves, Settings, TraceFiles};
 
 pub use tls::{Dates, Tls, TlsClient, TlsClientFiles, TlsError, TlsFiles, out_of_date};
 pub use trace::{Rung, Way};

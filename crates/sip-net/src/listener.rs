@@ -45,6 +45,8 @@ pub enum StartError {
     },
     /// The system gives no randomness.
     NoRandomness,
+    /// The system gives no thread to keep a trace.
+    Trace(io::Error),
 }
 
 impl fmt::Display for StartError {
@@ -61,6 +63,7 @@ impl fmt::Display for StartError {
             Self::NoListener { serves } => {
                 write!(out, "nothing listens for {}", format!("{serves:?}").to_lowercase())
             }
+            Self::Trace(error) => write!(out, "no thread to keep a trace: {error}"),
             Self::NoRandomness => out.write_str("the system gives no random numbers"),
         }
     }

@@ -62,7 +62,7 @@ impl Exchange {
         leg.wanted = Wanted::by(&request.body);
         leg.taking_over = Some(session);
         self.legs.join(session, id);
-        self.trace.leg(id, request.call_id().unwrap_or_default());
+        self.trace.leg(id, request.call_id().unwrap_or_default(), now);
         tracing::info!(leg = %id, %phone, sip_call_id = request.call_id().unwrap_or_default(), "is taken over");
         self.fact(id, LegFact::Reoffered { offer });
         Ok(())

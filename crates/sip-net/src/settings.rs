@@ -1,6 +1,8 @@
 //! What signalling is told at its start.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +55,40 @@ pub struct Settings {
     pub guard: GuardSettings,
     /// How many octets of messages about calls are kept, to be shown as ladders. Default 16 MiB.
     pub trace: usize,
+    /// Where messages about calls are kept on disk; nowhere when none, which is the default.
+    pub trace_files: Option<TraceFiles>,
+    /// Who is sent a copy of every message about a call, by HEP. Default: nobody.
+    pub capture: Option<Capture>,
     /// Legs at a time; further calls get 503. Default 10 000.
     pub legs: usize,
+}
+
+/// Where messages about calls are kept on disk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TraceFiles {
+    /// The folder, which holds nothing else. It is made when it is needed, for its owner alone.
+    pub folder: PathBuf,
+    /// How many octets all files have at most; none are written when it is 0. A quarter of a MiB is
+    /// the least.
+    pub octets: u64,
+}
+
+/// A capture server, such as Homer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Capture {
+    /// Where it takes HEP over UDP.
+    pub server: SocketAddr,
+    /// The number it tells us from others by.
+    pub id: u32,
+    /// What we show it, where it asks for that. It goes over the network as it is.
+    pub key: Option<String>,
+}
+
+impl fmt::Debug for Capture {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { server, id, .. } = self;
+        out.debug_struct("Capture").field("server", server).field("id", id).finish_non_exhaustive()
+    }
 }
 
 /// Whom a listener serves: an address alone never makes a phone a trunk.
@@ -151,6 +185,8 @@ impl Settings {
             connections: ConnectionLimits::default(),
             guard: GuardSettings::default(),
             trace: 16 << 20,
+            trace_files: None,
+            capture: None,
             legs: 10_000,
         }
     }

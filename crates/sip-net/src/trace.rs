@@ -1,23 +1,54 @@
 //! What was said about calls lately, so that a call can be looked at as a ladder.
 //!
 //! A ring of whole messages, bounded in octets. Registrations, OPTIONS and what lamps are told are not
-//! in it: they would push calls out. Who asks gets copies of what is shared; reading them is not the driver's work.
+//! in it: they would push calls out. Who asks gets copies of what is shared; reading them is not the
+//! driver's work.
+//! What is kept here is told to files, for what was said earlier and before a restart, and to a
+//! capture server, where there are such, each by a thread of its own.
+//!
+//! | file | concern |
+//! |---|---|
+//! | `outlet` | the bounded queue to a thread |
+//! | `files`, `record`, `find` | the trace on disk: written, its form, read |
+//! | `hep` | the capture server |
+//! | `masked` | what nobody is shown |
+
+mod files;
+mod find;
+mod hep;
+mod masked;
+mod outlet;
+mod record;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use model::{LegId, Timestamp};
 use sip::endpoint::Transport;
 use sip::subscription::Package;
 use sip::{HeaderName, Message, Method};
 
+use crate::counters::{Counted, Counters};
+use crate::settings::Settings;
+
+pub(crate) use find::Finder;
+use outlet::Ended;
+
+use files::Files;
+use hep::Exporter;
+use outlet::{Outlet, Told};
+
 /// Legs whose Call-IDs are remembered.
 const MOST_LEGS: usize = 65_536;
+/// How long before a leg is told of its first message may have come: a caller is asked who it is.
+const BEFORE: Duration = Duration::from_secs(32);
 /// What an entry takes beside its octets.
-const OVERHEAD: usize = 96;
-/// What is shown in place of credentials.
-const HIDDEN: &str = "(hidden)";
+const OVERHEAD: usize = 128;
 
 /// Which way a message went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +66,8 @@ pub(crate) struct Said {
     pub(crate) way: Way,
     pub(crate) transport: Transport,
     pub(crate) peer: SocketAddr,
+    /// Where we are reached: the address of the listener.
+    pub(crate) local: SocketAddr,
     pub(crate) bytes: Arc<[u8]>,
 }
 
@@ -69,53 +102,155 @@ pub(crate) struct Trace {
     most: usize,
     octets: usize,
     said: VecDeque<(u64, Said)>,
-    /// The Call-IDs of each leg: one for each place it rang at.
-    legs: BTreeMap<LegId, Vec<u64>>,
+    legs: BTreeMap<LegId, Known>,
+    /// When the last of what is forgotten was said.
+    forgotten: Option<Timestamp>,
+    outlets: Vec<Outlet>,
+}
+
+/// A leg that is told of.
+#[derive(Debug)]
+struct Known {
+    since: Timestamp,
+    /// What tells its Call-IDs from others: one for each place it rang at.
+    keys: Vec<u64>,
+}
+
+/// What the ring has of some legs.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The messages, in order.
+    pub(crate) said: Vec<(LegId, Said)>,
+    /// Whether there never was more.
+    pub(crate) is_whole: bool,
+}
+
+/// What reads and what ends the outlets of a trace.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Who looks up what is on disk, where that is kept.
+    pub(crate) finder: Option<Arc<Finder>>,
+    /// The ends of the threads.
+    pub(crate) ended: Vec<Ended>,
 }
 
 impl Trace {
     /// A trace of so many octets; of none, it keeps nothing.
     pub(crate) const fn new(most: usize) -> Self {
-        Self { most, octets: 0, said: VecDeque::new(), legs: BTreeMap::new() }
+        Self {
+            most,
+            octets: 0,
+            said: VecDeque::new(),
+            legs: BTreeMap::new(),
+            forgotten: None,
+            outlets: Vec::new(),
+        }
+    }
+
+    /// Tells files and a capture server from now on, as the settings say.
+    pub(crate) fn open(
+        &mut self,
+        settings: &Settings,
+        counters: &Arc<Counters>,
+    ) -> io::Result<Beside> {
+        let mut beside = Beside::default();
+        let counting = |lost| (Arc::clone(counters), lost);
+        if let Some(kept) = settings.trace_files.as_ref().filter(|kept| kept.octets > 0) {
+            let files = Files::new(kept, Arc::clone(counters));
+            let finder = Finder::new(kept.folder.clone(), files.live(), Arc::clone(counters));
+            beside.finder = Some(Arc::new(finder));
+            let opened = Outlet::open("trace", files, counting(Counted::TraceLost))?;
+            self.outlets.push(opened.0);
+            beside.ended.push(opened.1);
+        }
+        if let Some(capture) = &settings.capture {
+            let exporter = Exporter::new(capture.clone(), Arc::clone(counters));
+            let opened = Outlet::open("capture", exporter, counting(Counted::Uncaptured))?;
+            self.outlets.push(opened.0);
+            beside.ended.push(opened.1);
+        }
+        Ok(beside)
     }
 
     /// Whether anything is kept.
     pub(crate) const fn is_on(&self) -> bool {
-        self.most > 0
+        self.most > 0 || !self.outlets.is_empty()
     }
 
     /// Keeps a message about a call.
     pub(crate) fn keep(&mut self, said: Said) {
-        let Some(key) = key_of(&said.bytes).filter(|_| self.is_on()) else { return };
+        let head = if self.is_on() { head(&said.bytes) } else { None };
+        let Some(key) = head.filter(|head| head.is_call).map(|head| hash(head.call_id)) else {
+            return;
+        };
+        for outlet in &self.outlets {
+            outlet.tell(Told::Said(key, said.clone()));
+        }
+        if self.most == 0 {
+            return;
+        }
         self.octets += said.bytes.len() + OVERHEAD;
         self.said.push_back((key, said));
         while self.octets > self.most
             && let Some((_, oldest)) = self.said.pop_front()
         {
             self.octets = self.octets.saturating_sub(oldest.bytes.len() + OVERHEAD);
+            self.forgotten = Some(oldest.at);
         }
     }
 
     /// A leg is told of under this Call-ID.
-    pub(crate) fn leg(&mut self, leg: LegId, call_id: &str) {
+    pub(crate) fn leg(&mut self, leg: LegId, call_id: &str, now: Timestamp) {
         if !self.is_on() {
             return;
         }
-        self.legs.entry(leg).or_default().push(hash(call_id.as_bytes()));
+        let known = self.legs.entry(leg).or_insert(Known { since: now, keys: Vec::new() });
+        let key = hash(call_id.as_bytes());
+        if known.keys.contains(&key) {
+            return;
+        }
+        known.keys.push(key);
+        let since = known.since;
+        for outlet in &self.outlets {
+            outlet.tell(Told::Leg { leg, since, call_id: call_id.into() });
+        }
         if self.legs.len() > MOST_LEGS {
             self.legs.pop_first();
         }
     }
 
     /// What is kept of these legs, in order.
-    pub(crate) fn of(&self, legs: &[LegId]) -> Vec<(LegId, Said)> {
+    pub(crate) fn of(&self, legs: &[LegId]) -> Kept {
+        let known = |leg| self.legs.get(leg).filter(|_| self.most > 0);
         let keys: BTreeMap<u64, LegId> = legs
             .iter()
-            .flat_map(|leg| self.legs.get(leg).into_iter().flatten().map(|key| (*key, *leg)))
+            .flat_map(|leg| {
+                known(leg).into_iter().flat_map(|it| it.keys.iter().map(|it| (*it, *leg)))
+            })
             .collect();
         let found = self.said.iter().filter_map(|(key, said)| Some((*keys.get(key)?, said)));
-        found.map(|(leg, said)| (leg, said.clone())).collect()
+        let said = found.map(|(leg, said)| (leg, said.clone())).collect();
+        let is_all =
+            |it: &Known| self.forgotten.is_none_or(|forgotten| forgotten + BEFORE < it.since);
+        Kept { said, is_whole: legs.iter().all(|leg| known(leg).is_some_and(is_all)) }
     }
+}
+
+/// What the ring and the disk have of the same legs as rungs, in order, each once.
+pub(crate) fn rungs(lately: &[(LegId, Said)], earlier: &[(LegId, Said)]) -> Vec<Rung> {
+    let read = |said: &[(LegId, Said)]| -> Vec<Rung> {
+        said.iter().filter_map(|(leg, said)| rung(*leg, said)).collect()
+    };
+    let mut rungs = read(earlier);
+    let on_disk = rungs.len();
+    for rung in read(lately) {
+        let is_there = |other: &Rung| other == &rung;
+        if !rungs.iter().take(on_disk).any(is_there) {
+            rungs.push(rung);
+        }
+    }
+    rungs.sort_by_key(|rung| rung.at);
+    rungs
 }
 
 /// A message as a rung; none when it cannot be read.
@@ -138,35 +273,28 @@ pub(crate) fn rung(leg: LegId, said: &Said) -> Option<Rung> {
         cseq: text(&HeaderName::CSeq).unwrap_or_default(),
         reason: text(&HeaderName::Reason),
         describes: headers.content_type().as_deref() == Some("application/sdp"),
-        text: without_credentials(&said.bytes),
+        text: String::from_utf8_lossy(&masked::masked(&said.bytes)).into_owned(),
     })
 }
 
-/// The message for people; who reads it could try secrets against what answers a challenge.
-fn without_credentials(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let line = |line: &str| match line.split_once(':') {
-        Some((name, _)) if is_credentials(name) => format!("{name}: {HIDDEN}"),
-        _ => line.to_owned(),
-    };
-    text.split("\r\n").map(line).collect::<Vec<_>>().join("\r\n")
+/// What is looked at of every message.
+struct Head<'a> {
+    call_id: &'a [u8],
+    /// Whether it is about a call.
+    is_call: bool,
 }
 
-fn is_credentials(name: &str) -> bool {
-    ["authorization", "proxy-authorization"].contains(&name.trim().to_ascii_lowercase().as_str())
-}
-
-/// What tells messages of one call from others; none for what is about no call.
-fn key_of(bytes: &[u8]) -> Option<u64> {
-    let head = bytes.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii);
+/// Looks at a message's Call-ID and CSeq; none where there is no Call-ID.
+fn head(bytes: &[u8]) -> Option<Head<'_>> {
+    let lines = bytes.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii);
     let mut call_id = None;
     let (mut is_call, mut is_watched) = (false, false);
-    for line in head.skip(1).take_while(|line| !line.is_empty()) {
+    for line in lines.skip(1).take_while(|line| !line.is_empty()) {
         let Some(colon) = line.iter().position(|octet| *octet == b':') else { continue };
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         if name.eq_ignore_ascii_case(b"call-id") || name.eq_ignore_ascii_case(b"i") {
-            call_id = Some(hash(value));
+            call_id = Some(value);
         } else if name.eq_ignore_ascii_case(b"cseq") {
             let method = value.rsplit(|octet| *octet == b' ').next().unwrap_or_default();
             is_call = ![Method::Register, Method::Options, Method::Subscribe]
@@ -178,7 +306,7 @@ fn key_of(bytes: &[u8]) -> Option<u64> {
         }
     }
     // A NOTIFY about a transfer is part of the call, one for a lamp is not.
-    call_id.filter(|_| is_call && !is_watched)
+    Some(Head { call_id: call_id?, is_call: is_call && !is_watched })
 }
 
 /// FNV-1a: enough to tell the Call-IDs of one ring apart.
@@ -186,98 +314,4 @@ fn hash(octets: &[u8]) -> u64 {
     octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| {
         (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use model::Epoch;
-
-    use super::*;
-
-    fn said(method: &str, call_id: &str) -> Said {
-        let text = format!(
-            "{method} sip:1001@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\n\
-             From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: {call_id}\r\nCSeq: 1 {method}\r\n\
-             Proxy-Authorization: Digest username=\"1001\", response=\"abc\"\r\n\
-             Reason: Q.850;cause=16\r\nContent-Length: 0\r\n\r\n"
-        );
-        Said {
-            at: Timestamp::from_secs(1),
-            way: Way::Received,
-            transport: Transport::Udp,
-            peer: ([192, 0, 2, 2], 5060).into(),
-            bytes: text.into_bytes().into(),
-        }
-    }
-
-    fn leg(number: u32) -> LegId {
-        LegId::new(Epoch::new(1), number)
-    }
-
-    #[test]
-    fn the_messages_of_a_leg_are_found_in_order_and_no_others() {
-        let mut trace = Trace::new(1 << 20);
-        for (number, call_id) in [(1, "one"), (1, "fork"), (2, "two")] {
-            trace.leg(leg(number), call_id);
-        }
-        for (method, call_id) in [
-            ("INVITE", "one"),
-            ("INVITE", "two"),
-            ("ACK", "one"),
-            ("REGISTER", "one"),
-            ("SUBSCRIBE", "one"),
-            ("NOTIFY", "one"),
-            ("BYE", "fork"),
-        ] {
-            trace.keep(said(method, call_id));
-        }
-        let found: Vec<_> =
-            trace.of(&[leg(1)]).iter().filter_map(|(leg, said)| rung(*leg, said)).collect();
-        let methods: Vec<_> = found.iter().map(|rung| rung.what.as_str()).collect();
-        assert_eq!(methods, ["INVITE", "ACK", "NOTIFY", "BYE"]);
-        assert_eq!(found[0].reason.as_deref(), Some("Q.850;cause=16"));
-        assert_eq!(found[0].cseq, "1 INVITE");
-    }
-
-    #[test]
-    fn what_a_lamp_is_told_is_about_no_call_and_what_becomes_of_a_transfer_is() {
-        let kept = ["dialog;id=7", "presence", "message-summary", "refer;id=2"].map(|event| {
-            let said = said("NOTIFY", "one");
-            let text = String::from_utf8_lossy(&said.bytes).into_owned();
-            let text = text.replace("Reason: Q.850;cause=16", &format!("Event: {event}"));
-            key_of(text.as_bytes()).is_some()
-        });
-        assert_eq!(kept, [false, false, false, true]);
-    }
-
-    #[test]
-    fn no_credentials_are_shown() {
-        let text = rung(leg(1), &said("INVITE", "one")).unwrap().text;
-        assert!(text.contains("Proxy-Authorization: (hidden)") && !text.contains("abc"), "{text}");
-    }
-
-    #[test]
-    fn the_oldest_is_forgotten_and_the_bound_is_kept() {
-        let mut trace = Trace::new(4_096);
-        trace.leg(leg(1), "old");
-        trace.leg(leg(2), "new");
-        trace.keep(said("INVITE", "old"));
-        for _ in 0..100 {
-            trace.keep(said("INFO", "new"));
-        }
-        assert!(trace.octets <= 4_096);
-        assert!(trace.of(&[leg(1)]).is_empty() && !trace.of(&[leg(2)]).is_empty());
-        for number in 0..100_000 {
-            trace.leg(leg(number), "x");
-        }
-        assert!(trace.legs.len() <= MOST_LEGS);
-    }
-
-    #[test]
-    fn a_trace_that_is_off_keeps_nothing() {
-        let mut trace = Trace::new(0);
-        trace.leg(leg(1), "one");
-        trace.keep(said("INVITE", "one"));
-        assert!(trace.of(&[leg(1)]).is_empty() && trace.legs.is_empty());
-    }
 }

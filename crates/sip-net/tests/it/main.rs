@@ -21,5 +21,6 @@ mod phones;
 mod replacing;
 mod rules;
 mod secure;
+mod sight;
 mod streams;
 mod watching;
