@@ -1,6 +1,7 @@
 //! The command line against a live service, as its admin and its team lead use it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::Duration;
 
@@ -84,6 +85,42 @@ fn a_call_is_followed_by_its_id_from_the_log_to_the_recording() {
     let file = server.folder().join("fetched.wav");
     server.command_line(&["recordings", "fetch", recording, "-o", file.to_str().unwrap()]);
     Recorded::read(&fs::read(file).unwrap(), &row);
+}
+
+#[test]
+fn a_call_is_drawn_after_a_crash_and_a_restart_as_it_was_before() {
+    let mut server = Server::start(Plan::default());
+    let agent = Baresip::agent("1001", server.phones(), (Over::Udp, Answers::AtOnce), 1_000);
+    server.sign_in(1001);
+    let earpiece = Earpiece::open(600.0);
+    Carrier::calls(&server, &earpiece, Duration::from_secs(2)).is_content();
+    agent.expects("CALL_CLOSED");
+    let row = server.sealed_recordings(1).remove(0);
+    let call = row["call"].as_str().unwrap();
+    let before = server.command_line(&["ladder", call, "--full"]);
+    let folder = server.folder().join("state/trace");
+    let messages = |text: &str| text.matches("CSeq:").count();
+    let on_disk = || -> usize {
+        let files = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let text = files.map(|file| fs::read(file.path()).unwrap());
+        text.map(|octets| messages(&String::from_utf8_lossy(&octets))).sum()
+    };
+    // A message is written a moment after it was sent.
+    wait_until("the call is on disk", SOON, || on_disk() >= messages(&before));
+
+    server.kill();
+    server.restart();
+    let after = server.command_line(&["ladder", call, "--full"]);
+    for rung in ["INVITE (SDP)", "180 Ringing", "200 OK (SDP)", "ACK", "BYE"] {
+        assert!(after.contains(rung), "{rung} is not in\n{after}");
+    }
+    assert_eq!(after, before);
+    for file in fs::read_dir(&folder).unwrap() {
+        let mode = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let drawn = server.ask(&format!("/v1/calls/{call}/ladder"));
+    assert!(drawn["ladder"].as_array().unwrap().len() >= 10, "{drawn}");
 }
 
 #[test]

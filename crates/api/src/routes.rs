@@ -92,7 +92,7 @@ routes! {
         "Call detail records (话单), the latest first.";
     get "/v1/calls/{call}" calls::show, LISTENERS, "", "One call's record and its events.";
     get "/v1/calls/{call}/ladder" ladder::show, NOBODY,
-        "", "What was said over SIP about a call, message by message, as long as it is kept (`sip.trace`).";
+        "", "What was said over SIP about a call, message by message, as long as it is kept (`sip.trace`, `trace.disk`).";
     get "/v1/recordings" recordings::list, LISTENERS,
         "`since`, `until`, `agent`, `queue`, `call`, `state`, `limit`, `after`",
         "Recordings (录音), the latest first. A `state` is `started`, `sealed` or `failed`.";

@@ -25,7 +25,7 @@ pub(crate) fn ladder(
     let kept = value.get("ladder").cloned().unwrap_or_default();
     let rungs: Vec<Rung> = serde_json::from_value(kept)?;
     if rungs.is_empty() {
-        report::line("nothing of this call is kept any more: raise `sip.trace` to keep more");
+        report::line("nothing of this call is kept any more: raise `trace.disk` to keep more");
         return Ok(());
     }
     report::line(drawn(&rungs).trim_end());

@@ -15,7 +15,7 @@ pub(super) fn render() -> String {
          is left. What each finding means is in [operating.md](operating.md#findings).\n\n\
          Secrets are not in this file but in `secrets.toml` in the state folder, readable by its \
          owner alone, or in the environment: `HOTLINE_SECRET_PHONE_<extension>` (a password), \
-         `HOTLINE_SECRET_TOKEN_<ROLE>`, `HOTLINE_DATABASE_URL`. `HOTLINE_STATE` names the state \
+         `HOTLINE_SECRET_TOKEN_<ROLE>`, `HOTLINE_SECRET_HEP`, `HOTLINE_DATABASE_URL`. `HOTLINE_STATE` names the state \
          folder. Folders are written from the file's own folder.\n",
     );
     for table in TABLES {

@@ -308,6 +308,30 @@ pub(crate) const GUARD: Table = Table {
     ],
 };
 
+pub(crate) const TRACE: Table = Table {
+    path: "trace",
+    text: "What was said over SIP about calls (信令跟踪): on disk, and sent to a capture server. Registrations and OPTIONS are in neither; credentials and the keys of SRTP are hidden in both.",
+    keys: &[
+        else_(
+            "disk",
+            Kind::Number(0, 1_048_576),
+            "256",
+            "Mebibytes of messages that are kept on disk, in `trace` in the state folder, for `hotline ladder` after a restart and once `sip.trace` has forgotten them; the oldest are given up. 0 keeps none.",
+        ),
+        may(
+            "hep",
+            Kind::Socket,
+            "The capture server (信令采集服务器), such as Homer or heplify-server: it is sent a copy of every message by HEP version 3 over UDP. What it asks for as a key is `hep_key` in `secrets.toml`, or `HOTLINE_SECRET_HEP`.",
+        ),
+        else_(
+            "hep_id",
+            Kind::Number(0, 4_294_967_295),
+            "1",
+            "The number (capture agent id) by which the capture server tells us from others.",
+        ),
+    ],
+};
+
 pub(crate) const MEDIA: Table = Table {
     path: "media",
     text: "Audio.",
@@ -780,6 +804,7 @@ pub(crate) const TABLES: &[Table] = &[
     SIP,
     LISTENERS,
     GUARD,
+    TRACE,
     MEDIA,
     RECORDING,
     STORE,

@@ -9,6 +9,7 @@
 //! | `listeners` | further listeners, and certificates |
 //! | `guard` | what keeps scanners, guessers and floods away |
 //! | `provisioning` | how phones are set up by an address of their own |
+//! | `trace` | what was said about calls: on disk, and to a capture server |
 //! | `people` | agents, skill groups, phones, reasons, feature codes |
 //! | `queues` | queues, and whether anybody can serve them |
 //! | `flows` | public numbers, and the flows behind them |
@@ -41,6 +42,7 @@ mod section;
 mod service;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod value;
 
 use std::collections::BTreeMap;
@@ -62,6 +64,7 @@ pub(crate) use secrets::{Account, LOCAL_TOKEN, Password, Token};
 pub(crate) use service::{
     ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings,
 };
+pub(crate) use trace::TraceSettings;
 pub(crate) use value::{Network, duration};
 
 use finding::{Code, Source};
@@ -78,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) listeners: Listeners,
     /// What keeps scanners, guessers and floods away.
     pub(crate) guard: sip_net::GuardSettings,
+    /// What was said about calls, on disk and to a capture server.
+    pub(crate) trace: TraceSettings,
     /// The connections to carriers.
     pub(crate) trunks: BTreeMap<TrunkId, TrunkPeer>,
     /// Who may register.
@@ -256,6 +261,7 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
         sip: service.sip,
         listeners,
         guard: guard::read(reader, root),
+        trace: trace::read(reader, root, secrets.hep.map(|key| key.0)),
         trunks: outside.peers,
         accounts: secrets.accounts,
         media: MediaSettings { prompts: paths.resolved(&folder), ..service.media },

@@ -4,6 +4,7 @@
 //! ```toml
 //! realm = "example.org"       # what the HA1s were made for
 //! provisioning_key = "…"      # what issued passwords are made with, once one was issued
+//! hep_key = "…"               # what the capture server asks for, where it does
 //!
 //! [phones.1001]
 //! ha1_md5 = "…"
@@ -22,7 +23,7 @@
 //!
 //! In the environment: `HOTLINE_SECRET_PHONE_1001` (a password), `HOTLINE_SECRET_TRUNK_CARRIER` (the
 //! trunk's name in capitals, `_` for what is no letter or digit), `HOTLINE_SECRET_TOKEN_ADMIN` (and
-//! `_TEAM_LEAD`, `_REVIEWER`, `_VIEWER`).
+//! `_TEAM_LEAD`, `_REVIEWER`, `_VIEWER`), `HOTLINE_SECRET_HEP` (`hep_key`).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -60,6 +61,15 @@ const TRUNK: &str = "HOTLINE_SECRET_TRUNK_";
 
 /// What the environment gives a token by.
 const TOKEN: &str = "HOTLINE_SECRET_TOKEN_";
+
+/// What the environment gives the key for the capture server by.
+const HEP: &str = "HOTLINE_SECRET_HEP";
+
+/// What the file gives it by.
+const HEP_KEY: &str = "hep_key";
+
+/// The most octets of that key.
+const LONGEST_HEP: usize = 256;
 
 /// The name of the file in the state folder.
 pub(crate) const FILE: &str = "secrets.toml";
@@ -152,6 +162,8 @@ pub(super) struct Secrets {
     pub(super) accounts: BTreeMap<PhoneId, Account>,
     pub(super) tokens: BTreeMap<String, Token>,
     pub(super) key: Option<Key>,
+    /// What the capture server asks for.
+    pub(super) hep: Option<Password>,
 }
 
 /// Secrets in the clear, as made for a new installation.
@@ -311,6 +323,7 @@ fn read_file(
     file.key(secrets);
     file.phones(secrets);
     file.tokens(secrets);
+    file.hep(secrets);
     file.trunks(trunks);
     reader.into_findings()
 }
@@ -345,7 +358,7 @@ impl<'a> SecretsFile<'a> {
 
     /// A key that nobody reads may be a secret that was meant for somebody.
     fn check_keys(&self) {
-        self.check_table(self.root, "this file", &["realm", KEY, "phones", "trunks", "tokens"]);
+        self.check_table(self.root, "this file", &["realm", KEY, HEP_KEY, "phones", "trunks", "tokens"]);
         let [(first, _), (second, _)] = ALGORITHMS;
         for (name, table) in self.tables("phones") {
             self.check_table(table, &format!("[phones.{name}]"), &[first, second, GENERATION]);
@@ -460,6 +473,23 @@ impl<'a> SecretsFile<'a> {
             }
         }
     }
+
+    fn hep(&self, secrets: &mut Secrets) {
+        let Some(item) = self.root.get(HEP_KEY) else { return };
+        let key = item.as_str().filter(|key| is_hep_key(key));
+        secrets.hep = key.map(|key| Password(key.to_owned()));
+        if secrets.hep.is_none() {
+            let message = "`hep_key` is no key of a capture server".to_owned();
+            self.report(item, message, HEP_KEY_FORM);
+        }
+    }
+}
+
+/// What such a key is.
+const HEP_KEY_FORM: &str = "it is a text of at most 256 octets, as the capture server has it";
+
+const fn is_hep_key(key: &str) -> bool {
+    !key.is_empty() && key.len() <= LONGEST_HEP
 }
 
 fn place(item: &Item) -> Range<usize> {
@@ -521,6 +551,13 @@ fn take_environment(
         }
         let token = Token { role: *role, sha256: token_sha256(token) };
         secrets.tokens.insert(role.to_string(), token);
+    }
+    if let Some(key) = environment.value(HEP) {
+        if !is_hep_key(key) {
+            let message = "this is no key of a capture server".to_owned();
+            findings.push(of_environment(HEP, Code::SecretInvalid, message, HEP_KEY_FORM));
+        }
+        secrets.hep = Some(Password(key.to_owned()));
     }
     for name in environment.names() {
         let phone = name.strip_prefix(PHONE).map(PhoneId::from);

@@ -437,6 +437,43 @@ fn what_a_further_listener_lacks_or_has_too_much_is_told() {
 }
 
 #[test]
+fn a_trace_is_kept_unless_it_is_turned_off_and_goes_where_it_can_be_sent() {
+    let (config, _) = Changed::example().load().unwrap();
+    let usual = TraceSettings { disk: 256 << 20, capture: None };
+    assert_eq!(config.trace, usual);
+    let with = |keys: &str| Changed::example().add(&format!("\n[trace]\n{keys}\n"));
+    let (config, _) = with("disk = 0\nhep = \"[::1]:9060\"\nhep_id = 4294967295").load().unwrap();
+    let server = "[::1]:9060".parse().unwrap();
+    let capture = sip_net::Capture { server, id: u32::MAX, key: None };
+    assert_eq!(config.trace, TraceSettings { disk: 0, capture: Some(capture) });
+    for nowhere in ["0.0.0.0:9060", "192.0.2.7:0"] {
+        with(&format!("hep = \"{nowhere}\"")).expect([Code::AddressUnusable]);
+    }
+    with("hep = \"homer\"").expect([Code::BadValue]);
+    with("disk = -1\nhep_id = 4294967296").expect([Code::BadValue, Code::BadValue]);
+}
+
+#[test]
+fn what_a_capture_server_asks_for_is_a_secret() {
+    let hep = || Changed::example().add("\n[trace]\nhep = \"192.0.2.7:9060\"\n");
+    let key = |changed: &Changed| changed.load().unwrap().0.trace.capture.unwrap().key;
+    let written = hep().secrets("realm = \"hotline.example\"\nhep_key = \"written\"\n", 0o600);
+    assert_eq!(key(&written).as_deref(), Some("written"));
+    let mut said = written;
+    said.environment.push(("HOTLINE_SECRET_HEP", "said"));
+    assert_eq!(key(&said).as_deref(), Some("said"), "the environment comes first");
+    let shown = format!("{:?}", said.load().unwrap().0.trace);
+    assert!(!shown.contains("said"), "{shown}");
+    let mut long = hep();
+    let longest = "x".repeat(257);
+    long.environment.push(("HOTLINE_SECRET_HEP", longest.leak()));
+    long.expect([Code::SecretInvalid]);
+    let none = hep().secrets("realm = \"hotline.example\"\nhep_key = 17\n", 0o600);
+    let findings = none.load().err().unwrap();
+    assert!(findings.iter().any(|finding| finding.code == Code::SecretInvalid), "{findings}");
+}
+
+#[test]
 fn a_certificate_that_nobody_believes_for_its_dates_is_a_warning() {
     let year = |year| rcgen::date_time_ymd(year, 1, 1);
     for (from, until, told) in [

@@ -67,6 +67,16 @@ fn of_signalling((what, count): (Counted, u64)) -> Sample {
         Counted::KeptAlive => {
             ("hotline_sip_keep_alives_total", "Keep-alives answered, by kind.", "kind")
         }
+        Counted::TraceLost | Counted::TraceDamaged => (
+            "hotline_sip_trace_total",
+            "What did not get into the trace on disk, and what could not be read from it.",
+            "result",
+        ),
+        Counted::Captured | Counted::Uncaptured => (
+            "hotline_sip_capture_total",
+            "Messages for the capture server: sent to it (captured) or not (uncaptured).",
+            "result",
+        ),
         _ => (
             "hotline_sip_refused_total",
             "What signalling refused, could not read or lost, by reason.",
@@ -162,6 +172,10 @@ mod tests {
         assert_eq!(named(Counted::Received), messages);
         let kept = ("hotline_sip_keep_alives_total", "kind", "stun".to_owned(), 3.0);
         assert_eq!(named(Counted::KeptAlive), kept);
+        let lost = ("hotline_sip_trace_total", "result", "lost".to_owned(), 3.0);
+        assert_eq!(named(Counted::TraceLost), lost);
+        let sent = ("hotline_sip_capture_total", "result", "captured".to_owned(), 3.0);
+        assert_eq!(named(Counted::Captured), sent);
         let refused = ("hotline_sip_refused_total", "reason", "malformed".to_owned(), 3.0);
         assert_eq!(named(Counted::Malformed), refused);
     }

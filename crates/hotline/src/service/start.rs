@@ -231,6 +231,9 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     settings.guard.clone_from(&config.guard);
     settings.trace = config.sip.trace;
     settings.subscriptions = config.sip.subscriptions;
+    let folder = config.store.state.join("trace");
+    settings.trace_files = Some(sip_net::TraceFiles { folder, octets: config.trace.disk });
+    settings.capture.clone_from(&config.trace.capture);
     settings.large_requests = config.sip.large_requests;
     settings.answer_within = config.sip.answer_within;
     settings.name_servers.clone_from(&config.sip.name_servers);
