@@ -3,27 +3,11 @@
 use model::{AgentState, CallKind, StateName};
 
 use crate::house::{
-    Answers, Baresip, Carrier, Earpiece, Over, Plan, SOON, Server, assert_heard, free_port,
-    wait_until,
+    Answers, Baresip, Carrier, Earpiece, Over, Plan, SOON, Server, assert_heard, free_port, last,
+    wait_for_music, wait_to_hear, wait_until,
 };
 
 const AT_ONCE: (Over, Answers) = (Over::Udp, Answers::AtOnce);
-
-/// The end of what was heard.
-fn last(samples: &[i16], seconds: usize) -> &[i16] {
-    &samples[samples.len().saturating_sub(seconds * 8_000)..]
-}
-
-/// Waits until this tone has been heard for the last second.
-#[track_caller]
-fn wait_to_hear(who: &str, phone: &Baresip, hz: f64) {
-    wait_until(&format!("{who} hears {hz} Hz"), SOON, || {
-        let samples = phone.heard();
-        let second = last(&samples, 1);
-        second.len() == 8_000
-            && rtp::heard(second, hz).is_some_and(|heard| heard.to - heard.from > 7_000)
-    });
-}
 
 #[test]
 fn extensions_call_each_other_with_hold_and_are_recorded() {
@@ -34,8 +18,8 @@ fn extensions_call_each_other_with_hold_and_are_recorded() {
     one.dials("1002");
     one.expects("CALL_ESTABLISHED");
     two.expects("CALL_ESTABLISHED");
-    wait_to_hear("1001", &one, 1_400.0);
-    wait_to_hear("1002", &two, 1_000.0);
+    wait_to_hear("1001", || one.heard(), 1_400.0);
+    wait_to_hear("1002", || two.heard(), 1_000.0);
 
     // An agent on such a call is not offered a caller.
     let state = server.agent(1001);
@@ -45,15 +29,10 @@ fn extensions_call_each_other_with_hold_and_are_recorded() {
     server.wait_for_waiting(1);
 
     one.holds();
-    wait_until("1002 hears music instead of 1001", SOON, || {
-        let samples = two.heard();
-        let second = last(&samples, 1);
-        let loud = second.iter().filter(|sample| sample.unsigned_abs() > 200).count();
-        rtp::heard(second, 1_000.0).is_none_or(|heard| heard.to - heard.from < 2_000) && loud > 800
-    });
+    wait_for_music("1002", || two.heard(), 1_000.0);
     one.retrieves();
-    wait_to_hear("1002", &two, 1_000.0);
-    wait_to_hear("1001", &one, 1_400.0);
+    wait_to_hear("1002", || two.heard(), 1_000.0);
+    wait_to_hear("1001", || one.heard(), 1_400.0);
     two.hangs_up();
     one.expects("CALL_CLOSED");
 
@@ -77,12 +56,12 @@ fn a_blind_transfer_hands_the_call_to_another_extension() {
     let office = Baresip::agent("2001", server.phones(), (Over::Tcp, Answers::AtOnce), 600);
     one.dials("1002");
     one.expects("CALL_ESTABLISHED");
-    wait_to_hear("1002", &two, 1_000.0);
+    wait_to_hear("1002", || two.heard(), 1_000.0);
     two.transfers_to("2001");
     office.expects("CALL_ESTABLISHED");
     two.expects("CALL_CLOSED");
-    wait_to_hear("1001", &one, 600.0);
-    wait_to_hear("2001", &office, 1_000.0);
+    wait_to_hear("1001", || one.heard(), 600.0);
+    wait_to_hear("2001", || office.heard(), 1_000.0);
     office.hangs_up();
     one.expects("CALL_CLOSED");
     let call = server.ended_calls(1).remove(0);
@@ -99,11 +78,11 @@ fn an_agent_hands_a_caller_of_the_hotline_on_to_an_extension() {
     let caller = Baresip::caller("13900139000", server.trunk(), 600);
     caller.dials("4008001234");
     agent.expects("CALL_ESTABLISHED");
-    wait_to_hear("the agent", &agent, 600.0);
+    wait_to_hear("the agent", || agent.heard(), 600.0);
     agent.transfers_to("2001");
     office.expects("CALL_ESTABLISHED");
-    wait_to_hear("the office", &office, 600.0);
-    wait_to_hear("the caller", &caller, 1_400.0);
+    wait_to_hear("the office", || office.heard(), 600.0);
+    wait_to_hear("the caller", || caller.heard(), 1_400.0);
     server.wait_for_state(1001, StateName::Ready, SOON);
     caller.hangs_up();
     office.expects("CALL_CLOSED");
@@ -154,7 +133,7 @@ fn an_agent_calls_out_through_the_trunk_and_both_are_heard_and_recorded() {
     let phone = Baresip::agent("1001", server.phones(), AT_ONCE, 1_000);
     phone.dials("013800138000");
     phone.expects("CALL_ESTABLISHED");
-    wait_to_hear("the agent", &phone, 600.0);
+    wait_to_hear("the agent", || phone.heard(), 600.0);
     wait_until("the callee hears the agent", SOON, || earpiece.heard().len() > 3 * 8_000);
     phone.hangs_up();
     carrier.is_content();

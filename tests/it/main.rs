@@ -1,5 +1,6 @@
-//! End-to-end tests: the service as it is shipped, against phones (baresip), a carrier (SIPp) and
-//! a browser (Chromium) that nobody here wrote. Simulated phones appear only where there are many.
+//! End-to-end tests: the service as it is shipped, against phones (baresip, pjsua), a carrier
+//! (SIPp) and a browser (Chromium) that nobody here wrote. Simulated phones appear only where there
+//! are many.
 //!
 //! | module | shows |
 //! |---|---|
@@ -14,6 +15,9 @@
 //! | `watching` | a telephone hears of its mailbox and of a colleague |
 //! | `faults` | bad surroundings get a clear answer |
 //! | `phones` | phones set up by an address, and phones that are where they may not be |
+//! | `transports` | phones over TLS |
+//! | `softphone` | a phone of another make, over each transport that it has |
+//! | `commands`, `demo` | the command line; the whole centre on one machine |
 //! | `page` | the status page in a browser |
 #![expect(
     clippy::unwrap_used,
@@ -39,5 +43,6 @@ mod orders;
 mod page;
 mod phones;
 mod recorded;
+mod softphone;
 mod transports;
 mod watching;

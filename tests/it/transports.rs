@@ -1,23 +1,11 @@
 //! Phones that nobody here wrote, over TLS.
 
-use std::fs;
-use std::path::Path;
-
 use model::StateName;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 
 use crate::house::{
-    Answers, Baresip, Carrier, Earpiece, Over, Plan, SOON, Server, assert_heard, free_port,
-    wait_until,
+    Answers, Baresip, Carrier, Earpiece, Over, Plan, SOON, Server, assert_heard, certify,
+    free_port, listener, wait_until,
 };
-
-/// Makes a certificate for 127.0.0.1, as files that the configuration names.
-fn certify(folder: &Path) {
-    let names = vec!["127.0.0.1".to_owned()];
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
-    fs::write(folder.join("server.pem"), cert.pem()).unwrap();
-    fs::write(folder.join("server.key"), signing_key.serialize_pem()).unwrap();
-}
 
 #[test]
 fn a_phone_over_tls_takes_a_recorded_call_and_outlives_a_new_certificate() {
@@ -25,12 +13,7 @@ fn a_phone_over_tls_takes_a_recorded_call_and_outlives_a_new_certificate() {
     certify(files.path());
     let port = free_port();
     let server = Server::start_with(Plan::default(), |text| {
-        let folder = files.path().display();
-        format!(
-            "{text}\n[listeners.desks]\nserves = \"phones\"\ntransport = \"tls\"\n\
-             listen = \"127.0.0.1:{port}\"\ncertificate = \"{folder}/server.pem\"\n\
-             key = \"{folder}/server.key\"\n"
-        )
+        text + &listener(Over::Tls.as_str(), port, files.path())
     });
     assert!(server.said().contains("(TLS)"), "{}", server.said());
     let address = ([127, 0, 0, 1], port).into();

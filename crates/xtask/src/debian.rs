@@ -7,6 +7,7 @@ use crate::run;
 /// A program, and the Debian package that brings it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Program {
+    /// Its file's name; with words behind it where it is there only when it can be started so.
     name: &'static str,
     package: &'static str,
 }
@@ -16,12 +17,15 @@ const COMPILER: Program = Program { name: "cc", package: "build-essential" };
 /// What a build needs beside Rust: SQLite is compiled from its C source.
 pub(crate) const BUILD: &[Program] = &[COMPILER];
 
-/// What the tests need: phones, a carrier, a browser and a database that nobody here wrote.
+/// What the tests need: phones, a carrier, a proxy, a browser and a database that nobody here
+/// wrote, and what `clients` takes other phones from.
 pub(crate) const TEST: &[Program] = &[
     COMPILER,
     Program { name: "baresip", package: "baresip-core" },
     Program { name: "sipp", package: "sip-tester" },
     Program { name: "chromium", package: "chromium" },
+    Program { name: "npm", package: "npm" },
+    Program { name: "python3 -m ensurepip --version", package: "python3-venv" },
     Program { name: "pg_ctlcluster", package: "postgresql" },
 ];
 
@@ -66,6 +70,9 @@ fn missing(programs: &[Program]) -> Vec<&'static str> {
 }
 
 fn is_there(name: &str) -> bool {
+    if let Some((program, words)) = name.split_once(' ') {
+        return run::works(program, &words.split(' ').collect::<Vec<_>>());
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| is_file(&folder.join(name)))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::{debian, docs, layers, run, source, tidy};
+use crate::{clients, debian, docs, layers, run, source, tidy};
 
 /// One step of the gate.
 struct Step {
@@ -112,7 +112,8 @@ fn now() -> Instant {
 }
 
 fn programs() -> Result<(), String> {
-    debian::need(debian::TEST)
+    debian::need(debian::TEST)?;
+    clients::install()
 }
 
 fn format() -> Result<(), String> {

@@ -2,6 +2,7 @@
 //! and what is generated. It needs no installed tool beside cargo.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
 
+mod clients;
 mod debian;
 mod docs;
 mod fuzz;

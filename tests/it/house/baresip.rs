@@ -5,7 +5,6 @@
 use std::fs;
 use std::io::{BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{PASSWORD, Process, SOON, free_port, free_ports, wait};
+use super::{PASSWORD, Process, SOON, free_port, free_ports, samples_in, wait};
 
 /// Audio ports of one phone.
 const AUDIO_PORTS: u16 = 20;
@@ -27,6 +26,17 @@ pub(crate) enum Over {
     Udp,
     Tcp,
     Tls,
+}
+
+impl Over {
+    /// As an address's `transport` says it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
 }
 
 /// What it does when it rings.
@@ -53,11 +63,7 @@ impl Baresip {
         (over, answers): (Over, Answers),
         hz: u32,
     ) -> Self {
-        let transport = match over {
-            Over::Udp => "udp",
-            Over::Tcp => "tcp",
-            Over::Tls => "tls",
-        };
+        let transport = over.as_str();
         let mode = match answers {
             Answers::AtOnce => "auto",
             Answers::WhenTold => "manual",
@@ -245,21 +251,8 @@ impl Baresip {
 
     /// Everything it has heard, one recording after another.
     pub(crate) fn heard(&self) -> Vec<i16> {
-        let mut files: Vec<_> = fs::read_dir(self.folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.to_str().unwrap().ends_with("-dec.wav"))
-            .collect();
-        files.sort();
-        files.iter().flat_map(|file| samples(file)).collect()
+        samples_in(self.folder.path())
     }
-}
-
-/// 16-bit samples after the header; its lengths are not right before the file is closed.
-fn samples(file: &Path) -> Vec<i16> {
-    let octets = fs::read(file).unwrap();
-    let audio = octets.get(44..).unwrap_or_default();
-    audio.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 
 /// Reads netstrings until the connection ends.

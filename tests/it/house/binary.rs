@@ -1,9 +1,11 @@
-//! The program under test.
+//! The program under test, and where its peers are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+
+use super::root;
 
 /// The `hotline` binary, built from this tree with the profile of these tests: a test binary
 /// cannot depend on another package's binary, so it is built here, once a run. `HOTLINE_BINARY`
@@ -14,6 +16,16 @@ pub(crate) fn hotline() -> &'static Path {
         Some(path) => path.into(),
         None => build(),
     })
+}
+
+/// A program or file of the clients that no Debian package brings: the gate's step `programs`
+/// makes their folder from the lists in `tests/clients`.
+#[track_caller]
+pub(crate) fn clients(name: &str) -> PathBuf {
+    let path = root().join("target/clients").join(name);
+    let remedy = "run `cargo xtask test programs`";
+    assert!(path.exists(), "{} is missing: {remedy}", path.display());
+    path
 }
 
 fn build() -> PathBuf {

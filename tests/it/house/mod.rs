@@ -3,7 +3,9 @@
 mod baresip;
 mod binary;
 mod carrier;
+mod certificate;
 mod earpiece;
+mod pjsua;
 mod ports;
 mod process;
 mod server;
@@ -12,13 +14,15 @@ mod sound;
 use std::time::{Duration, Instant};
 
 pub(crate) use baresip::{Answers, Baresip, Over};
-pub(crate) use binary::hotline;
+pub(crate) use binary::{clients, hotline};
 pub(crate) use carrier::Carrier;
+pub(crate) use certificate::{certify, listener};
 pub(crate) use earpiece::Earpiece;
+pub(crate) use pjsua::Pjsua;
 pub(crate) use ports::{free_port, free_ports};
 pub(crate) use process::{Process, output};
 pub(crate) use server::{PASSWORD, Passwords, Plan, Server, root};
-pub(crate) use sound::{Recorded, assert_heard};
+pub(crate) use sound::{Recorded, assert_heard, last, samples_in, wait_for_music, wait_to_hear};
 
 /// How long anything may take that takes no time by rule.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

@@ -1,8 +1,13 @@
 //! What was heard: WAV files read strictly, and the judgement of tones.
 
+use std::fs;
+use std::path::Path;
+
 use rtp::{alaw_decode, heard};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use super::{SOON, wait_until};
 
 const RATE: usize = 8_000;
 
@@ -69,4 +74,49 @@ pub(crate) fn assert_heard(who: &str, samples: &[i16], hz: f64, seconds: f64) {
     let of = samples.len() as f64 / RATE as f64;
     assert!(found.longest_gap <= GAP, "{who}: {} ms without {hz} Hz", found.longest_gap / 8);
     assert!(length >= seconds, "{who}: {hz} Hz for {length:.2} s of {of:.2} s");
+}
+
+/// Waits until this tone has been heard for the last second.
+#[track_caller]
+pub(crate) fn wait_to_hear(who: &str, ear: impl Fn() -> Vec<i16>, hz: f64) {
+    wait_until(&format!("{who} hears {hz} Hz"), SOON, || {
+        let samples = ear();
+        let second = last(&samples, 1);
+        second.len() == RATE
+            && heard(second, hz).is_some_and(|found| found.to - found.from > RATE * 7 / 8)
+    });
+}
+
+/// Waits until this tone has made way for something else that is not silence.
+#[track_caller]
+pub(crate) fn wait_for_music(who: &str, ear: impl Fn() -> Vec<i16>, hz: f64) {
+    wait_until(&format!("{who} hears music instead of {hz} Hz"), SOON, || {
+        let samples = ear();
+        let second = last(&samples, 1);
+        let loud = second.iter().filter(|sample| sample.unsigned_abs() > 200).count();
+        heard(second, hz).is_none_or(|found| found.to - found.from < RATE / 4) && loud > RATE / 10
+    });
+}
+
+/// The end of what was heard.
+pub(crate) fn last(samples: &[i16], seconds: usize) -> &[i16] {
+    &samples[samples.len().saturating_sub(seconds * RATE)..]
+}
+
+/// What a phone wrote down of its calls into this folder, one recording after another.
+pub(crate) fn samples_in(folder: &Path) -> Vec<i16> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_str().unwrap().ends_with("-dec.wav"))
+        .collect();
+    files.sort();
+    files.iter().flat_map(|file| samples(file)).collect()
+}
+
+/// 16-bit samples after the header; its lengths are not right before the file is closed.
+fn samples(file: &Path) -> Vec<i16> {
+    let octets = fs::read(file).unwrap();
+    let audio = octets.get(44..).unwrap_or_default();
+    audio.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
