@@ -1,6 +1,6 @@
-//! End-to-end tests: the service as it is shipped, against phones (baresip, pjsua), a carrier
-//! (SIPp) and a browser (Chromium) that nobody here wrote. Simulated phones appear only where there
-//! are many.
+//! End-to-end tests: the service as it is shipped, against phones (baresip, pjsua, JsSIP in
+//! Chromium), a carrier (SIPp) and a browser (Chromium) that nobody here wrote.
+//! Simulated phones appear only where there are many.
 //!
 //! | module | shows |
 //! |---|---|
@@ -17,6 +17,7 @@
 //! | `phones` | phones set up by an address, and phones that are where they may not be |
 //! | `transports` | phones over TLS |
 //! | `softphone` | a phone of another make, over each transport that it has |
+//! | `browser` | a phone in a browser: registration and the control of calls |
 //! | `commands`, `demo` | the command line; the whole centre on one machine |
 //! | `page` | the status page in a browser |
 #![expect(
@@ -31,6 +32,7 @@
 )]
 
 mod beside;
+mod browser;
 mod commands;
 mod crash;
 mod demo;

@@ -1,10 +1,8 @@
 //! The status page, in a browser that nobody here wrote.
 
-use std::process::Command;
-
 use model::StateName;
 
-use crate::house::{Answers, Baresip, Over, Plan, SOON, Server, output};
+use crate::house::{Answers, Baresip, Over, Plan, SOON, Server, chromium, output};
 
 #[test]
 fn the_status_page_shows_queue_agents_and_a_call_in_a_browser() {
@@ -36,11 +34,7 @@ fn the_status_page_shows_queue_agents_and_a_call_in_a_browser() {
 /// The page as the browser has it, its script run.
 fn shown(server: &Server) -> String {
     let profile = tempfile::tempdir().unwrap();
-    let mut chromium = Command::new("chromium");
-    chromium
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .args(["--virtual-time-budget=4000", "--dump-dom", &server.page()]);
+    let mut chromium = chromium(&profile);
+    chromium.args(["--virtual-time-budget=4000", "--dump-dom", &server.page()]);
     String::from_utf8_lossy(&output(&mut chromium).stdout).into_owned()
 }

@@ -2,6 +2,7 @@
 
 mod baresip;
 mod binary;
+mod browser;
 mod carrier;
 mod certificate;
 mod earpiece;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use baresip::{Answers, Baresip, Over};
 pub(crate) use binary::{clients, hotline};
+pub(crate) use browser::{Browser, Desk, chromium};
 pub(crate) use carrier::Carrier;
 pub(crate) use certificate::{certify, listener};
 pub(crate) use earpiece::Earpiece;
