@@ -1,5 +1,5 @@
 //! End-to-end tests: the service as it is shipped, against phones (baresip, pjsua, JsSIP in
-//! Chromium), a carrier (SIPp) and a browser (Chromium) that nobody here wrote.
+//! Chromium), a carrier (SIPp), a proxy (Kamailio) and a browser (Chromium) that nobody here wrote.
 //! Simulated phones appear only where there are many.
 //!
 //! | module | shows |
@@ -18,6 +18,7 @@
 //! | `transports` | phones over TLS |
 //! | `softphone` | a phone of another make, over each transport that it has |
 //! | `browser` | a phone in a browser: registration and the control of calls |
+//! | `proxied` | a carrier's proxy between it and us, an edge between phones and us |
 //! | `commands`, `demo` | the command line; the whole centre on one machine |
 //! | `page` | the status page in a browser |
 #![expect(
@@ -44,6 +45,7 @@ mod load;
 mod orders;
 mod page;
 mod phones;
+mod proxied;
 mod recorded;
 mod softphone;
 mod transports;

@@ -23,6 +23,8 @@ pub(crate) const TEST: &[Program] = &[
     COMPILER,
     Program { name: "baresip", package: "baresip-core" },
     Program { name: "sipp", package: "sip-tester" },
+    Program { name: "kamailio", package: "kamailio" },
+    Program { name: "dpkg -s kamailio-outbound-modules", package: "kamailio-outbound-modules" },
     Program { name: "chromium", package: "chromium" },
     Program { name: "npm", package: "npm" },
     Program { name: "python3 -m ensurepip --version", package: "python3-venv" },

@@ -1,5 +1,6 @@
 //! SIPp as the carrier: it calls, or takes a call, by a scenario of `tests/scenarios`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -20,11 +21,20 @@ pub(crate) struct Carrier {
 impl Carrier {
     /// Calls the hotline, with the audio of this earpiece, and hangs up after `talk`.
     pub(crate) fn calls(server: &Server, earpiece: &Earpiece, talk: Duration) -> Self {
-        let mut command = sipp("caller.xml", free_port());
+        Self::calls_from((free_port(), server.trunk()), earpiece, talk)
+    }
+
+    /// Calls it from this port, at whatever leads there.
+    pub(crate) fn calls_from(
+        (port, to): (u16, SocketAddr),
+        earpiece: &Earpiece,
+        talk: Duration,
+    ) -> Self {
+        let mut command = sipp("caller.xml", port);
         command.args(["-s", HOTLINE, "-m", "1"]);
         command.args(["-d", &talk.as_millis().to_string()]);
         command.args(["-key", "audio_port", &earpiece.port().to_string()]);
-        command.arg(server.trunk().to_string());
+        command.arg(to.to_string());
         Self::start(command)
     }
 

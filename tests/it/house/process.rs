@@ -115,6 +115,9 @@ fn remedy(name: &str) -> &'static str {
         "baresip" => "run `sudo apt-get install -y --no-install-recommends baresip-core`",
         "sipp" => "run `sudo apt-get install -y --no-install-recommends sip-tester`",
         "chromium" => "run `sudo apt-get install -y --no-install-recommends chromium`",
+        "kamailio" => {
+            "run `sudo apt-get install -y --no-install-recommends kamailio kamailio-outbound-modules`"
+        }
         _ => "is it installed?",
     }
 }
