@@ -358,7 +358,11 @@ impl<'a> SecretsFile<'a> {
 
     /// A key that nobody reads may be a secret that was meant for somebody.
     fn check_keys(&self) {
-        self.check_table(self.root, "this file", &["realm", KEY, HEP_KEY, "phones", "trunks", "tokens"]);
+        self.check_table(
+            self.root,
+            "this file",
+            &["realm", KEY, HEP_KEY, "phones", "trunks", "tokens"],
+        );
         let [(first, _), (second, _)] = ALGORITHMS;
         for (name, table) in self.tables("phones") {
             self.check_table(table, &format!("[phones.{name}]"), &[first, second, GENERATION]);

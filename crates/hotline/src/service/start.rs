@@ -65,12 +65,7 @@ impl Running {
         let port: Arc<dyn Inbox> = Arc::new(inbox.clone());
         let (media, recorder) = start_media(&config, &port, clock)?;
         let (keeper, keeping) = Keeper::start(database.clone(), rows.clone());
-        let ports = sip_net::Ports {
-            inbox: Arc::clone(&port),
-            legs: Arc::new(LegIds::new(opened.epoch)),
-            store: Arc::new(keeper),
-            counters: Arc::default(),
-        };
+        let ports = sip_ports(&port, opened.epoch, keeper);
         let sip = sip_net::start(sip_setup(&config, rows.clone()), ports, clock).await?;
         let log = journal.subscribe(opened.last)?;
         let telling = follow_agents(log, &opened.snapshot.agents, sip.clone());
@@ -222,6 +217,15 @@ fn told((serves, spoken): (Serves, &str), address: SocketAddr) -> String {
 
 const fn metrics_access(config: &Config) -> api::MetricsAccess {
     if config.api.open_metrics { api::MetricsAccess::Open } else { api::MetricsAccess::Token }
+}
+
+fn sip_ports(inbox: &Arc<dyn Inbox>, epoch: Epoch, keeper: Keeper) -> sip_net::Ports {
+    sip_net::Ports {
+        inbox: Arc::clone(inbox),
+        legs: Arc::new(LegIds::new(epoch)),
+        store: Arc::new(keeper),
+        counters: Arc::default(),
+    }
 }
 
 fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_net::Setup {
