@@ -11,6 +11,7 @@
 //! | `crash` | what a `kill -9` leaves |
 //! | `hostile` | odd, broken and mutated datagrams against the live service |
 //! | `load` | fifty calls at once |
+//! | `numbers` | what trunks may carry, and how numbers are written |
 //! | `beside` | extensions, hold, transfer, feature codes, calling out |
 //! | `watching` | a telephone hears of its mailbox and of a colleague |
 //! | `faults` | bad surroundings get a clear answer |
@@ -42,6 +43,7 @@ mod faults;
 mod hostile;
 mod house;
 mod load;
+mod numbers;
 mod orders;
 mod page;
 mod phones;

@@ -25,16 +25,48 @@ impl Carrier {
     }
 
     /// Calls it from this port, at whatever leads there.
-    pub(crate) fn calls_from(
-        (port, to): (u16, SocketAddr),
+    pub(crate) fn calls_from(way: (u16, SocketAddr), earpiece: &Earpiece, talk: Duration) -> Self {
+        Self::begin(way, earpiece, ("13800138000", HOTLINE), talk)
+    }
+
+    /// The same, with the calling number and the number called as this carrier writes them.
+    pub(crate) fn calls_as(
+        server: &Server,
         earpiece: &Earpiece,
+        numbers: (&str, &str),
+        talk: Duration,
+    ) -> Self {
+        Self::begin((free_port(), server.trunk()), earpiece, numbers, talk)
+    }
+
+    fn begin(
+        (port, at): (u16, SocketAddr),
+        earpiece: &Earpiece,
+        (from, to): (&str, &str),
         talk: Duration,
     ) -> Self {
         let mut command = sipp("caller.xml", port);
-        command.args(["-s", HOTLINE, "-m", "1"]);
+        command.args(["-s", to, "-m", "1", "-key", "caller", from]);
         command.args(["-d", &talk.as_millis().to_string()]);
         command.args(["-key", "audio_port", &earpiece.port().to_string()]);
-        command.arg(to.to_string());
+        command.arg(at.to_string());
+        Self::start(command)
+    }
+
+    /// Calls the hotline so often at once; each call is answered, or told with 503 to come again.
+    pub(crate) fn brings(server: &Server, earpiece: &Earpiece, calls: usize) -> Self {
+        let mut command = sipp("rate.xml", free_port());
+        let calls = calls.to_string();
+        command.args(["-s", HOTLINE, "-m", &calls, "-r", &calls, "-l", &calls, "-d", "500"]);
+        command.args(["-key", "audio_port", &earpiece.port().to_string()]);
+        command.arg(server.trunk().to_string());
+        Self::start(command)
+    }
+
+    /// Waits at a port for one call from the service, and cannot serve it.
+    pub(crate) fn refuses(port: u16) -> Self {
+        let mut command = sipp("unavailable.xml", port);
+        command.args(["-m", "1"]);
         Self::start(command)
     }
 

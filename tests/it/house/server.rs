@@ -285,6 +285,16 @@ impl Server {
         serde_json::from_str(&text).unwrap()
     }
 
+    /// The figure of the metric whose line begins so.
+    #[track_caller]
+    pub(crate) fn metric(&self, begins: &str) -> f64 {
+        let request = self.http.get(self.url("/metrics")).header("Authorization", bearer());
+        let text = request.call().unwrap().body_mut().read_to_string().unwrap();
+        let line = text.lines().find(|line| line.starts_with(begins));
+        let figure = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+        figure.unwrap_or_else(|| panic!("no {begins} in\n{text}"))
+    }
+
     /// Posts a command; gives its status and its answer.
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let request = self.http.post(self.url(path)).header("Authorization", bearer());
