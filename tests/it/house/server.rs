@@ -75,7 +75,10 @@ impl Plan {
         let Self { ring, wrap_up, max_calls, .. } = self;
         let prompts = root().join("config/prompts");
         let (start, greeting) = if self.greeting { ("welcome", GREETING) } else { ("support", "") };
-        let proxy = self.carrier.map(|port| format!("proxy = \"127.0.0.1:{port}\"\n"));
+        // SIPp takes whatever comes first for its call: nobody asks it whether it is there.
+        let proxy = self
+            .carrier
+            .map(|port| format!("proxy = \"127.0.0.1:{port}\"\noptions_every = \"0s\"\n"));
         let proxy = proxy.unwrap_or_default();
         let members: Vec<_> = self.numbers().map(|number| number.to_string()).collect();
         let mut text = [
