@@ -85,7 +85,8 @@ fn a_carrier_that_answers_503_is_followed_by_the_next_which_gets_numbers_as_it_w
     let plan = Plan { carrier: Some(second), ..Plan::default() };
     let server = Server::start_with(plan, |text| {
         let down = format!(
-            "\n[trunks.down]\naddresses = [\"192.0.2.1\"]\nproxy = \"127.0.0.1:{first}\"\n"
+            "\n[trunks.down]\naddresses = [\"192.0.2.1\"]\nproxy = \"127.0.0.1:{first}\"\n\
+             options_every = \"0s\"\n"
         );
         let wishes = "[trunks.carrier]\noutbound_numbers = \"plus_e164\"\noutbound_prefix = \"77\"";
         text.replace("[trunks.carrier]", wishes)

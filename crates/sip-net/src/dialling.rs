@@ -63,7 +63,13 @@ impl Exchange {
         leg.phase = Phase::Dialling(Dialling { forks, ..Dialling::default() });
         self.legs.insert(id, leg);
         if !rings_somewhere {
-            self.end(id, Cause::Unreachable, Some(StatusCode::TEMPORARILY_UNAVAILABLE.code()));
+            // A trunk by which nothing can be sent says nothing of the called party: the floor
+            // tries the next one.
+            let status = match target {
+                Target::Phone(_) => StatusCode::TEMPORARILY_UNAVAILABLE,
+                Target::Trunk { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            self.end(id, Cause::Unreachable, Some(status.code()));
         }
     }
 
