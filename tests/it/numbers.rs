@@ -58,7 +58,7 @@ fn the_agents_phone_shows_a_number_as_people_dial_it_however_the_carrier_writes_
     for (from, to, shown) in spellings {
         let talk = Duration::from_millis(500);
         let mut carrier = Carrier::calls_as(&server, &earpiece, (from, to), talk);
-        let rings = agent.expects("CALL_INCOMING");
+        let rings = agent.expects("CALL_ESTABLISHED");
         let peer = rings["peeruri"].as_str().unwrap();
         assert!(peer.starts_with(&format!("sip:{shown}@")), "{from} is shown as {peer}");
         agent.expects("CALL_CLOSED");
