@@ -178,6 +178,7 @@ state = "state"
 max_calls = {most}
 [sip]
 realm = "{REALM}"
+longest_backlog = "1h"
 listen = "{SERVICE}:{sip}"
 trunk_listen = "{SERVICE}:{trunk}"
 [media]

@@ -38,6 +38,10 @@ use crate::strain::Strain;
 use crate::strays::Strays;
 use crate::trace::{Said, Trace, Way};
 
+/// Transactions at a time. Over UDP each lasts half a minute after its answer: this many let a floor of
+/// 100 000 phones register again within that after a restart.
+const TRANSACTIONS: usize = 100_000;
+
 /// One of our listeners.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Side {
@@ -116,6 +120,7 @@ impl Exchange {
         let host = sides.iter().find(|side| side.serves == Serves::Phones);
         let host = host.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |side| side.public.ip());
         endpoint.session_timer = settings.session_timer;
+        endpoint.bounds.transactions = TRANSACTIONS;
         endpoint.bounds.sessions = settings.legs.saturating_mul(2);
         let crowd = endpoint.bounds.transactions / 2;
         let domain = Host::parse(&settings.realm).unwrap_or(Host::Ip(host));

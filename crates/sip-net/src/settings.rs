@@ -44,8 +44,8 @@ pub struct Settings {
     /// How long whoever we call may say nothing at all before it is taken for gone. Default 5 s: four
     /// repetitions over UDP.
     pub answer_within: Duration,
-    /// How long what comes in may wait unread before new calls are refused with 503, while those there
-    /// are go on. Default 100 ms.
+    /// How long more may come in than is read, without a pause, before new calls are refused with 503,
+    /// while those there are go on; registrations after four times as long. Default 1 s.
     pub longest_backlog: Duration,
     /// Whom to ask for names; none: as the system says.
     pub name_servers: Vec<SocketAddr>,
@@ -180,7 +180,7 @@ impl Settings {
             subscriptions: SubscriptionSettings::default(),
             check_every: Some(Duration::from_secs(30)),
             answer_within: Duration::from_secs(5),
-            longest_backlog: Duration::from_millis(100),
+            longest_backlog: Duration::from_secs(1),
             name_servers: Vec::new(),
             connections: ConnectionLimits::default(),
             guard: GuardSettings::default(),

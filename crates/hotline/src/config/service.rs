@@ -36,6 +36,8 @@ pub(crate) struct SipSettings {
     pub(crate) session_timer: Duration,
     /// How long whoever is called may say nothing.
     pub(crate) answer_within: Duration,
+    /// How long more may come in than is read.
+    pub(crate) longest_backlog: Duration,
     /// Whom to ask for names.
     pub(crate) name_servers: Vec<SocketAddr>,
     /// How many octets of messages about calls are kept.
@@ -240,6 +242,7 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
     let by_datagram = sip.word("large_requests").is_some_and(|word| word.value == "udp");
     let large_requests = if by_datagram { LargeRequests::OverUdp } else { LargeRequests::OverTcp };
     let answer_within = sip.duration("answer_within").map(|span| span.value).unwrap_or_default();
+    let backlog = sip.duration("longest_backlog").map(|span| span.value).unwrap_or_default();
     let session_timer = sip.duration("session_timer").map(|span| span.value).unwrap_or_default();
     let usual = SubscriptionSettings::default();
     let subscriptions = SubscriptionSettings {
@@ -256,6 +259,7 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
         large_requests,
         session_timer,
         answer_within,
+        longest_backlog: backlog,
         name_servers: name_servers(reader, sip),
         trace,
         subscriptions,

@@ -240,6 +240,7 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     settings.capture.clone_from(&config.trace.capture);
     settings.large_requests = config.sip.large_requests;
     settings.answer_within = config.sip.answer_within;
+    settings.longest_backlog = config.sip.longest_backlog;
     settings.name_servers.clone_from(&config.sip.name_servers);
     let interval = config.sip.session_timer;
     settings.session_timer = Some(SessionTimer { interval, ..SessionTimer::default() });

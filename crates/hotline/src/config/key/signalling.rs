@@ -41,6 +41,12 @@ pub(crate) const SIP: Table = Table {
             "5s",
             "Who is called and says nothing at all for so long, not even that it tries, is taken for gone: the next place or agent is called.",
         ),
+        else_(
+            "longest_backlog",
+            Kind::Span("50ms", "1h"),
+            "1s",
+            "When more comes in than is read for so long without a pause, new calls get 503; registrations after four times as long. Calls there are go on.",
+        ),
         may(
             "name_servers",
             Kind::Texts,
