@@ -76,6 +76,7 @@ auto_aliases=no
 listen=udp:{address}
 loadmodule "sl.so"
 loadmodule "pv.so"
+loadmodule "textops.so"
 loadmodule "usrloc.so"
 loadmodule "registrar.so"
 loadmodule "auth.so"
