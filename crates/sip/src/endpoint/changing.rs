@@ -11,7 +11,6 @@ use super::ordered::{AskedChange, Done};
 use super::writing::set_body;
 use super::{Endpoint, EndpointEvent, Purpose};
 use crate::dialog::RemoteTag;
-use crate::header::HeaderName;
 use crate::message::{Method, StatusCode};
 use crate::session::{Change, Phase, Postponed, Session, SessionId, Unacknowledged};
 use crate::transaction::{Resend, TransactionId};
@@ -39,11 +38,7 @@ impl Endpoint {
         if !free || established.unacknowledged.is_some() || established.ending.is_some() {
             return Err(OrderError::Pending);
         }
-        let mut request = established.dialog.request(Method::Invite);
-        let destination = established.dialog.destination();
-        let user = established.dialog.local_user().map(ToOwned::to_owned);
-        let contact = self.contact(&destination, user.as_deref());
-        request.headers.push(HeaderName::Contact, &contact);
+        let (mut request, destination) = self.next_request(session, Method::Invite)?;
         self.tell_abilities(&mut request.headers);
         self.go_on_refreshing(session, &mut request.headers);
         set_body(&mut request.headers, &mut request.body, Some(body.clone()));

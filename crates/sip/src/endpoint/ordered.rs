@@ -2,11 +2,11 @@
 
 use model::Timestamp;
 
-use super::Endpoint;
 use super::order::{Body, Order, OrderError};
 use super::writing::set_body;
+use super::{Destination, Endpoint};
 use crate::header::HeaderName;
-use crate::message::{Method, Response, StatusCode};
+use crate::message::{Method, Request, Response, StatusCode};
 use crate::session::{Change, Established, Phase, RefreshWish, SessionId};
 use crate::transaction::TransactionId;
 
@@ -87,6 +87,21 @@ impl Endpoint {
                 Err(OrderError::WrongState)
             }
         }
+    }
+
+    /// The next request of an established session, with our Contact, and where it goes.
+    pub(super) fn next_request(
+        &mut self,
+        session: SessionId,
+        method: Method,
+    ) -> Result<(Request, Destination), OrderError> {
+        let dialog = &mut self.established(session)?.dialog;
+        let mut request = dialog.request(method);
+        let destination = dialog.destination();
+        let user = dialog.local_user().map(ToOwned::to_owned);
+        let contact = self.contact(&destination, user.as_deref());
+        request.headers.push(HeaderName::Contact, &contact);
+        Ok((request, destination))
     }
 
     pub(super) fn asked_change(&self, session: SessionId) -> Result<AskedChange, OrderError> {

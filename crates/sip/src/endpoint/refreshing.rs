@@ -152,11 +152,7 @@ impl Endpoint {
         if established.unacknowledged.is_some() {
             return Err(OrderError::Pending);
         }
-        let mut request = established.dialog.request(Method::Update);
-        let destination = established.dialog.destination();
-        let user = established.dialog.local_user().map(ToOwned::to_owned);
-        let contact = self.contact(&destination, user.as_deref());
-        request.headers.push(HeaderName::Contact, &contact);
+        let (mut request, destination) = self.next_request(session, Method::Update)?;
         self.tell_abilities(&mut request.headers);
         self.go_on_refreshing(session, &mut request.headers);
         let sent = self.start(request, destination, Purpose::Refresh(session), now);

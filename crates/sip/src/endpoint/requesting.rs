@@ -59,13 +59,9 @@ impl Endpoint {
         if status.is_final() {
             established.refer = None;
         }
-        let mut request = established.dialog.request(Method::Notify);
-        let destination = established.dialog.destination();
-        let user = established.dialog.local_user().map(ToOwned::to_owned);
-        let contact = self.contact(&destination, user.as_deref());
+        let (mut request, destination) = self.next_request(session, Method::Notify)?;
         let state =
             if status.is_final() { "terminated;reason=noresource" } else { "active;expires=180" };
-        request.headers.push(HeaderName::Contact, &contact);
         request.headers.push(HeaderName::Event, format!("refer;id={cseq}"));
         request.headers.push(HeaderName::SubscriptionState, state);
         request.headers.push(HeaderName::ContentType, "message/sipfrag;version=2.0");
@@ -86,12 +82,7 @@ impl Endpoint {
         if opens.contains(&within.method) {
             return Err(OrderError::BadOrder);
         }
-        let established = self.established(session)?;
-        let mut message = established.dialog.request(within.method);
-        let destination = established.dialog.destination();
-        let user = established.dialog.local_user().map(ToOwned::to_owned);
-        let contact = self.contact(&destination, user.as_deref());
-        message.headers.push(HeaderName::Contact, &contact);
+        let (mut message, destination) = self.next_request(session, within.method)?;
         add_extra(&mut message.headers, within.headers);
         set_body(&mut message.headers, &mut message.body, within.body);
         let sent = self.start(message, destination, Purpose::Within(session, request), now);
