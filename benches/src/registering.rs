@@ -55,11 +55,17 @@ impl Registering {
         self.registered = self.registered.max(bindings);
     }
 
-    /// Refreshes so many bindings, spread over all.
+    /// Refreshes so many bindings, spread over all; where there are fewer, each more than once.
     pub fn refresh(&mut self, count: u32) {
-        let step = (self.registered / count).max(1);
-        let some: Vec<u32> = (0..count).map(|number| number * step % self.registered).collect();
-        self.run(&some);
+        let mut left = count;
+        while left > 0 {
+            // A round of its own: the same request twice would be a repetition, which costs little.
+            let now = left.min(self.registered);
+            let step = self.registered / now;
+            let some: Vec<u32> = (0..now).map(|number| number * step).collect();
+            self.run(&some);
+            left -= now;
+        }
     }
 
     /// Only answers whoever asks whether phones are there.
