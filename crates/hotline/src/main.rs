@@ -26,6 +26,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// Signalling allocates for every message; the system's allocator took a fifth of its time
+/// (`docs/decisions/0007-what-a-registration-costs.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     match cli.run() {

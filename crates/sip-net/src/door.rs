@@ -21,15 +21,15 @@ pub(crate) const RETRY_AFTER: &str = "5";
 const CREDENTIALS: [HeaderName; 2] = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
 
 impl Exchange {
-    /// Answers requests that need not be looked at; true when this was one.
+    /// Answers requests that make sense but need not be looked at; true when this was one.
     pub(crate) fn turned_away(
         &mut self,
         request: &Request,
         source: &Source,
         now: Timestamp,
     ) -> bool {
-        // An ACK has no answer, a malformed request gets the endpoint's own.
-        if request.method == Method::Ack || sip::validate(request).is_err() {
+        // An ACK has no answer.
+        if request.method == Method::Ack {
             return false;
         }
         let is_new = request.to().is_ok_and(|to| to.tag().is_none());
@@ -49,8 +49,8 @@ impl Exchange {
             let refusal = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "calls come first");
             Some(refusal.with(HeaderName::RetryAfter, RETRY_AFTER))
         } else if opens || matches!(request.method, Method::Register | Method::Subscribe) {
-            let came_with_none = credentials_in(request).next().is_none();
-            came_with_none.then(|| self.challenge(request, None, now))
+            let came_with_some = CREDENTIALS.iter().any(|name| request.headers.has(name));
+            (!came_with_some).then(|| self.challenge(request, None, now))
         } else {
             None
         };

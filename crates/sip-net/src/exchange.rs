@@ -22,7 +22,7 @@ use sip::endpoint::{
 use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
 use sip::stun::BindingRequest;
 use sip::subscription::{Presence, Subscriptions};
-use sip::{HeaderName, Host, Message, ParseError, Request, StatusCode};
+use sip::{CSeq, HeaderName, Host, Message, ParseError, Request, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
 
 use crate::accounts::{Accounts, Trunks};
@@ -36,7 +36,7 @@ use crate::ports::Ports;
 use crate::settings::{Listen, Serves, Settings};
 use crate::strain::Strain;
 use crate::strays::Strays;
-use crate::trace::{Said, Trace, Way};
+use crate::trace::{self, Said, Trace, Way};
 
 /// Transactions at a time. Over UDP each lasts half a minute after its answer: this many let a floor of
 /// 100 000 phones register again within that after a restart.
@@ -238,13 +238,22 @@ impl Exchange {
         self.count(Counted::Received);
         match message {
             Message::Request(request) if self.dropped(&request, &source, now) => {}
-            Message::Request(request) if self.turned_away(&request, &source, now) => {}
-            message @ (Message::Request(_) | Message::Response(_)) => {
-                if self.trace.is_on() && !self.is_told_back(&message) {
-                    let bytes = message.to_bytes().into();
-                    self.keep(Way::Received, &source.destination(), bytes, now);
+            Message::Request(request) => {
+                let judged = sip::validate(&request);
+                // What makes no sense gets the endpoint's own answer.
+                if judged.is_err() || !self.turned_away(&request, &source, now) {
+                    if trace::is_about_call(&request.method) {
+                        self.keep_received(|| request.to_bytes(), &source, now);
+                    }
+                    self.endpoint.receive_judged(request, judged, source, now);
                 }
-                self.endpoint.receive(message, source, now);
+            }
+            Message::Response(response) => {
+                let is_about_call = |cseq: CSeq| trace::is_about_call(&cseq.method);
+                if response.cseq().is_ok_and(is_about_call) && !self.is_told_back(&response) {
+                    self.keep_received(|| response.to_bytes(), &source, now);
+                }
+                self.endpoint.receive(Message::Response(response), source, now);
             }
         }
         self.settle(now);
@@ -400,6 +409,12 @@ impl Exchange {
                 }
                 Output::Event(event) => self.hear(event, now),
             }
+        }
+    }
+
+    fn keep_received(&mut self, octets: impl Fn() -> Vec<u8>, source: &Source, now: Timestamp) {
+        if self.trace.is_on() {
+            self.keep(Way::Received, &source.destination(), octets().into(), now);
         }
     }
 

@@ -277,6 +277,14 @@ pub(crate) fn rung(leg: LegId, said: &Said) -> Option<Rung> {
     })
 }
 
+/// Methods of what is not kept.
+const BESIDE_CALLS: [Method; 3] = [Method::Register, Method::Options, Method::Subscribe];
+
+/// Whether a message of this method can be about a call.
+pub(crate) fn is_about_call(method: &Method) -> bool {
+    !BESIDE_CALLS.contains(method)
+}
+
 /// What is looked at of every message.
 struct Head<'a> {
     call_id: &'a [u8],
@@ -284,7 +292,7 @@ struct Head<'a> {
     is_call: bool,
 }
 
-/// Looks at a message's Call-ID and CSeq; none where there is no Call-ID.
+/// Looks at a message's Call-ID and CSeq; none where there is no Call-ID, or no call can be meant.
 fn head(bytes: &[u8]) -> Option<Head<'_>> {
     let lines = bytes.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii);
     let mut call_id = None;
@@ -297,9 +305,10 @@ fn head(bytes: &[u8]) -> Option<Head<'_>> {
             call_id = Some(value);
         } else if name.eq_ignore_ascii_case(b"cseq") {
             let method = value.rsplit(|octet| *octet == b' ').next().unwrap_or_default();
-            is_call = ![Method::Register, Method::Options, Method::Subscribe]
-                .iter()
-                .any(|other| method == other.as_str().as_bytes());
+            is_call = BESIDE_CALLS.iter().all(|other| method != other.as_str().as_bytes());
+            if !is_call {
+                return None;
+            }
         } else if name.eq_ignore_ascii_case(b"event") || name.eq_ignore_ascii_case(b"o") {
             let mut packages = Package::ALL.iter().map(|package| package.as_str().as_bytes());
             is_watched = packages.any(|package| value.starts_with(package));

@@ -14,7 +14,7 @@ use sip::subscription::{
     End, Mailbox, Notified, Owed, Package, Presence, ShownDialog, SubscribeRefusal, Subscriber,
     Watch, write_dialog_info, write_message_summary, write_presence,
 };
-use sip::{Message, Method, Request, Response, StatusCode, Uri};
+use sip::{Method, Request, Response, StatusCode, Uri};
 
 use crate::accounts::Accounts;
 use crate::counters::Counted;
@@ -113,8 +113,7 @@ impl Exchange {
     }
 
     /// Whether this answers a NOTIFY about something watched, which is about no call.
-    pub(crate) fn is_told_back(&self, message: &Message) -> bool {
-        let Message::Response(response) = message else { return false };
+    pub(crate) fn is_told_back(&self, response: &Response) -> bool {
         response.cseq().is_ok_and(|cseq| cseq.method == Method::Notify)
             && response.call_id().is_ok_and(|id| self.subscriptions.has_call_id(id))
     }

@@ -170,11 +170,11 @@ impl FromStr for Uri {
         if rest.bytes().any(|b| b <= b' ' || b == 0x7F || b"<>\"".contains(&b)) {
             return Err(UriError("uri has white space or a character that needs an escape"));
         }
-        match scheme.to_ascii_lowercase().as_str() {
-            "sip" => sip(Scheme::Sip, rest),
-            "sips" => sip(Scheme::Sips, rest),
-            "tel" => tel(rest),
-            other => opaque(Scheme::Other(other.into()), rest),
+        let is = |known: Scheme| known.as_str().eq_ignore_ascii_case(scheme).then_some(known);
+        match is(Scheme::Sip).or_else(|| is(Scheme::Sips)).or_else(|| is(Scheme::Tel)) {
+            Some(Scheme::Tel) => tel(rest),
+            Some(scheme) => sip(scheme, rest),
+            None => opaque(Scheme::Other(scheme.to_ascii_lowercase().into()), rest),
         }
     }
 }

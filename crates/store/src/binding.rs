@@ -28,37 +28,56 @@ pub struct BindingRow {
     pub cseq: u32,
 }
 
+/// Rows written by one statement: what one costs is then little beside its rows.
+const ROWS: usize = 64;
+/// Columns of a row.
+const COLUMNS: usize = 9;
+
+/// What has become of bindings since they were last kept.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct BindingChanges {
+    /// Those that live: kept, whether they were before or not. No two of one phone and contact.
+    pub live: Vec<BindingRow>,
+    /// The phones and contacts of those that do not.
+    pub gone: Vec<(PhoneId, String)>,
+}
+
 impl Database {
-    /// Puts a phone's bindings in the place of those kept before; with none, forgets the phone.
+    /// Carries out all of these changes, or none.
     ///
     /// # Errors
     /// When the database refuses; nothing is changed then.
-    pub async fn save_bindings(
-        &self,
-        phone: &PhoneId,
-        rows: &[BindingRow],
-    ) -> Result<(), DatabaseError> {
+    pub async fn save_bindings(&self, changes: &BindingChanges) -> Result<(), DatabaseError> {
         let mut transaction = self.pool.begin().await?;
-        let query = sqlx::query("DELETE FROM bindings WHERE tenant = $1 AND phone = $2");
-        let query = query.bind(self.tenant.to_string()).bind(phone.to_string());
-        query.execute(&mut *transaction).await?;
-        for row in rows {
-            let query = sqlx::query(
-                "INSERT INTO bindings (tenant, phone, contact, source, transport, expires_at,
-                     call_id, cseq, path)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-                 ON CONFLICT (tenant, phone, contact) DO UPDATE SET source = excluded.source,
-                     transport = excluded.transport, expires_at = excluded.expires_at,
-                     call_id = excluded.call_id, cseq = excluded.cseq, path = excluded.path",
-            );
-            let query = query.bind(self.tenant.to_string()).bind(phone.to_string());
-            let query = query.bind(row.contact.clone()).bind(row.source.clone());
-            let query = query.bind(row.transport.clone()).bind(time(row.expires_at));
-            let query = query.bind(row.call_id.clone()).bind(i64::from(row.cseq));
-            let query = query.bind(row.path.clone());
+        for (phone, contact) in &changes.gone {
+            let query = "DELETE FROM bindings WHERE tenant = $1 AND phone = $2 AND contact = $3";
+            let query = sqlx::query(query).bind(self.tenant.to_string());
+            let query = query.bind(phone.to_string()).bind(contact.clone());
+            query.execute(&mut *transaction).await?;
+        }
+        for rows in changes.live.chunks(ROWS) {
+            let statement = upsert(rows.len());
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
+            for row in rows {
+                query = query.bind(self.tenant.to_string()).bind(row.phone.to_string());
+                query = query.bind(row.contact.clone()).bind(row.source.clone());
+                query = query.bind(row.transport.clone()).bind(time(row.expires_at));
+                query = query.bind(row.call_id.clone()).bind(i64::from(row.cseq));
+                query = query.bind(row.path.clone());
+            }
             query.execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Forgets the bindings that ended while nobody was there to see it.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn forget_bindings_until(&self, now: Timestamp) -> Result<(), DatabaseError> {
+        let query = sqlx::query("DELETE FROM bindings WHERE tenant = $1 AND expires_at <= $2");
+        query.bind(self.tenant.to_string()).bind(time(now)).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -75,6 +94,25 @@ impl Database {
         let rows = query.bind(self.tenant.to_string()).fetch_all(&self.pool).await?;
         rows.iter().map(|row| binding(row).map_err(DatabaseError::from)).collect()
     }
+}
+
+/// The statement that keeps so many rows.
+fn upsert(rows: usize) -> String {
+    let row = |row: usize| {
+        let columns: Vec<_> =
+            (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+        format!("({})", columns.join(", "))
+    };
+    let rows: Vec<_> = (0..rows).map(row).collect();
+    format!(
+        "INSERT INTO bindings (tenant, phone, contact, source, transport, expires_at, call_id, cseq,
+             path)
+         VALUES {}
+         ON CONFLICT (tenant, phone, contact) DO UPDATE SET source = excluded.source,
+             transport = excluded.transport, expires_at = excluded.expires_at,
+             call_id = excluded.call_id, cseq = excluded.cseq, path = excluded.path",
+        rows.join(", ")
+    )
 }
 
 fn binding(row: &AnyRow) -> Result<BindingRow, sqlx::Error> {

@@ -17,7 +17,7 @@ mod rows;
 #[cfg(test)]
 mod testing;
 
-pub use binding::BindingRow;
+pub use binding::{BindingChanges, BindingRow};
 pub use database::{Database, DatabaseError};
 pub use journal::{
     Journal, JournalError, JournalHealth, JournalState, Limits, Opened, Reader, Subscription,

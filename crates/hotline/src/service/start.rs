@@ -59,12 +59,13 @@ impl Running {
         let log = journal.subscribe(opened.last)?;
         let following = follow_sealed(log, config.recording.folder.clone());
         let database = open_database(&config).await?;
+        database.forget_bindings_until(clock.now()).await?;
         let rows = restored(database.load_bindings().await?, clock.now());
 
         let (inbox, inputs) = Runtime::inbox(Bounds::default());
         let port: Arc<dyn Inbox> = Arc::new(inbox.clone());
         let (media, recorder) = start_media(&config, &port, clock)?;
-        let (keeper, keeping) = Keeper::start(database.clone(), rows.clone());
+        let (keeper, keeping) = Keeper::start(database.clone());
         let ports = sip_ports(&port, opened.epoch, keeper);
         let sip = sip_net::start(sip_setup(&config, rows.clone()), ports, clock).await?;
         let log = journal.subscribe(opened.last)?;

@@ -8,12 +8,18 @@ use sip::endpoint::{Destination, ListenerId, Transport};
 use sip::registrar::{Binding, BindingChange, BindingId, BindingRow, ChangeKind, Preference};
 use sip::{Contacts, HeaderName, Headers};
 use sip_net::BindingStore;
-use store::Database;
+use store::{BindingChanges, Database};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Changes that may wait for the database.
 const WAITING: usize = 65_536;
+
+/// Changes kept by one transaction.
+const BATCH: usize = 4_096;
+
+/// How long what changes is gathered before it is kept: after a crash that much is unknown.
+const BETWEEN: Duration = Duration::from_millis(200);
 
 /// How long a refused write waits before it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -34,54 +40,61 @@ impl BindingStore for Keeper {
 }
 
 impl Keeper {
-    /// Starts to keep bindings; `rows` are those kept already. The task ends when the keeper is
-    /// gone and all that changed is kept. Must be called within a tokio runtime.
-    pub(crate) fn start(database: Database, rows: Vec<BindingRow>) -> (Self, JoinHandle<()>) {
+    /// Starts to keep bindings. The task ends when the keeper is gone and all that changed is kept.
+    /// Must be called within a tokio runtime.
+    pub(crate) fn start(database: Database) -> (Self, JoinHandle<()>) {
         let (sender, changes) = mpsc::channel(WAITING);
-        let task = tokio::spawn(keep(database, Known::of(rows), changes));
+        let task = tokio::spawn(keep(database, changes));
         (Self(sender), task)
     }
 }
 
+/// By which contacts bindings are kept: a phone may write its own otherwise when it refreshes.
 #[derive(Default)]
-struct Known(BTreeMap<PhoneId, BTreeMap<String, store::BindingRow>>);
+struct Known(BTreeMap<BindingId, Box<str>>);
 
 impl Known {
-    fn of(rows: Vec<BindingRow>) -> Self {
-        let mut known = Self::default();
-        for row in rows {
-            known.insert(&row.phone, &row.binding);
-        }
-        known
-    }
-
-    fn insert(&mut self, phone: &PhoneId, binding: &Binding) {
-        let row = kept(phone, binding);
-        self.0.entry(phone.clone()).or_default().insert(binding.contact.to_string(), row);
-    }
-
-    fn take(&mut self, change: &BindingChange) -> Vec<store::BindingRow> {
-        match change.kind {
-            ChangeKind::Registered | ChangeKind::Refreshed => {
-                self.insert(&change.phone, &change.binding);
-            }
-            ChangeKind::Removed(_) => {
-                if let Some(rows) = self.0.get_mut(&change.phone) {
-                    rows.remove(&change.binding.contact.to_string());
+    /// What is to be kept after all of these changes.
+    fn take(&mut self, changes: impl Iterator<Item = BindingChange>) -> BindingChanges {
+        let mut last = BTreeMap::new();
+        for BindingChange { phone, binding, kind, .. } in changes {
+            let row = kept(&phone, &binding);
+            let known = match kind {
+                ChangeKind::Removed(_) => self.0.remove(&binding.id),
+                ChangeKind::Registered | ChangeKind::Refreshed => {
+                    self.0.insert(binding.id, row.contact.as_str().into())
                 }
+            };
+            if let Some(other) = known.filter(|known| **known != *row.contact) {
+                last.insert((phone.clone(), String::from(other)), None);
+            }
+            let is_gone = matches!(kind, ChangeKind::Removed(_));
+            let contact = row.contact.clone();
+            last.insert((phone, contact), (!is_gone).then_some(row));
+        }
+        let mut changes = BindingChanges::default();
+        for (place, row) in last {
+            match row {
+                Some(row) => changes.live.push(row),
+                None => changes.gone.push(place),
             }
         }
-        let rows = self.0.get(&change.phone);
-        rows.map(|rows| rows.values().cloned().collect()).unwrap_or_default()
+        changes
     }
 }
 
-async fn keep(database: Database, mut known: Known, mut changes: mpsc::Receiver<BindingChange>) {
-    while let Some(change) = changes.recv().await {
-        let rows = known.take(&change);
-        while let Err(error) = database.save_bindings(&change.phone, &rows).await {
-            tracing::warn!(%error, phone = %change.phone, "a registration could not be kept yet");
+async fn keep(database: Database, mut changes: mpsc::Receiver<BindingChange>) {
+    let mut known = Known::default();
+    let mut batch = Vec::new();
+    while changes.recv_many(&mut batch, BATCH).await > 0 {
+        let changed = known.take(batch.drain(..));
+        while let Err(error) = database.save_bindings(&changed).await {
+            let count = changed.live.len() + changed.gone.len();
+            tracing::warn!(%error, count, "registrations could not be kept yet");
             tokio::time::sleep(RETRY).await;
+        }
+        if !changes.is_closed() {
+            tokio::time::sleep(BETWEEN).await;
         }
     }
 }
@@ -150,4 +163,55 @@ pub(crate) fn counted(rows: &[BindingRow]) -> BTreeMap<PhoneId, u32> {
         *counts.entry(row.phone.clone()).or_insert(0) += 1;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use sip::registrar::Removal;
+
+    use super::*;
+
+    fn change(id: u64, contact: &str, kind: ChangeKind) -> BindingChange {
+        let row = store::BindingRow {
+            phone: PhoneId::from("1001"),
+            contact: format!("<{contact}>"),
+            source: "192.0.2.7:5060".into(),
+            path: String::new(),
+            transport: "udp".into(),
+            expires_at: Timestamp::from_secs(300),
+            call_id: "x@y".into(),
+            cseq: 7,
+        };
+        let BindingRow { phone, mut binding } = binding(row, Timestamp::EPOCH).unwrap();
+        binding.id = BindingId(id);
+        BindingChange { phone, binding, kind, left: 1 }
+    }
+
+    #[test]
+    fn of_all_that_happened_to_a_binding_the_last_is_kept() {
+        let gone = ChangeKind::Removed(Removal::Unregistered);
+        let (one, two) = ("sip:1001@192.0.2.7", "sip:1001@192.0.2.8");
+        let changes = [
+            change(1, one, ChangeKind::Registered),
+            change(2, two, ChangeKind::Registered),
+            change(1, one, ChangeKind::Refreshed),
+            change(2, two, gone),
+        ];
+        let kept = Known::default().take(changes.into_iter());
+        assert_eq!(kept.live.len(), 1, "{kept:?}");
+        assert!(kept.live[0].contact.contains(one), "{kept:?}");
+        assert_eq!(kept.gone.len(), 1, "{kept:?}");
+        assert!(kept.gone[0].1.contains(two), "{kept:?}");
+    }
+
+    #[test]
+    fn a_contact_written_otherwise_takes_the_place_of_the_former() {
+        let mut known = Known::default();
+        let (one, other) = ("sip:1001@192.0.2.7;ob", "sip:1001@192.0.2.7;OB");
+        let first = known.take([change(1, one, ChangeKind::Registered)].into_iter());
+        assert!(first.gone.is_empty() && first.live.len() == 1, "{first:?}");
+        let second = known.take([change(1, other, ChangeKind::Refreshed)].into_iter());
+        assert_eq!(second.gone[0].1, first.live[0].contact);
+        assert_eq!(second.live.len(), 1, "{second:?}");
+    }
 }

@@ -20,14 +20,8 @@ use crate::transaction::Matched;
 pub(super) const SDP: &str = "application/sdp";
 
 impl Endpoint {
+    /// Takes in a request that makes sense.
     pub(super) fn receive_request(&mut self, request: Request, source: Source, now: Timestamp) {
-        if let Err(violation) = crate::validate(&request) {
-            if request.method == Method::Ack {
-                self.tally.stray_acks += 1;
-                return;
-            }
-            return self.refuse(&request, &Rejection::from(violation), &source);
-        }
         match self.transactions.receive_request(&request, now) {
             Matched::Absorbed => return,
             Matched::Merged => {

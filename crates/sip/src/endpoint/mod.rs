@@ -54,9 +54,10 @@ pub use place::{ConnectionId, Destination, ListenerId, Source, Transport};
 pub use settings::{Bounds, EndpointSettings, LargeRequests, Listener, Reach, SessionTimer};
 
 use crate::dialog::RemoteTag;
-use crate::message::Message;
+use crate::message::{Message, Method, Request};
 use crate::session::{Change, Phase, SessionId, Sessions};
 use crate::transaction::{TransactionEvent, TransactionId, TransactionLayer, TransactionOutput};
+use crate::validate::Violation;
 use token::Tokens;
 
 /// A SIP endpoint without sockets and clock.
@@ -151,13 +152,32 @@ impl Endpoint {
     /// Takes in a message from the network.
     pub fn receive(&mut self, message: Message, source: Source, now: Timestamp) {
         match message {
-            Message::Request(request) => self.receive_request(request, source, now),
+            Message::Request(request) => {
+                let judged = crate::validate(&request);
+                self.receive_judged(request, judged, source, now);
+            }
             Message::Response(response) => {
                 let whole = crate::validate_response(&response).is_ok();
                 if !whole || !self.transactions.receive_response(response, source, now) {
                     self.tally.stray_responses += 1;
                 }
+                self.settle(now);
             }
+        }
+    }
+
+    /// Takes in a request of which [`crate::validate`] has said `judged`: looked at once is enough.
+    pub fn receive_judged(
+        &mut self,
+        request: Request,
+        judged: Result<(), Violation>,
+        source: Source,
+        now: Timestamp,
+    ) {
+        match judged {
+            Ok(()) => self.receive_request(request, source, now),
+            Err(_) if request.method == Method::Ack => self.tally.stray_acks += 1,
+            Err(violation) => self.refuse(&request, &Rejection::from(violation), &source),
         }
         self.settle(now);
     }

@@ -7,7 +7,7 @@ use model::Timestamp;
 use super::order::Rejection;
 use super::writing::add_extra;
 use super::{Destination, Endpoint, Source, Transport};
-use crate::header::{HeaderName, Headers};
+use crate::header::{HeaderName, Headers, Via};
 use crate::message::{Request, Response, StatusCode};
 use crate::parse::{ParseError, ParseErrorKind};
 use crate::transaction::TransactionId;
@@ -50,7 +50,7 @@ impl Endpoint {
             response.headers.set(HeaderName::To, &to.with_tag(&tag));
         }
         self.sign(&mut response, text);
-        let destination = reply_destination(&response.headers, source);
+        let destination = reply_to(Some(&via), source);
         self.send_now(response.to_bytes().into(), destination);
         *self.tally.refused.entry(response.status.code()).or_default() += 1;
     }
@@ -129,8 +129,12 @@ pub(super) fn is_unremembered(status: StatusCode) -> bool {
 
 /// Where the response to a request goes whose Via was stamped (§18.2.2, RFC 3581 §4).
 pub(super) fn reply_destination(headers: &Headers, source: &Source) -> Destination {
-    let via = headers.via().ok().filter(|_| source.transport == Transport::Udp);
-    let Some((host, port)) = via.map(|via| via.reply_to()) else {
+    reply_to(headers.via().ok().as_ref(), source)
+}
+
+fn reply_to(via: Option<&Via>, source: &Source) -> Destination {
+    let via = via.filter(|_| source.transport == Transport::Udp);
+    let Some((host, port)) = via.map(Via::reply_to) else {
         return source.destination();
     };
     let ip = host.ip().unwrap_or_else(|| source.peer.ip());

@@ -50,14 +50,9 @@ impl Transport {
 
 impl From<&str> for Transport {
     fn from(name: &str) -> Self {
-        match name.to_ascii_uppercase().as_str() {
-            "UDP" => Self::Udp,
-            "TCP" => Self::Tcp,
-            "TLS" => Self::Tls,
-            "WS" => Self::Ws,
-            "WSS" => Self::Wss,
-            _ => Self::Other(name.into()),
-        }
+        let known = [Self::Udp, Self::Tcp, Self::Tls, Self::Ws, Self::Wss];
+        let found = known.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(name));
+        found.unwrap_or_else(|| Self::Other(name.into()))
     }
 }
 

@@ -9,7 +9,8 @@ use super::*;
 use crate::cluster::Cluster;
 use crate::testing::{BEGIN, arrived, event, of_call};
 use crate::{
-    BindingRow, CallFilter, Cursor, DrawRow, NumberFilter, Page, RecordingFilter, RecordingState,
+    BindingChanges, BindingRow, CallFilter, Cursor, DrawRow, NumberFilter, Page, RecordingFilter,
+    RecordingState,
 };
 
 fn tenant() -> TenantId {
@@ -268,9 +269,14 @@ async fn kept(database: &Database) {
         call_id: "x@y".into(),
         cseq: 7,
     };
-    let rows = [row("sip:1001@192.0.2.7"), row("sip:1001@192.0.2.8")];
-    database.save_bindings(&phone, &rows).await.unwrap();
-    database.save_bindings(&phone, &rows[1..]).await.unwrap();
+    let mut rows: Vec<_> = (100..250).map(|it| row(&format!("sip:1001@192.0.2.{it}"))).collect();
+    let live = |rows: &[BindingRow]| BindingChanges { live: rows.to_vec(), gone: Vec::new() };
+    database.save_bindings(&live(&rows)).await.unwrap();
+    rows[7].cseq = 8;
+    let gone = rows.remove(0);
+    let gone = vec![(gone.phone, gone.contact)];
+    let changes = BindingChanges { live: vec![rows[6].clone()], gone };
+    database.save_bindings(&changes).await.unwrap();
     let draw = DrawRow {
         draw: "d1".into(),
         at: BEGIN,
@@ -279,10 +285,14 @@ async fn kept(database: &Database) {
     };
     database.save_draw(&draw).await.unwrap();
     database.rebuild().await.unwrap();
-    assert_eq!(database.load_bindings().await.unwrap(), rows[1..]);
+    assert_eq!(database.load_bindings().await.unwrap(), rows);
     assert_eq!(database.draw("d1").await.unwrap(), Some(draw.clone()));
     assert_eq!(database.draws(&Page::default()).await.unwrap(), [draw]);
-    database.save_bindings(&phone, &[]).await.unwrap();
+    rows[0].expires_at = Timestamp::from_secs(1_700_003_601);
+    database.save_bindings(&live(&rows[..1])).await.unwrap();
+    database.forget_bindings_until(rows[1].expires_at).await.unwrap();
+    assert_eq!(database.load_bindings().await.unwrap(), rows[..1]);
+    database.forget_bindings_until(rows[0].expires_at).await.unwrap();
     assert!(database.load_bindings().await.unwrap().is_empty());
 }
 
