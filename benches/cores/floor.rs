@@ -85,6 +85,7 @@ impl Floor {
             to: number("4008001234"),
             offer: Some(description(40_000)),
             sip_call_id: "5c1f0e9ab2d34417@198.51.100.4".into(),
+            carried: model::Carried::default(),
             max_forwards: 70,
         };
         self.callers.push_back(leg);
@@ -233,7 +234,7 @@ fn config() -> FloorConfig {
         },
         rules: agent::Rules::default(),
         agents: agents().map(staff).collect(),
-        phones: agents().map(|agent| (phone(agent), PhoneConfig { role: None })).collect(),
+        phones: agents().map(|agent| (phone(agent), PhoneConfig::default())).collect(),
         hotlines: [(
             "main".into(),
             HotlineConfig {

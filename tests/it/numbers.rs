@@ -1,9 +1,9 @@
-//! What trunks may carry, and how numbers are written, as SIPp and a telephone see it.
+//! What trunks may carry, how numbers are written and what comes with them, as SIPp and a telephone see it.
 
 use std::time::Duration;
 
 use model::{Cause, EventKind};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::house::{
     Answers, Baresip, Carrier, Earpiece, Over, Plan, SOON, Server, free_port, wait,
@@ -75,6 +75,45 @@ fn the_agents_phone_shows_a_number_as_people_dial_it_however_the_carrier_writes_
         assert_eq!(from, ["013800138000", "+8613800138000"], "{number}");
     }
     server.assert_all_at_rest(spellings.len() as u64);
+}
+
+#[test]
+fn an_agents_phone_gets_the_callers_data_and_the_record_who_answers_for_the_number() {
+    let server = Server::start_with(Plan { agents: 1, ..Plan::default() }, |text| {
+        text.replace("[phones.1001]", "[phones.1001]\nauto_answer = true")
+    });
+    let agent = Baresip::agent("1001", server.phones(), (Over::Udp, Answers::WhenTold), 1_000);
+    server.sign_in(1001);
+    let earpiece = Earpiece::open(600.0);
+    let mut carrier = Carrier::carries(&server, &earpiece, Duration::from_millis(500));
+    agent.expects("CALL_INCOMING");
+    agent.accepts();
+    carrier.is_content();
+
+    // The phone prints the messages that it gets.
+    let said = agent.said();
+    for field in [
+        "User-to-User: 6f726465722d3838;purpose=isdn-uui;encoding=hex",
+        "Call-Info: <sip:test.example>;answer-after=0",
+        "Alert-Info: <http://test.example>;info=alert-autoanswer;delay=0",
+    ] {
+        assert!(said.contains(field), "the phone got no {field}");
+    }
+    assert!(!said.contains("Identity: "), "an identity is no phone's business");
+
+    let call = server.ended_calls(1).remove(0).call.to_string();
+    let user_to_user =
+        json!([{ "data": "6f726465722d3838", "encoding": "hex", "purpose": "isdn-uui" }]);
+    let attested =
+        json!({ "verdict": "passed", "attestation": "A", "unverified_attestation": "B" });
+    let record = server.ask(&format!("/v1/calls/{call}"));
+    assert_eq!(record["call"]["user_to_user"], user_to_user);
+    assert_eq!(record["call"]["attested"], attested);
+    let told = events(&server, &call);
+    let arrived = of_kind(&told, "call.arrived").next().unwrap();
+    assert_eq!(arrived["data"]["user_to_user"], user_to_user);
+    assert_eq!(arrived["data"]["attested"], attested);
+    server.assert_all_at_rest(1);
 }
 
 #[test]

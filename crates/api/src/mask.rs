@@ -1,4 +1,4 @@
-//! Customers' numbers, hidden from those who need not see them.
+//! Customers' numbers, and what calls carry about customers, hidden from those who need not see them.
 
 use model::{Event, EventKind, HotlineId, Number};
 use switchboard::status::Status;
@@ -21,7 +21,17 @@ fn hide_dialled(number: &mut Number, hotline: Option<&HotlineId>) {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds hold no number")]
 pub(crate) fn event(event: &mut Event) {
     match &mut event.kind {
-        EventKind::CallArrived { from, to, from_canonical, to_canonical, hotline, .. } => {
+        EventKind::CallArrived {
+            from,
+            to,
+            from_canonical,
+            to_canonical,
+            hotline,
+            user_to_user,
+            ..
+        } => {
+            // It may name the customer in any way.
+            user_to_user.clear();
             std::iter::once(from).chain(from_canonical).for_each(hide);
             for number in std::iter::once(to).chain(to_canonical) {
                 hide_dialled(number, hotline.as_ref());
@@ -79,6 +89,11 @@ mod tests {
             trunk: None,
             phone: None,
             sip_call_id: String::new(),
+            user_to_user: vec![model::UserToUser {
+                data: "tel13800138000".into(),
+                ..model::UserToUser::default()
+            }],
+            attested: None,
         });
         event(&mut arrived);
         assert!(!serde_json::to_string(&arrived).unwrap().contains("0013"));

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    AgentId, CallId, CallKind, Cause, Epoch, Event, EventKind, HotlineId, LegId, Number, OfferEnd,
-    Outcome, PhoneId, QueueId, RecordingId, SegmentId, Timestamp, TrunkId,
+    AgentId, Attested, CallId, CallKind, Cause, Epoch, Event, EventKind, HotlineId, LegId, Number,
+    OfferEnd, Outcome, PhoneId, QueueId, RecordingId, SegmentId, Timestamp, TrunkId, UserToUser,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,12 @@ pub struct Cdr {
     pub phone: Option<PhoneId>,
     /// SIP's Call-ID of the first leg.
     pub sip_call_id: String,
+    /// What the calling side tells the called one (User-to-User).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub user_to_user: Vec<UserToUser>,
+    /// What the trunk says of whether the calling number is the caller's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attested: Option<Attested>,
     /// The call reached us.
     pub arrived_at: Timestamp,
     /// We answered it: charging begins.
@@ -198,6 +204,8 @@ fn arrived(call: CallId, event: &Event) -> Option<Cdr> {
         trunk,
         phone,
         sip_call_id,
+        user_to_user,
+        attested,
     } = &event.kind
     else {
         return None;
@@ -213,6 +221,8 @@ fn arrived(call: CallId, event: &Event) -> Option<Cdr> {
         trunk: trunk.clone(),
         phone: phone.clone(),
         sip_call_id: sip_call_id.clone(),
+        user_to_user: user_to_user.clone(),
+        attested: *attested,
         arrived_at: event.at,
         answered_at: None,
         queued_at: None,

@@ -118,6 +118,8 @@ impl Story {
             trunk: Some("carrier".into()),
             phone: None,
             sip_call_id: format!("call-{call}@carrier"),
+            user_to_user: Vec::new(),
+            attested: None,
         };
         self.of_call(call, 0, kind);
     }

@@ -8,9 +8,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, HotlineId, LegId, Limit, Next,
-    Number, OfferEnd, Outcome, PhoneId, QueueId, RecordingId, Refusal, SegmentId, TenantId,
-    Timestamp, TrunkId,
+    Actor, AgentId, AgentState, Attested, CallId, CallKind, Cause, Epoch, HotlineId, LegId, Limit,
+    Next, Number, OfferEnd, Outcome, PhoneId, QueueId, RecordingId, Refusal, SegmentId, TenantId,
+    Timestamp, TrunkId, UserToUser,
 };
 
 /// The version of the envelope and of every kind together.
@@ -155,6 +155,12 @@ kinds! {
         phone: Option<PhoneId>,
         /// SIP's Call-ID of the first leg.
         sip_call_id: String,
+        /// What the calling side tells the called one (User-to-User).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        user_to_user: Vec<UserToUser>,
+        /// What the trunk says of whether the calling number is the caller's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attested: Option<Attested>,
     };
     "call.barred", "A limit or a rule kept a call out, or kept it from a trunk; the cause says why.", CallBarred {
         /// The limit, where it was one.
@@ -402,6 +408,28 @@ mod tests {
             let (family, _) = kind.name.split_once('.').unwrap();
             assert!(families.contains(&family), "{}", kind.name);
         }
+    }
+
+    #[test]
+    fn a_call_that_arrived_before_it_could_carry_anything_is_still_read() {
+        let text = r#"{"kind":"call.arrived","data":{"from":"13800138000","to":"4008001234",
+            "hotline":"support","trunk":"carrier","phone":null,"sip_call_id":"a@b"}}"#;
+        let EventKind::CallArrived { user_to_user, attested, .. } =
+            serde_json::from_str(text).unwrap()
+        else {
+            panic!("{text}")
+        };
+        assert_eq!((user_to_user, attested), (vec![], None));
+    }
+
+    #[test]
+    fn what_a_call_carries_reads_back_as_it_was_written() {
+        let data = r#""user_to_user":[{"data":"00fa","encoding":"hex"}],"attested":{"verdict":"passed","attestation":"A"}"#;
+        let text = format!(
+            r#"{{"kind":"call.arrived","data":{{"from":"13800138000","to":"4008001234","hotline":null,"trunk":"carrier","phone":null,"sip_call_id":"a@b",{data}}}}}"#
+        );
+        let kind: EventKind = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&kind).unwrap(), text);
     }
 
     #[test]

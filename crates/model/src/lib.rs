@@ -3,6 +3,7 @@
 
 mod agent;
 mod audio;
+mod carried;
 mod cause;
 mod event;
 mod id;
@@ -14,6 +15,7 @@ mod time;
 
 pub use agent::{AgentState, CallKind, Next, OfferEnd, Reason, StateName};
 pub use audio::{AudioFrame, Channel, FRAME_PAYLOAD};
+pub use carried::{Attestation, Attested, Carried, UserToUser, Verdict};
 pub use cause::{Actor, Cause, Limit, Outcome};
 pub use event::{Event, EventKind, KINDS, KindDoc, PartKind, SCHEMA_VERSION, Schema};
 pub use id::{

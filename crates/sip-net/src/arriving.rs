@@ -77,6 +77,7 @@ impl Exchange {
             })?),
         };
         Ok(RingsIn {
+            carried: self.carried(request, &calling.origin),
             origin: calling.origin,
             from: calling.from,
             display: calling.display,

@@ -52,6 +52,11 @@ counted! {
     OtherIdentity = "other_identity",
     /// A call to something that is no number: 404.
     NoNumber = "no_number",
+    /// Data of a caller for whoever answers (User-to-User) that is malformed, longer than 512 octets or
+    /// one value too many: left out.
+    UserToUserDropped = "user_to_user",
+    /// An Identity that is longer than 4096 octets, no UTF-8 or one too many: left out.
+    IdentityDropped = "identity",
     /// A description that we cannot use: 400 or 488.
     UnusableOffer = "unusable_offer",
     /// A call refused with 503 because the floor has too much to do, or a subscription because

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use model::{Cause, LegId, Number, PhoneId, Timestamp, TrunkId};
 use sip::SessionId;
 use sip::digest::{self, Protected};
-use sip::endpoint::{Attempt, Body, Destination, Order, Outgoing};
+use sip::endpoint::{Attempt, Body, Destination, ExtraHeaders, Order, Outgoing};
 use sip::locate::Place;
 use sip::registrar::Binding;
 use sip::sdp;
@@ -13,6 +13,7 @@ use sip::{HeaderName, Host, NameAddr, Response, StatusCode, Uri};
 use switchboard::ports::{LegCommand, LegFact, Target};
 
 use crate::accounts::Rings;
+use crate::carried;
 use crate::exchange::Exchange;
 use crate::legs::{Dialling, Fork, Leg, Phase, Side};
 use crate::meaning;
@@ -26,7 +27,10 @@ const CALL_HEADER: &str = "X-Hotline-Call";
 impl Exchange {
     /// Begins a leg.
     pub(crate) fn dial(&mut self, id: LegId, command: LegCommand, now: Timestamp) {
-        let LegCommand::Dial { target, from, display, offer, call } = command else { return };
+        let LegCommand::Dial { target, from, display, offer, call, carried, alert } = command
+        else {
+            return;
+        };
         if self.legs.holds(id) {
             tracing::error!(leg = %id, "leg is dialled twice");
             return;
@@ -39,12 +43,17 @@ impl Exchange {
         }
         let body = Body::sdp(leg.offer(&offer));
         let caller = Caller { number: &from, display: display.as_deref() };
+        let mut headers = carried::written(&carried);
         let invites = match &target {
             Target::Phone(phone) => {
-                let header = (HeaderName::Other(CALL_HEADER.into()), call.to_string().into_bytes());
-                self.to_phone(phone, &caller, (body, header))
+                let named = call.to_string().into_bytes();
+                headers.push((HeaderName::Other(CALL_HEADER.into()), named));
+                headers.extend(carried::alerting(alert, &self.domain));
+                self.to_phone(phone, &caller, (body, headers))
             }
-            Target::Trunk { trunk, number } => self.at_trunk(trunk, number, (&caller, body), now),
+            Target::Trunk { trunk, number } => {
+                self.at_trunk((trunk, number), &caller, (body, headers), now)
+            }
         };
         tracing::info!(leg = %id, %call, target = ?target, forks = invites.len(), "dials");
         let mut forks = BTreeMap::new();
@@ -79,7 +88,7 @@ impl Exchange {
         &self,
         phone: &PhoneId,
         caller: &Caller<'_>,
-        (body, header): (Body, (HeaderName, Vec<u8>)),
+        (body, headers): (Body, ExtraHeaders),
     ) -> Vec<(Outgoing, Fork)> {
         let to = NameAddr::new(Uri::sip(phone.as_str(), self.domain.clone()));
         let from = caller.at(self.domain.clone(), None);
@@ -89,7 +98,7 @@ impl Exchange {
             from: from.clone(),
             to: to.clone(),
             routes: binding.path.to_vec(),
-            headers: vec![header.clone()],
+            headers: headers.clone(),
             body: Some(body.clone()),
             max_forwards: 70,
             attempt: None,
@@ -126,9 +135,9 @@ impl Exchange {
     /// One INVITE to the first of the trunk's places; the others are kept.
     fn at_trunk(
         &mut self,
-        id: &TrunkId,
-        number: &Number,
-        (caller, body): (&Caller<'_>, Body),
+        (id, number): (&TrunkId, &Number),
+        caller: &Caller<'_>,
+        (body, headers): (Body, ExtraHeaders),
         now: Timestamp,
     ) -> Vec<(Outgoing, Fork)> {
         let mut instead: VecDeque<_> = self.carriers.places(id, now).into();
@@ -140,7 +149,7 @@ impl Exchange {
             return Vec::new();
         };
         let (body, routes) = (Some(body), routes.unwrap_or_default());
-        let outgoing = Outgoing { body, routes, ..outgoing };
+        let outgoing = Outgoing { body, headers, routes, ..outgoing };
         let (kept, trunk) = (Box::new(outgoing.clone()), id.clone());
         vec![(outgoing, Fork::Trunk { outgoing: kept, trunk, tried: 0, instead })]
     }
@@ -304,7 +313,12 @@ impl Exchange {
             let moved = known.and_then(|it| self.to_place(it, place, (&from, user.as_deref())));
             let Some(moved) = moved else { continue };
             let (body, routes) = (before.body.clone(), before.routes.clone());
-            let outgoing = Box::new(Outgoing { body, routes, ..moved });
+            // Credentials answer the challenge of one place.
+            let kept = before.headers.iter().filter(|(name, _)| {
+                !matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization)
+            });
+            let headers = kept.cloned().collect();
+            let outgoing = Box::new(Outgoing { body, headers, routes, ..moved });
             let session = self.next_session();
             if self.order(Order::Invite { session, outgoing: outgoing.clone() }, now).is_ok() {
                 tracing::info!(leg = %id, %trunk, peer = %place.peer, "the trunk is called elsewhere");

@@ -21,6 +21,7 @@
 
 mod accounts;
 mod arriving;
+mod carried;
 mod carriers;
 mod channel;
 mod checks;

@@ -21,7 +21,8 @@ mod validate;
 pub use frame::{Frame, Framer};
 pub use header::{
     CSeq, Contacts, Header, HeaderError, HeaderName, Headers, MAGIC_COOKIE, NameAddr, Param,
-    Params, RAck, Refresher, Replaces, SessionExpires, Transport, Via,
+    Params, RAck, Refresher, Replaces, SessionExpires, Transport, Via, attestation,
+    claimed_attestation, user_to_user_value,
 };
 pub use limit::Limits;
 pub use message::{Message, Method, Request, Response, StatusCode};

@@ -43,5 +43,7 @@ pub(crate) fn arrived() -> EventKind {
         trunk: Some("carrier".into()),
         phone: None,
         sip_call_id: "a@b".into(),
+        user_to_user: Vec::new(),
+        attested: None,
     }
 }

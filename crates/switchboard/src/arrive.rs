@@ -98,12 +98,13 @@ impl Switchboard {
         let (id, call, local) = (leg.id, leg.call, leg.local);
         let hotline = route.hotline().cloned();
         let (from, _) = self.calling_number(&rings);
-        let begun = Call::begun(call, self.ledger.now, (from, rings.to.clone()), id);
+        let begun =
+            Call::begun(call, self.ledger.now, (from, rings.to.clone()), (id, leg.far_end.clone()));
         self.places.call_began(hotline.as_ref());
         if let FarEnd::Trunk(trunk) = &leg.far_end {
             self.places.leg_began(trunk, hotline.as_ref());
         }
-        self.calls.insert(call, Call { hotline: hotline.clone(), ..begun });
+        self.calls.insert(call, Call { hotline: hotline.clone(), carried: rings.carried, ..begun });
         self.legs.insert(id, Leg { hotline, remote: rings.offer.clone(), ..leg });
         self.ledger.media(id, MediaCommand::Open { local, remote: rings.offer });
         self.lead(call, id, route, &rings.to);
@@ -219,6 +220,8 @@ impl Switchboard {
                 trunk: trunk.clone(),
                 phone: phone.clone(),
                 sip_call_id: rings.sip_call_id.clone(),
+                user_to_user: rings.carried.user_to_user.clone(),
+                attested: rings.carried.attested,
             },
         );
         self.ledger.event(about, EventKind::LegCreated { phone, trunk, inbound: true });

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use flow::Walk;
 use model::{
-    AgentId, CallId, CallKind, Cause, HotlineId, LegId, MediaDescription, Number, PhoneId, QueueId,
-    RecordingId, SegmentId, Timestamp, TrunkId,
+    AgentId, CallId, CallKind, Carried, Cause, HotlineId, LegId, MediaDescription, Number, PhoneId,
+    QueueId, RecordingId, SegmentId, Timestamp, TrunkId,
 };
 
 /// A live call: from arrival until its last leg is released.
@@ -18,6 +18,10 @@ pub(crate) struct Call {
     /// The calling number, as people read it.
     pub(crate) from: Number,
     pub(crate) to: Number,
+    /// What it carries beside its numbers.
+    pub(crate) carried: Carried,
+    /// Where it came from.
+    pub(crate) came_from: FarEnd,
     /// The hotline it called, whose places it takes.
     pub(crate) hotline: Option<HotlineId>,
     /// The leg that began the call.
@@ -40,13 +44,15 @@ impl Call {
         id: CallId,
         since: Timestamp,
         (from, to): (Number, Number),
-        caller: LegId,
+        (caller, came_from): (LegId, FarEnd),
     ) -> Self {
         Self {
             id,
             since,
             from,
             to,
+            carried: Carried::default(),
+            came_from,
             hotline: None,
             caller,
             legs: BTreeSet::from([caller]),

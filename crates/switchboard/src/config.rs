@@ -8,6 +8,7 @@ use std::time::Duration;
 use model::{AgentId, HotlineId, Number, PhoneId, PromptId, TenantId, TrunkId};
 
 use crate::numbering::{Inbound, Numbering, Outbound};
+use crate::ports::Alert;
 
 /// One tenant's configuration.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ pub struct AgentConfig {
 pub struct PhoneConfig {
     /// Its role decides which numbers outside it may dial.
     pub role: Option<String>,
+    /// What it is asked to do when the distribution gives its agent a call.
+    pub alert: Alert,
 }
 
 /// One public number.

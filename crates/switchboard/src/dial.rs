@@ -1,14 +1,15 @@
 //! An extension, an agent's phone or a number outside is rung. By which trunk is `outside`'s business.
 
 use model::{
-    AgentId, CallId, CallKind, Cause, EventKind, LegId, Limit, MediaDescription, Number, PhoneId,
+    AgentId, CallId, CallKind, Carried, Cause, EventKind, LegId, Limit, MediaDescription, Number,
+    PhoneId,
 };
 
 use crate::Switchboard;
 use crate::call::{Dialling, FarEnd, Leg, LegState, Stage};
 use crate::ledger::About;
 use crate::limits::Wants;
-use crate::ports::{LegCommand, MediaCommand, Target};
+use crate::ports::{Alert, LegCommand, MediaCommand, Target};
 
 /// A leg to be begun.
 #[derive(Debug)]
@@ -18,12 +19,14 @@ pub(crate) struct Dial {
     pub(crate) agent: Option<AgentId>,
     pub(crate) from: Number,
     pub(crate) display: Option<String>,
+    pub(crate) carried: Carried,
+    pub(crate) alert: Alert,
 }
 
 impl Switchboard {
     /// Begins a leg; `None` when no port is free.
     pub(crate) fn dial(&mut self, dial: Dial) -> Option<LegId> {
-        let Dial { call: id, target, agent, from, display } = dial;
+        let Dial { call: id, target, agent, from, display, carried, alert } = dial;
         let local = self.ports.take()?;
         let leg = self.next_leg_id();
         let (far_end, phone, trunk) = match &target {
@@ -43,7 +46,8 @@ impl Switchboard {
         self.ledger.event(about, EventKind::LegCreated { phone, trunk, inbound: false });
         self.ledger.media(leg, MediaCommand::Open { local, remote: None });
         let offer = MediaDescription::ours(local);
-        self.ledger.leg(leg, LegCommand::Dial { target, from, display, offer, call: id });
+        let dial = LegCommand::Dial { target, from, display, offer, call: id, carried, alert };
+        self.ledger.leg(leg, dial);
         Some(leg)
     }
 
@@ -60,13 +64,34 @@ impl Switchboard {
         }
         let Some(from) = self.calls.get(&id).map(|call| call.from.clone()) else { return };
         let (agent, target) = (self.agents.agent_at(&phone), Target::Phone(phone));
-        let dial = Dial { call: id, target, agent, from, display: None };
+        let (carried, alert) = (self.carried_to_phone(id), Alert::Ring);
+        let dial = Dial { call: id, target, agent, from, display: None, carried, alert };
         let Some(callee) = self.dial(dial) else {
             self.tell_limit(About::call(id), Limit::Ports, Wants { trunk: None, hotline: None });
             return self.refuse_caller(id, Cause::LimitReached, 503);
         };
         let (kind, outside) = (CallKind::Internal, None);
         self.begin_dialling(id, Dialling { callee, kind, early: false, outside });
+    }
+
+    /// What goes on with a call to one of our phones.
+    pub(crate) fn carried_to_phone(&self, id: CallId) -> Carried {
+        let carried = self.calls.get(&id).map(|call| &call.carried);
+        let user_to_user = carried.map(|it| it.user_to_user.clone()).unwrap_or_default();
+        Carried { user_to_user, ..Carried::default() }
+    }
+
+    /// What goes on with a call to a number outside that sees `shown`. What a carrier's caller tells
+    /// us is not for others; what one of our phones says is. An identity goes with the number that
+    /// it was signed for.
+    pub(crate) fn carried_outside(&self, id: CallId, shown: &Number) -> Carried {
+        let Some(call) = self.calls.get(&id) else { return Carried::default() };
+        let Carried { user_to_user, identity, attested: _ } = call.carried.clone();
+        match call.came_from {
+            FarEnd::Phone(_) => Carried { user_to_user, ..Carried::default() },
+            FarEnd::Trunk(_) if call.from == *shown => Carried { identity, ..Carried::default() },
+            FarEnd::Trunk(_) => Carried::default(),
+        }
     }
 
     /// The called party is being dialled: whoever is an agent is on that call.

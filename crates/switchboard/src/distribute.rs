@@ -93,8 +93,9 @@ impl Switchboard {
         let phone = self.agents.phone(agent).cloned()?;
         let from = self.calls.get(&id)?.from.clone();
         let display = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
-        let target = Target::Phone(phone);
-        self.dial(Dial { call: id, target, agent: Some(agent), from, display })
+        let alert = self.config.phones.get(&phone).map(|phone| phone.alert).unwrap_or_default();
+        let (target, carried) = (Target::Phone(phone), self.carried_to_phone(id));
+        self.dial(Dial { call: id, target, agent: Some(agent), from, display, carried, alert })
     }
 
     fn tell_offer(&mut self, id: CallId, queue: &QueueId, agent: AgentId, why: Explanation) {

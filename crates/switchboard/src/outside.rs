@@ -13,7 +13,7 @@ use crate::config::OutboundRule;
 use crate::dial::Dial;
 use crate::ledger::About;
 use crate::limits::Wants;
-use crate::ports::Target;
+use crate::ports::{Alert, Target};
 
 /// Which trunks a number outside goes by: the first rule that fits decides.
 pub(crate) fn route(rules: &[OutboundRule], role: Option<&str>, to: &Number) -> Route {
@@ -100,7 +100,8 @@ impl Switchboard {
                 continue;
             };
             let target = Target::Trunk { trunk: trunk.clone(), number };
-            let dial = Dial { call: id, target, agent: None, from, display: None };
+            let (carried, alert) = (self.carried_outside(id, &outside.shown), Alert::Ring);
+            let dial = Dial { call: id, target, agent: None, from, display: None, carried, alert };
             let Some(leg) = self.dial(dial) else {
                 self.tell_limit(About::call(id), Limit::Ports, wants);
                 return Err((Cause::LimitReached, 503));

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use model::{
-    Actor, AgentId, AudioFrame, CallId, Cause, Event, LegId, MediaDescription, Next, Number,
-    PartKind, PhoneId, PromptId, RecordingId, Refusal, TrunkId,
+    Actor, AgentId, AudioFrame, CallId, Carried, Cause, Event, LegId, MediaDescription, Next,
+    Number, PartKind, PhoneId, PromptId, RecordingId, Refusal, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,8 @@ pub struct RingsIn {
     pub offer: Option<MediaDescription>,
     /// SIP's Call-ID, to find the call in a trace.
     pub sip_call_id: String,
+    /// What the call carries beside its numbers.
+    pub carried: Carried,
     /// Hops left; at 0 the call must not be passed on (RFC 3261 §16.3).
     pub max_forwards: u8,
 }
@@ -242,6 +244,16 @@ pub enum Target {
     },
 }
 
+/// What a phone is asked to do when it is called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Alert {
+    /// To ring.
+    #[default]
+    Ring,
+    /// To answer at once by itself (自动应答).
+    Answer,
+}
+
 /// What signalling is told to do with a leg.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum LegCommand {
@@ -257,6 +269,10 @@ pub enum LegCommand {
         offer: MediaDescription,
         /// The call, for a header by which phone and trace can name it.
         call: CallId,
+        /// What goes on with the call.
+        carried: Carried,
+        /// What the phone is asked to do.
+        alert: Alert,
     },
     /// Tell the caller that it rings (180), or send early media (183).
     Ring {

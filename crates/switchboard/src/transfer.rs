@@ -13,7 +13,7 @@ use crate::arrive::Route;
 use crate::call::{FarEnd, Outside, Stage, Talk, Transfer};
 use crate::dial::Dial;
 use crate::ledger::About;
-use crate::ports::{LegCommand, MediaCommand, Origin, Target};
+use crate::ports::{Alert, LegCommand, MediaCommand, Origin, Target};
 
 impl Switchboard {
     pub(crate) fn transfer_asked(&mut self, leg: LegId, to: &Number) {
@@ -42,7 +42,9 @@ impl Switchboard {
             Route::Extension(phone) => {
                 let Some(from) = self.calls.get(&id).map(|call| call.from.clone()) else { return };
                 let (agent, target) = (self.agents.agent_at(&phone), Target::Phone(phone));
-                let target = self.dial(Dial { call: id, target, agent, from, display: None });
+                let (carried, alert) = (self.carried_to_phone(id), Alert::Ring);
+                let dial = Dial { call: id, target, agent, from, display: None, carried, alert };
+                let target = self.dial(dial);
                 let target = target.ok_or((Cause::LimitReached, 503));
                 self.begin_transfer(leg, to, target, None);
             }

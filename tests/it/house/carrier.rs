@@ -26,7 +26,7 @@ impl Carrier {
 
     /// Calls it from this port, at whatever leads there.
     pub(crate) fn calls_from(way: (u16, SocketAddr), earpiece: &Earpiece, talk: Duration) -> Self {
-        Self::begin(way, earpiece, ("13800138000", HOTLINE), talk)
+        Self::begin("caller.xml", way, earpiece, (("13800138000", HOTLINE), talk))
     }
 
     /// The same, with the calling number and the number called as this carrier writes them.
@@ -36,16 +36,22 @@ impl Carrier {
         numbers: (&str, &str),
         talk: Duration,
     ) -> Self {
-        Self::begin((free_port(), server.trunk()), earpiece, numbers, talk)
+        Self::begin("caller.xml", (free_port(), server.trunk()), earpiece, (numbers, talk))
+    }
+
+    /// Calls it with data for whoever answers, and a verdict about the calling number.
+    pub(crate) fn carries(server: &Server, earpiece: &Earpiece, talk: Duration) -> Self {
+        let way = (free_port(), server.trunk());
+        Self::begin("carrying.xml", way, earpiece, (("13800138000", HOTLINE), talk))
     }
 
     fn begin(
+        scenario: &str,
         (port, at): (u16, SocketAddr),
         earpiece: &Earpiece,
-        (from, to): (&str, &str),
-        talk: Duration,
+        ((from, to), talk): ((&str, &str), Duration),
     ) -> Self {
-        let mut command = sipp("caller.xml", port);
+        let mut command = sipp(scenario, port);
         command.args(["-s", to, "-m", "1", "-key", "caller", from]);
         command.args(["-d", &talk.as_millis().to_string()]);
         command.args(["-key", "audio_port", &earpiece.port().to_string()]);

@@ -413,6 +413,8 @@ impl House {
             trunk: None,
             phone: None,
             sip_call_id: "a@b".into(),
+            user_to_user: Vec::new(),
+            attested: None,
         };
         let started = EventKind::RecordingStarted {
             recording,

@@ -492,6 +492,12 @@ pub(crate) const PHONES: Table = Table {
             Kind::Number(1, 20),
             "The most places it is registered from, in place of `sip.most_bindings`.",
         ),
+        else_(
+            "auto_answer",
+            Kind::Flag,
+            "false",
+            "Asks the phone to answer by itself the calls that queues give its agent (自动应答); other calls ring.",
+        ),
     ],
 };
 

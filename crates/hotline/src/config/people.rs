@@ -8,6 +8,7 @@ use agent::{BusyRule, CoolDown, Rules, SecondSession};
 use model::{AgentId, Next, PhoneId, Reason, SkillId};
 use sip_net::{AccountRules, Rings};
 use switchboard::config::{AgentConfig, FeatureCodes, PhoneConfig};
+use switchboard::ports::Alert;
 use toml_edit::TableLike;
 
 use super::finding::Code;
@@ -66,7 +67,9 @@ fn read_phones(reader: &Reader, root: &dyn TableLike) -> BTreeMap<PhoneId, Phone
         let role = section.name("role").map(|role| role.value);
         let label = section.text("name").map(|label| label.value).unwrap_or_default();
         let rules = account_rules(&section, &usual);
-        let phone = Phone { at: name.at, name: label, config: PhoneConfig { role }, rules };
+        let alert = if section.flag("auto_answer") { Alert::Answer } else { Alert::Ring };
+        let config = PhoneConfig { role, alert };
+        let phone = Phone { at: name.at, name: label, config, rules };
         phones.insert(PhoneId::from(name.value.as_str()), phone);
     }
     phones

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use switchboard::ports::Alert;
+
 use super::*;
 
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/hotline.toml");
@@ -133,7 +135,7 @@ fn a_phone_gets_its_secret_from_the_file_or_from_the_environment() {
 #[test]
 fn a_phones_own_rules_come_before_those_of_all_phones() {
     let all = "realm = \"hotline.example\"\nnetworks = [\"10.0.0.0/8\"]\nmost_bindings = 3\n";
-    let own = "[phones.2001]\nnetworks = []\nbindings = \"newest_rings\"\nmost_bindings = 1\n";
+    let own = "[phones.2001]\nnetworks = []\nbindings = \"newest_rings\"\nmost_bindings = 1\nauto_answer = true\n";
     let changed = Changed::example()
         .replace("realm = \"hotline.example\"", all)
         .replace("[phones.2001]\n", own);
@@ -144,6 +146,8 @@ fn a_phones_own_rules_come_before_those_of_all_phones() {
     assert_eq!((first.rings, first.most_bindings), (sip_net::Rings::All, 3));
     assert!(second.admit([192, 0, 2, 1].into()));
     assert_eq!((second.rings, second.most_bindings), (sip_net::Rings::Newest, 1));
+    let alert = |phone: &str| config.floor.phones[&PhoneId::from(phone)].alert;
+    assert_eq!((alert("1001"), alert("2001")), (Alert::Ring, Alert::Answer));
 }
 
 #[test]

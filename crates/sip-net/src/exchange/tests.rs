@@ -208,6 +208,8 @@ impl World {
             display: None,
             offer: self.ours(),
             call: CallId::default(),
+            carried: model::Carried::default(),
+            alert: switchboard::ports::Alert::Ring,
         };
         self.legs.insert(leg, false);
         self.exchange.command(leg, command, self.now);

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use model::{CallId, Cause, Epoch};
+use model::{CallId, Carried, Cause, Epoch};
 use sip::digest::{Algorithm, Credentials, Login};
 use sip::endpoint::Transport;
 use sip::locate::Wanted;
 use sip::{HeaderName, Host, Method, Request, StatusCode};
 use sip_net::{Dialled, Health, RegistrationStatus, Setup, Trunk, TrunkStatus};
-use switchboard::ports::{LegCommand, LegFact, Target};
+use switchboard::ports::{Alert, LegCommand, LegFact, Target};
 use tokio::time::{sleep, timeout};
 
 use crate::house::{House, at, dialled, number, ours, trunk};
@@ -26,6 +26,8 @@ fn to_carrier() -> LegCommand {
         display: None,
         offer: ours(20_000),
         call: CallId::new(Epoch::new(1), 7),
+        carried: Carried::default(),
+        alert: Alert::Ring,
     }
 }
 
@@ -97,14 +99,20 @@ fn is_down(health: &Health) -> bool {
 async fn a_trunk_by_name_is_called_where_its_name_leads_and_elsewhere_when_it_is_busy() {
     let mut carrier = Carrier::open().await;
     let mut house = carrier.house(|_| {}).await;
-    house.command(dialled(1), to_carrier());
+    let mut command = to_carrier();
+    if let LegCommand::Dial { carried, .. } = &mut command {
+        carried.identity.push("a.b.c;info=<https://carrier.example>".into());
+    }
+    house.command(dialled(1), command);
     let invite = carrier.first.request_of(&Method::Invite).await;
     assert_eq!(invite.uri.to_string(), "sip:13900139000@carrier.example");
+    assert!(invite.headers.has(&HeaderName::Identity));
     let mut busy = invite.response(StatusCode::SERVICE_UNAVAILABLE);
     busy.headers.push(HeaderName::RetryAfter, "30");
     carrier.first.send(&busy.to_bytes()).await;
     let invite = carrier.second.request_of(&Method::Invite).await;
     assert_eq!(invite.from().unwrap().uri.user_name().as_deref(), Some("02088886666"));
+    assert!(invite.headers.has(&HeaderName::Identity));
     carrier.second.answer(&invite, StatusCode::BUSY_HERE, b"").await;
     let over = LegFact::Released { cause: Cause::Refused, status: Some(486) };
     assert_eq!(house.fact(dialled(1)).await, over);
@@ -300,6 +308,8 @@ async fn a_phone_that_says_nothing_is_given_up_soon() {
             display: None,
             offer: ours(20_000),
             call: CallId::new(Epoch::new(1), 7),
+            carried: Carried::default(),
+            alert: Alert::Ring,
         },
     );
     let invite = phone.request_of(&Method::Invite).await;

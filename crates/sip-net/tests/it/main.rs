@@ -9,6 +9,7 @@
 )]
 
 mod calls;
+mod carried;
 mod carriers;
 mod doors;
 mod guarded;

@@ -1,9 +1,9 @@
 //! Phones behind an edge, or with several ways to them (RFC 3327, RFC 5626).
 
-use model::{CallId, Cause, Epoch};
+use model::{CallId, Carried, Cause, Epoch};
 use sip::digest::Algorithm;
 use sip::{HeaderName, Method, Request, StatusCode};
-use switchboard::ports::{LegCommand, LegFact, Target};
+use switchboard::ports::{Alert, LegCommand, LegFact, Target};
 
 use crate::house::{House, dialled, number, ours};
 use crate::peer::{Peer, sdp};
@@ -17,6 +17,8 @@ fn to_phone() -> LegCommand {
         display: None,
         offer: ours(20_000),
         call: CallId::new(Epoch::new(1), 7),
+        carried: Carried::default(),
+        alert: Alert::Ring,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use model::{CallId, Cause, Epoch};
+use model::{CallId, Carried, Cause, Epoch};
 use sip::digest::{Algorithm, Login};
 use sip::registrar::{ChangeKind, Removal};
 use sip::sdp::parse_description;
 use sip::{HeaderName, Method, Request, StatusCode};
 use sip_net::{Listen, Serves, Trunk};
-use switchboard::ports::{LegCommand, LegFact, Origin, Target};
+use switchboard::ports::{Alert, LegCommand, LegFact, Origin, Target};
 
 use crate::house::{House, dialled, number, ours, trunk};
 use crate::peer::{Peer, sdp};
@@ -20,6 +20,8 @@ fn dial(target: Target) -> LegCommand {
         display: Some("王芳".into()),
         offer: ours(20_000),
         call: CallId::new(Epoch::new(1), 7),
+        carried: Carried::default(),
+        alert: Alert::Ring,
     }
 }
 

@@ -1,10 +1,10 @@
 //! A phone takes a call over from another of the same account (RFC 3891).
 
-use model::{CallId, Cause, Epoch};
+use model::{CallId, Carried, Cause, Epoch};
 use sip::digest::Algorithm;
 use sip::sdp::parse_description;
 use sip::{HeaderName, Method, Request, StatusCode};
-use switchboard::ports::{LegCommand, LegFact, Target};
+use switchboard::ports::{Alert, LegCommand, LegFact, Target};
 
 use crate::house::{House, dialled, number, ours};
 use crate::peer::{Peer, sdp};
@@ -24,6 +24,8 @@ async fn in_a_call(house: &mut House) -> (Peer, String) {
             display: None,
             offer: ours(20_000),
             call: CallId::new(Epoch::new(1), 7),
+            carried: Carried::default(),
+            alert: Alert::Ring,
         },
     );
     let invite = phone.request_of(&Method::Invite).await;

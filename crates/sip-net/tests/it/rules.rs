@@ -1,11 +1,11 @@
 //! Where phones may be, how many places they may have, and which of these ring.
 
-use model::{CallId, Epoch};
+use model::{CallId, Carried, Epoch};
 use sip::digest::Algorithm;
 use sip::registrar::{ChangeKind, Removal};
 use sip::{HeaderName, Method, Request, Response, StatusCode};
 use sip_net::{Account, AccountRules, Accounts, Counted, Rings};
-use switchboard::ports::{LegCommand, LegFact, Origin, Target};
+use switchboard::ports::{Alert, LegCommand, LegFact, Origin, Target};
 
 use crate::house::{House, account, dialled, number, ours};
 use crate::peer::Peer;
@@ -44,6 +44,8 @@ fn to_phone() -> LegCommand {
         display: None,
         offer: ours(20_000),
         call: CallId::new(Epoch::new(1), 7),
+        carried: Carried::default(),
+        alert: Alert::Ring,
     }
 }
 

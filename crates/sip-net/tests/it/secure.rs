@@ -174,6 +174,8 @@ fn dial(target: Target) -> LegCommand {
         display: None,
         offer: ours(20_000),
         call: model::CallId::new(model::Epoch::new(1), 7),
+        carried: model::Carried::default(),
+        alert: switchboard::ports::Alert::Ring,
     }
 }
 

@@ -47,6 +47,8 @@ async fn a_phone_over_a_connection_is_rung_by_it_and_lost_with_it() {
             display: None,
             offer: ours(20_000),
             call: model::CallId::default(),
+            carried: model::Carried::default(),
+            alert: switchboard::ports::Alert::Ring,
         },
     );
     let Message::Request(invite) = line.receive().await else { panic!("not a request") };
@@ -132,6 +134,8 @@ async fn a_call_too_large_for_a_datagram_reaches_the_carrier_over_tcp_or_else_in
             display: Some("a".repeat(1_300)),
             offer: ours(20_000),
             call: model::CallId::new(model::Epoch::new(1), 7),
+            carried: model::Carried::default(),
+            alert: switchboard::ports::Alert::Ring,
         };
         house.command(dialled(1), dial);
         if let Some(listener) = listener {

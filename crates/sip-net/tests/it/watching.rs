@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use model::{CallId, Cause, Epoch, Reason, StateName};
+use model::{CallId, Carried, Cause, Epoch, Reason, StateName};
 use sip::digest::Algorithm;
 use sip::subscription::Presence;
 use sip::{HeaderName, Message, Method, Request, Response, StatusCode};
 use sip_net::{Counted, Setup};
-use switchboard::ports::{LegCommand, LegFact, Target};
+use switchboard::ports::{Alert, LegCommand, LegFact, Target};
 
 use crate::house::{House, dialled, number, ours};
 use crate::peer::{Peer, sdp};
@@ -124,6 +124,8 @@ fn rings(phone: &str) -> LegCommand {
         display: None,
         offer: ours(20_000),
         call: CallId::new(Epoch::new(1), 7),
+        carried: Carried::default(),
+        alert: Alert::Ring,
     }
 }
 

@@ -205,6 +205,7 @@ fn an_offer_without_a_codec_we_speak_is_488() {
         to: "4008001234".parse().unwrap(),
         offer: Some(offer),
         sip_call_id: "x".into(),
+        carried: model::Carried::default(),
         max_forwards: 70,
     };
     let leg = model::LegId::new(model::Epoch::new(1), 99);

@@ -102,7 +102,7 @@ pub(crate) fn config() -> FloorConfig {
             .collect(),
         phones: ["1001", "1002", "1003", "8000"]
             .iter()
-            .map(|phone| (PhoneId::from(*phone), PhoneConfig { role: None }))
+            .map(|phone| (PhoneId::from(*phone), PhoneConfig::default()))
             .collect(),
         hotlines: [(
             "main".into(),
@@ -168,6 +168,7 @@ pub(crate) fn rings(origin: Origin, from: &str, to: &str) -> RingsIn {
         to: number(to),
         offer: Some(description(40_000)),
         sip_call_id: format!("{from}-{to}"),
+        carried: model::Carried::default(),
         max_forwards: 70,
     }
 }

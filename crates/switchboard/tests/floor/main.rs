@@ -13,6 +13,7 @@
 
 mod books;
 mod calls;
+mod carried;
 mod centre;
 mod crossings;
 mod limits;
