@@ -17,7 +17,8 @@ use crate::ports::{Alert, LegCommand, MediaCommand, Origin, Target};
 
 impl Switchboard {
     pub(crate) fn transfer_asked(&mut self, leg: LegId, to: &Number) {
-        let Some(known) = self.legs.get(&leg) else { return };
+        // One that crosses the end of the leg comes too late: the call is others' by now.
+        let Some(known) = self.legs.get(&leg).filter(|leg| leg.is_live()) else { return };
         let id = known.call;
         let FarEnd::Phone(phone) = known.far_end.clone() else {
             // A carrier does not hand our callers on.

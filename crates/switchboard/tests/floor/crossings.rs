@@ -438,3 +438,22 @@ fn a_caller_whose_greeting_never_ends_gets_into_the_queue_all_the_same() {
     centre.wait(600);
     assert_eq!(centre.look().calls[0].stage, "queue");
 }
+
+#[test]
+fn a_transfer_asked_for_by_a_leg_that_is_being_released_hands_nobody_on() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001).bind("8000").bind("1002");
+    let caller = centre.queues();
+    let first = centre.answers("1001");
+    centre.slow = true;
+    centre.leg(first, LegFact::TransferAsked { to: "8000".parse().unwrap() });
+    let second = centre.answers("8000");
+    centre.forget();
+    centre.leg(first, LegFact::TransferAsked { to: "1002".parse().unwrap() });
+    assert!(centre.rings("1002").is_none());
+    assert_eq!(centre.look().calls[0].stage, "talking");
+    centre.end_legs();
+    centre.hangs_up(caller);
+    centre.end_legs();
+    assert!(released(&centre, second));
+}
