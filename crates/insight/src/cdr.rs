@@ -66,6 +66,12 @@ pub struct Cdr {
     pub cause: Option<Cause>,
     /// Where it was handed on to.
     pub transferred_to: Option<Number>,
+    /// The call in which it went on: what came then is told there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<CallId>,
+    /// The calls that went on in it, by which somebody was consulted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged: Vec<CallId>,
     /// Time in queues, in milliseconds.
     pub waited_ms: u64,
     /// Time joined and not on hold, in milliseconds.
@@ -233,6 +239,8 @@ fn arrived(call: CallId, event: &Event) -> Option<Cdr> {
         outcome: None,
         cause: None,
         transferred_to: None,
+        merged_into: None,
+        merged: Vec::new(),
         waited_ms: 0,
         talk_ms: 0,
         held_ms: 0,
@@ -250,6 +258,8 @@ impl Cdr {
                 self.answered_at.get_or_insert(event.at);
             }
             EventKind::CallTransferred { to } => self.transferred_to = Some(to.clone()),
+            EventKind::CallMerged { into } => self.merged_into = Some(*into),
+            EventKind::LegMoved { from } => list(&mut self.merged, Some(*from)),
             EventKind::FlowStarted { .. }
             | EventKind::QueueEntered { .. }
             | EventKind::TalkStarted { .. } => self.begin(event),

@@ -76,6 +76,14 @@ impl Floor {
             EventKind::CallEnded {} => {
                 self.snapshot.calls.remove(&id);
             }
+            EventKind::LegMoved { from } => {
+                if let Some(old) = self.snapshot.calls.get_mut(from) {
+                    old.legs.retain(|leg| Some(*leg) != event.leg);
+                }
+                if let Some(call) = self.snapshot.calls.get_mut(&id) {
+                    take_leg(call, event);
+                }
+            }
             _ => {
                 if let Some(call) = self.snapshot.calls.get_mut(&id) {
                     apply_to_open(call, id, event);
@@ -98,11 +106,7 @@ fn apply_to_open(call: &mut OpenCall, id: CallId, event: &Event) {
         EventKind::FlowEnded {} | EventKind::TalkEnded {} | EventKind::QueueLeft { .. } => {
             end_segment(call, segment);
         }
-        EventKind::LegCreated { .. } => {
-            if let Some(leg) = event.leg.filter(|leg| !call.legs.contains(leg)) {
-                call.legs.push(leg);
-            }
-        }
+        EventKind::LegCreated { .. } => take_leg(call, event),
         EventKind::LegReleased { .. } => call.legs.retain(|leg| Some(*leg) != event.leg),
         EventKind::RecordingStarted { recording, .. } if recording.call == id => {
             call.recordings.push(*recording);
@@ -110,6 +114,12 @@ fn apply_to_open(call: &mut OpenCall, id: CallId, event: &Event) {
         EventKind::RecordingSealed { recording, .. }
         | EventKind::RecordingFailed { recording, .. } => end_recording(call, *recording),
         _ => {}
+    }
+}
+
+fn take_leg(call: &mut OpenCall, event: &Event) {
+    if let Some(leg) = event.leg.filter(|leg| !call.legs.contains(leg)) {
+        call.legs.push(leg);
     }
 }
 
@@ -160,6 +170,21 @@ mod tests {
 
         story.ends(1);
         assert!(story.fold::<Floor>().snapshot().calls.is_empty());
+    }
+
+    #[test]
+    fn a_leg_that_moved_is_open_in_the_call_it_moved_to() {
+        let mut story = Story::default();
+        story.arrives(1);
+        story.arrives(2);
+        story.leg(2, 3, EventKind::LegCreated { phone: None, trunk: None, inbound: true });
+        story.leg(2, 4, EventKind::LegCreated { phone: None, trunk: None, inbound: false });
+        story.of_call(2, 0, EventKind::CallMerged { into: Story::call(1) });
+        story.leg(1, 4, EventKind::LegMoved { from: Story::call(2) });
+        let floor = story.fold::<Floor>();
+        let legs = |call| floor.snapshot().calls[&Story::call(call)].legs.clone();
+        assert_eq!(legs(1), [LegId::new(Story::EPOCH, 4)]);
+        assert_eq!(legs(2), [LegId::new(Story::EPOCH, 3)]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of the envelope and of every kind together.
-pub const SCHEMA_VERSION: u16 = 2;
+pub const SCHEMA_VERSION: u16 = 3;
 
 /// The schema version that an event was written with. An event of a later version is not read: what
 /// it means is for a later program to say.
@@ -177,6 +177,10 @@ kinds! {
         /// Where it went.
         to: Number,
     };
+    "call.merged", "The call went on in another one: an attended transfer made one of the two.", CallMerged {
+        /// The call it went on in.
+        into: CallId,
+    };
     "call.ended", "The last leg of the call was released.", CallEnded {};
     "segment.flow_started", "The caller entered a greeting or menu.", FlowStarted {
         /// The flow's name.
@@ -202,6 +206,10 @@ kinds! {
     };
     "leg.ringing", "The far phone rings.", LegRinging {};
     "leg.answered", "The dialog was established.", LegAnswered {};
+    "leg.moved", "A dialog of another call went on in this one: an attended transfer made one of the two.", LegMoved {
+        /// The call it was in.
+        from: CallId,
+    };
     "leg.released", "The dialog ended.", LegReleased {
         /// The SIP status that ended it, where one did.
         status: Option<u16>,

@@ -255,6 +255,8 @@ pub(crate) struct Leg {
     pub(crate) local: SocketAddr,
     /// The far end's latest description.
     pub(crate) remote: Option<MediaDescription>,
+    /// Who is at the far end, where that is neither the call's caller nor the number it dialled.
+    pub(crate) number: Option<Number>,
 }
 
 impl Leg {
@@ -271,6 +273,7 @@ impl Leg {
             rang: false,
             local,
             remote: None,
+            number: None,
         }
     }
 

@@ -16,6 +16,7 @@
 //! | `numbering` | nothing: it tells what a number is, however written |
 //! | `talk` | two parties joined, held, recorded, parted |
 //! | `transfer` | REFER: one party is handed on |
+//! | `merge` | REFER with Replaces: two calls of a phone become one |
 //! | `feature` | codes dialled at a phone |
 //! | `leave` | legs and calls end |
 //! | `requests` | what people ask through the API |
@@ -36,6 +37,7 @@ mod leave;
 mod ledger;
 mod limits;
 mod look;
+mod merge;
 pub mod numbering;
 mod outside;
 mod places;
@@ -156,6 +158,7 @@ impl Switchboard {
             LegFact::Reanswered { answer } => self.reanswered(leg, answer),
             LegFact::Digit(digit) => self.digit(leg, digit),
             LegFact::TransferAsked { to } => self.transfer_asked(leg, &to),
+            LegFact::MergeAsked { with } => self.merge_asked(leg, with),
             LegFact::Released { cause, status } => self.released(leg, cause, status),
         }
     }

@@ -142,6 +142,12 @@ pub enum LegFact {
         /// The number to be called instead.
         to: Number,
     },
+    /// The far side asks that its calls by this leg and by another one be joined without it: attended
+    /// transfer (REFER with Replaces, RFC 5589 §7).
+    MergeAsked {
+        /// The other leg, which signalling knows to be the same phone's.
+        with: LegId,
+    },
     /// The leg is over. Always the last fact about a leg, always exactly once.
     Released {
         /// Why.

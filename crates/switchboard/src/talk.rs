@@ -174,8 +174,11 @@ impl Switchboard {
     }
 
     /// Who is at the far end, for the index of a recording.
-    fn party(&self, leg: LegId) -> Option<Number> {
+    pub(crate) fn party(&self, leg: LegId) -> Option<Number> {
         let leg = self.legs.get(&leg)?;
+        if leg.number.is_some() {
+            return leg.number.clone();
+        }
         let call = self.calls.get(&leg.call)?;
         match &leg.far_end {
             FarEnd::Phone(phone) => phone.as_str().parse().ok(),

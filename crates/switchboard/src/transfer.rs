@@ -94,11 +94,11 @@ impl Switchboard {
         self.set_deadline(id, Some(self.ledger.now + self.config.ring));
     }
 
-    fn transfer_progress(&mut self, leg: LegId, status: u16) {
+    pub(crate) fn transfer_progress(&mut self, leg: LegId, status: u16) {
         self.ledger.leg(leg, LegCommand::TransferProgress { status });
     }
 
-    fn tell_transfer(&mut self, id: CallId, leg: LegId, to: &Number) {
+    pub(crate) fn tell_transfer(&mut self, id: CallId, leg: LegId, to: &Number) {
         let agent = self.legs.get(&leg).and_then(|leg| leg.agent);
         let about = About::call(id).with_leg(leg).with_agent(agent);
         self.ledger.event(about, EventKind::CallTransferred { to: to.clone() });
@@ -127,13 +127,24 @@ impl Switchboard {
             self.release_leg(transferor, Cause::Transferred, None);
             self.agent_left(id, transferor, Some(&talk));
         }
+        self.take_place(id, &talk, (transferor, target), kind);
+    }
+
+    /// Joins to the kept party of a talk whoever takes the transferor's place in it.
+    pub(crate) fn take_place(
+        &mut self,
+        id: CallId,
+        talk: &Talk,
+        (transferor, target): (LegId, LegId),
+        kind: CallKind,
+    ) {
         let pair = if transferor == talk.left { (target, talk.right) } else { (talk.left, target) };
         if let Some(call) = self.calls.get_mut(&id)
             && call.caller == transferor
         {
             call.caller = pair.0;
         }
-        self.join(id, pair, kind, talk.from_queue);
+        self.join(id, pair, kind, talk.from_queue.clone());
     }
 
     pub(crate) fn transfer_rang_out(&mut self, id: CallId) {

@@ -325,7 +325,8 @@ impl World {
                 | LegFact::Reoffered { .. }
                 | LegFact::Reanswered { .. }
                 | LegFact::Digit(_)
-                | LegFact::TransferAsked { .. } => {
+                | LegFact::TransferAsked { .. }
+                | LegFact::MergeAsked { .. } => {
                     assert_eq!(self.legs.get(&leg), Some(&false), "leg {leg}: {fact:?}");
                 }
             }

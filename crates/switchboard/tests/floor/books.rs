@@ -27,6 +27,7 @@ struct Open {
     begun: BTreeSet<SegmentId>,
     legs: BTreeMap<LegId, BTreeSet<&'static str>>,
     offered_to: Option<AgentId>,
+    merged_into: Option<CallId>,
 }
 
 impl Books {
@@ -78,6 +79,9 @@ impl Books {
             self.calls.insert(id, Open::default());
             return if twice { Err("arrived twice".into()) } else { Ok(()) };
         }
+        if let EventKind::LegMoved { from } = &event.kind {
+            return self.move_leg((*from, id), event);
+        }
         let about_agent = event.kind.name().starts_with("agent.")
             || matches!(event.kind, EventKind::Repaired { .. });
         let Some(call) = self.calls.get_mut(&id) else {
@@ -121,6 +125,11 @@ impl Books {
                 call.legs.remove(&event.leg.unwrap());
                 Ok(())
             }
+            EventKind::CallMerged { into } => match call.merged_into.replace(*into) {
+                Some(_) => Err("merged twice".into()),
+                None if id == *into => Err("merged into itself".into()),
+                None => Ok(()),
+            },
             EventKind::CallEnded {} => {
                 let call = self.calls.remove(&id).unwrap_or_default();
                 self.ended.insert(id);
@@ -132,6 +141,21 @@ impl Books {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A leg moves from one open call to another, once the one is told to go on in the other.
+    fn move_leg(&mut self, (from, to): (CallId, CallId), event: &Event) -> Result<(), String> {
+        let leg = event.leg.ok_or("no leg")?;
+        let old = self.calls.get_mut(&from).ok_or("from no open call")?;
+        if old.merged_into != Some(to) || old.segment.is_some() {
+            return Err(format!("from a call that goes on in {:?}", old.merged_into));
+        }
+        let steps = old.legs.remove(&leg).ok_or("it was not there")?;
+        let call = self.calls.get_mut(&to).ok_or("to no open call")?;
+        if call.merged_into.is_some() || call.legs.insert(leg, steps).is_some() {
+            return Err("to a call that is over, or twice".into());
+        }
+        Ok(())
     }
 
     fn count(&mut self, event: &Event) {

@@ -44,6 +44,8 @@ pub(crate) struct Centre {
     pub(crate) plays: BTreeMap<LegId, u32>,
     /// Legs that have not been released.
     pub(crate) live: BTreeSet<LegId>,
+    /// All legs there ever were, by the phone they lead to.
+    phones: BTreeMap<PhoneId, BTreeSet<LegId>>,
     /// Whether legs that are told to end do so only when the story says so.
     pub(crate) slow: bool,
     /// Legs that were told to end and have not.
@@ -209,6 +211,7 @@ impl Centre {
             status: None,
             plays: BTreeMap::new(),
             live: BTreeSet::new(),
+            phones: BTreeMap::new(),
             slow: false,
             ending: VecDeque::new(),
             books,
@@ -256,6 +259,7 @@ impl Centre {
                     }
                     match &command {
                         LegCommand::Dial { target: Target::Phone(phone), .. } => {
+                            self.phones.entry(phone.clone()).or_default().insert(leg);
                             self.ringing.insert(leg, phone.to_string());
                         }
                         LegCommand::Dial { target: Target::Trunk { number, .. }, .. } => {
@@ -311,7 +315,12 @@ impl Centre {
 
     pub(crate) fn leg(&mut self, leg: LegId, fact: LegFact) {
         match fact {
-            LegFact::RingsIn(_) => drop(self.live.insert(leg)),
+            LegFact::RingsIn(ref rings) => {
+                self.live.insert(leg);
+                if let Origin::Phone(phone) = &rings.origin {
+                    self.phones.entry(phone.clone()).or_default().insert(leg);
+                }
+            }
             LegFact::Released { .. } => {
                 self.ringing.remove(&leg);
                 self.plays.remove(&leg);
@@ -448,6 +457,11 @@ impl Centre {
     pub(crate) fn last_lines(&self) -> String {
         let first = self.events.len().saturating_sub(60);
         self.events[first..].iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The legs that have not been released, by the phone they lead to.
+    pub(crate) fn legs_by_phone(&self) -> Vec<Vec<LegId>> {
+        self.phones.values().map(|legs| legs.intersection(&self.live).copied().collect()).collect()
     }
 
     /// Forgets the log so far.

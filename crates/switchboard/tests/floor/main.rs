@@ -11,6 +11,7 @@
     reason = "a test fails by panicking, and a story may be long"
 )]
 
+mod attended;
 mod books;
 mod calls;
 mod carried;

@@ -96,6 +96,7 @@ const WORTH_REACHING: &[&str] = &[
     "transfer 486",
     "transfer 491",
     "transfer 503",
+    "transfer 603",
     "agent.request_refused",
     "agent.request_remembered",
     "agent.state_changed busy on_call",
@@ -121,8 +122,11 @@ const WORTH_REACHING: &[&str] = &[
     "call.ended rate_reached",
     "call.ended reconfigured",
     "call.ended shutdown",
+    "call.ended transferred",
+    "call.merged",
     "call.transferred",
     "config.applied",
+    "leg.moved",
     "queue.left abandoned",
     "queue.left answered",
     "queue.left failed",
@@ -182,6 +186,8 @@ impl Day {
             Self::a_leg_says_something,
             Self::a_leg_says_something,
             Self::somebody_hands_on,
+            Self::somebody_consults,
+            Self::somebody_joins_two_calls,
             Self::a_stream_says_something,
             Self::time_passes,
             Self::time_passes,
@@ -446,6 +452,36 @@ impl Day {
         let dialled: Vec<LegId> = dialled.collect();
         if let Some(leg) = self.chance.pick(&dialled) {
             self.centre.leg(leg, LegFact::TransferAsked { to });
+        }
+    }
+
+    /// Somebody on a call makes another, beside it.
+    fn somebody_consults(&mut self) {
+        let on_call = |status: &switchboard::status::AgentStatus| {
+            status.state.call().is_some().then(|| status.agent.number().to_string())
+        };
+        let talking: Vec<String> = self.centre.look().agents.iter().filter_map(on_call).collect();
+        if talking.is_empty() {
+            return;
+        }
+        let phone = talking[self.chance.next(talking.len())].clone();
+        let to = ["1001", "1002", "1003", "8000", "912345678"][self.chance.next(5)];
+        let leg = self.centre.dials(&phone, to);
+        self.gone.push(leg);
+    }
+
+    /// Mostly of two legs of one phone: others may not be joined.
+    fn somebody_joins_two_calls(&mut self) {
+        let of_phones = self.centre.legs_by_phone();
+        let several: Vec<_> = of_phones.into_iter().filter(|legs| legs.len() > 1).collect();
+        let legs = match several.len() {
+            0 => self.centre.live.iter().copied().collect(),
+            phones => several[self.chance.next(phones)].clone(),
+        };
+        let (leg, with) = (self.chance.pick(&legs), self.chance.pick(&legs));
+        let with = if self.chance.one_in(20) { self.some_leg() } else { with };
+        if let (Some(leg), Some(with)) = (leg, with) {
+            self.centre.leg(leg, LegFact::MergeAsked { with });
         }
     }
 
