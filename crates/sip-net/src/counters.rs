@@ -74,6 +74,9 @@ counted! {
     NotifyLost = "notify_lost",
     /// A request outside any call of a method that we have no use for: 405.
     MethodRefused = "method_refused",
+    /// A wish to hand a call on that was refused before the floor heard of it: it names no number,
+    /// no call, or one that is another phone's.
+    TransferRefused = "transfer_refused",
     /// A connection closed because there were too many.
     TooManyConnections = "too_many_connections",
     /// A connection closed because it was slow, silent or half a message.

@@ -449,7 +449,7 @@ impl Exchange {
             E::OfferAnswered { session, body } => self.offer_answered(session, &body, now),
             E::OfferRefused { session, status } => self.offer_refused(session, status, now),
             E::Digit { session, digit } => self.fact_of(session, LegFact::Digit(digit)),
-            E::ReferAsked { session, refer_to, .. } => self.refer_asked(session, &refer_to, now),
+            E::ReferAsked { session, request, .. } => self.refer_asked(session, &request, now),
             E::Responded { request, response, .. } if self.subscriptions.awaits(request) => {
                 self.notified(request, &response, now);
             }

@@ -12,7 +12,7 @@
 //! | `guard`, `strain` | scanners, guessers and floods; whether we keep up |
 //! | `strays` | phones that are where they may not be |
 //! | `desk` | registrations, OPTIONS |
-//! | `arriving`, `dialling`, `talking`, `replacing` | calls |
+//! | `arriving`, `dialling`, `talking`, `replacing`, `referring` | calls |
 //! | `trunking`, `carriers`, `registering`, `resolver` | trunks: where they are, whether they are there, our registration at them |
 //! | `watching` | busy lamps, mailboxes and agents: who is told what |
 //! | `meaning` | causes in SIP and statuses to the floor |
@@ -37,6 +37,7 @@ mod listener;
 mod meaning;
 mod patience;
 mod ports;
+mod referring;
 mod registering;
 mod replacing;
 mod resolver;

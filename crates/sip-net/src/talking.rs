@@ -4,7 +4,7 @@ use model::{Cause, LegId, MediaDescription, Timestamp};
 use sip::SessionId;
 use sip::endpoint::{Body, Order, OrderError, Rejection, ReleaseCause};
 use sip::sdp;
-use sip::{HeaderName, NameAddr, StatusCode};
+use sip::{HeaderName, StatusCode};
 use switchboard::ports::{LegCommand, LegFact};
 
 use crate::counters::Counted;
@@ -258,23 +258,6 @@ impl Exchange {
             tracing::info!(leg = %id, %status, "change of the session was refused");
         }
         self.change_is_over(session, now);
-    }
-
-    /// The far side asks us to call somebody else instead of it.
-    pub(crate) fn refer_asked(&mut self, session: SessionId, to: &NameAddr, now: Timestamp) {
-        // A Replaces within asks for two calls to be joined, which we do not do by REFER.
-        let joins = to.uri.headers.is_some();
-        let number = to.uri.user_name().and_then(|user| user.parse().ok()).filter(|_| !joins);
-        let refusal = match (self.legs.of(session), number) {
-            (Some((id, leg)), Some(to)) => {
-                leg.refer = Refer::Asked;
-                self.fact(id, LegFact::TransferAsked { to });
-                return;
-            }
-            (Some(_), None) => Rejection::new(StatusCode::DECLINE, "transfer is to no number"),
-            (None, _) => Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "leg is gone"),
-        };
-        let _ = self.order(Order::RefuseRefer { session, refusal: Box::new(refusal) }, now);
     }
 
     /// A session is over. Where we ended it, that has been reported and nothing is left of the leg.

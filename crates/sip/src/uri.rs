@@ -130,6 +130,16 @@ impl Uri {
         Some(String::from_utf8_lossy(&escape::undo(user)).into_owned())
     }
 
+    /// The value of the first header component of this name with its escapes undone
+    /// (RFC 3261 §19.1.1).
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<Vec<u8>> {
+        let components = self.headers.as_deref()?.split('&');
+        let mut components = components.filter_map(|component| component.split_once('='));
+        let named = |written: &str| escape::undo(written).eq_ignore_ascii_case(name.as_bytes());
+        components.find(|(written, _)| named(written)).map(|(_, value)| escape::undo(value))
+    }
+
     /// Whether it is a `sip` or `sips` URI.
     #[must_use]
     pub fn is_sip(&self) -> bool {

@@ -19,6 +19,7 @@ mod names;
 mod outbound;
 mod peer;
 mod phones;
+mod referring;
 mod replacing;
 mod rules;
 mod secure;

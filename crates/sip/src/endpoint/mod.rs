@@ -54,6 +54,7 @@ pub use place::{ConnectionId, Destination, ListenerId, Source, Transport};
 pub use settings::{Bounds, EndpointSettings, LargeRequests, Listener, Reach, SessionTimer};
 
 use crate::dialog::RemoteTag;
+use crate::header::Replaces;
 use crate::message::{Message, Method, Request};
 use crate::session::{Change, Phase, SessionId, Sessions};
 use crate::transaction::{TransactionEvent, TransactionId, TransactionLayer, TransactionOutput};
@@ -244,6 +245,16 @@ impl Endpoint {
     #[must_use]
     pub fn call_id(&self, session: SessionId) -> Option<&str> {
         self.sessions.get(session).map(|session| session.call_id.as_str())
+    }
+
+    /// The session that is named by `Replaces` as the peer in it sees it (RFC 3891 §3); none when
+    /// there is none, or it is being released.
+    #[must_use]
+    pub fn named_by(&self, replaces: &Replaces) -> Option<SessionId> {
+        let id = self.sessions.find(&replaces.call_id, &replaces.to_tag)?;
+        let session = self.sessions.get(id)?;
+        let is_over = matches!(session.phase, Phase::Releasing(_));
+        (!is_over && session.knows(&RemoteTag(replaces.from_tag.as_str().into()))).then_some(id)
     }
 
     /// Whether whoever our INVITE went to has said anything, be it that it tries.

@@ -165,6 +165,16 @@ impl Headers {
         value.map(|it| read(HeaderName::Replaces, it, Replaces::parse)).transpose()
     }
 
+    /// The `Replaces` within the address of `Refer-To`: the far side wants its two calls joined
+    /// (RFC 5589 §7).
+    ///
+    /// # Errors
+    /// When there is no address, or what it has is malformed.
+    pub fn refer_to_replaces(&self) -> Result<Option<Replaces>, HeaderError> {
+        let value = self.address(&HeaderName::ReferTo)?.uri.header(HeaderName::Replaces.as_str());
+        value.map(|it| read(HeaderName::Replaces, &it, Replaces::parse)).transpose()
+    }
+
     /// A field whose value is a decimal number; what follows a semicolon or a comment does not
     /// count.
     ///

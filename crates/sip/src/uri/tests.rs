@@ -111,3 +111,15 @@ fn the_port_defaults_by_scheme_and_transport() {
     assert_eq!(uri("sip:h;transport=TLS").port_or_default(), 5061);
     assert_eq!(uri("sip:192.0.2.1:7000").address(), Some("192.0.2.1:7000".parse().unwrap()));
 }
+
+#[test]
+fn a_header_component_is_found_by_its_name_and_its_escapes_are_undone() {
+    let refer_to =
+        uri("sip:b@h;user=phone?Subject=a%3Db&replaces=1%40h%3Bto-tag%3Da%3Bfrom-tag%3Db");
+    let dialog = refer_to.header("Replaces").unwrap();
+    assert_eq!(dialog, b"1@h;to-tag=a;from-tag=b");
+    assert_eq!(refer_to.header("Subject").unwrap(), b"a=b");
+    assert_eq!(refer_to.header("Body"), None);
+    assert_eq!(uri("sip:b@h?Replaces").header("Replaces"), None);
+    assert_eq!(uri("sip:b@h").header("Replaces"), None);
+}
