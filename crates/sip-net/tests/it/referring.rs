@@ -1,10 +1,10 @@
 //! A phone has its two calls joined: REFER with Replaces (RFC 5589 §7).
 
-use model::{CallId, Cause, Epoch, LegId};
+use model::{CallId, Carried, Cause, Epoch, LegId};
 use sip::digest::Algorithm;
 use sip::{HeaderName, Method, Request, Response, StatusCode};
 use sip_net::Counted;
-use switchboard::ports::{LegCommand, LegFact, Target};
+use switchboard::ports::{Alert, LegCommand, LegFact, Target};
 
 use crate::house::{House, dialled, number, ours};
 use crate::peer::{Peer, sdp};
@@ -33,6 +33,8 @@ impl Agent {
                 display: None,
                 offer: ours(20_000),
                 call: CallId::new(Epoch::new(1), 7),
+                carried: Carried::default(),
+                alert: Alert::Ring,
             },
         );
         let invite = phone.request_of(&Method::Invite).await;
