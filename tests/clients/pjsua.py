@@ -3,7 +3,8 @@
 It takes one argument, JSON: `number`, `password`, `server` (address and port), `transport` (`udp`,
 `tcp`, `tls`), `control` (the port of the test), `sip` and `audio` (ports of its own), `hz` (the
 tone it speaks) and `folder` (where it writes what it hears). Commands come one a line: `answer`,
-`hang_up`, `hold`, `retrieve`, `unregister`. Events go back one a line, as JSON. It ends with the
+`dial <number>` (beside the call there is, too), `hang_up`, `hold`, `retrieve`, `join` (the two
+calls, by attended transfer), `unregister`. Events go back one a line, as JSON. It ends with the
 connection.
 """
 
@@ -48,14 +49,22 @@ class Call(pj.Call):
 
     def onCallState(self, prm):
         info = self.getInfo()
-        if info.state == pj.PJSIP_INV_STATE_CONFIRMED:
+        if info.state == pj.PJSIP_INV_STATE_EARLY and info.role == pj.PJSIP_ROLE_UAC:
+            self.phone.control.tell("ringing")
+        elif info.state == pj.PJSIP_INV_STATE_CONFIRMED:
             self.phone.control.tell("established")
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             # What was heard is all in the file once its recorder is gone.
             self.recorder = None
             self.phone.over.append(self)
-            self.phone.call = None
+            if self.phone.call is self:
+                self.phone.call, self.phone.first = self.phone.first, None
+            else:
+                self.phone.first = None
             self.phone.control.tell("closed", status=info.lastStatusCode)
+
+    def onCallTransferStatus(self, prm):
+        self.phone.control.tell("transfer", status=prm.statusCode, final=prm.finalNotify)
 
     def onCallMediaState(self, prm):
         # Held on to: its list of media goes with it.
@@ -82,6 +91,8 @@ class Phone(pj.Account):
         self.wanted = wanted
         self.control = control
         self.call = None
+        # The call that was there before, when there are two.
+        self.first = None
         # Calls that have ended: they may not go while they are being told so.
         self.over = []
         self.calls = 0
@@ -118,6 +129,9 @@ class Phone(pj.Account):
         if command == "unregister":
             self.setRegistration(False)
             return
+        if command.startswith("dial "):
+            self.dial(command.removeprefix("dial "))
+            return
         if self.call is None:
             self.control.tell("no_call", command=command)
             return
@@ -129,11 +143,18 @@ class Phone(pj.Account):
             self.call.hangup(prm)
         elif command == "hold":
             self.call.setHold(prm)
+        elif command == "join":
+            self.first.xferReplaces(self.call, prm)
         elif command == "retrieve":
             prm.opt.flag = pj.PJSUA_CALL_UNHOLD
             self.call.reinvite(prm)
         else:
             raise ValueError(command)
+
+    def dial(self, number):
+        self.first, self.call = self.call, Call(self, pj.PJSUA_INVALID_ID)
+        uri = f"sip:{number}@{self.wanted['server']};transport={self.wanted['transport']}"
+        self.call.makeCall(uri, pj.CallOpParam(True))
 
 
 def endpoint(wanted):
@@ -187,7 +208,7 @@ def main():
         end.libHandleEvents(10)
         phone.over.clear()
     # In order: a call and an account that outlive the endpoint end the process with an assertion.
-    phone.call = None
+    phone.call = phone.first = None
     phone.shutdown()
     del phone
     end.libDestroy()

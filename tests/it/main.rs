@@ -13,6 +13,7 @@
 //! | `load` | fifty calls at once |
 //! | `numbers` | what trunks may carry, and how numbers are written |
 //! | `beside` | extensions, hold, transfer, feature codes, calling out |
+//! | `consulting` | attended transfer |
 //! | `watching` | a telephone hears of its mailbox and of a colleague |
 //! | `faults` | bad surroundings get a clear answer |
 //! | `phones` | phones set up by an address, and phones that are where they may not be |
@@ -36,6 +37,7 @@
 mod beside;
 mod browser;
 mod commands;
+mod consulting;
 mod crash;
 mod demo;
 mod endings;

@@ -62,6 +62,16 @@ impl Pjsua {
         self.told("answer");
     }
 
+    /// Dials a number at the server, beside the call there is.
+    pub(crate) fn dials(&self, number: &str) {
+        self.told(&format!("dial {number}"));
+    }
+
+    /// Has its two calls joined (REFER with Replaces).
+    pub(crate) fn joins(&self) {
+        self.told("join");
+    }
+
     /// Ends its call.
     pub(crate) fn hangs_up(&self) {
         self.told("hang_up");
