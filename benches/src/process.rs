@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread::available_parallelism;
+use std::thread::{available_parallelism, sleep};
 use std::time::Duration;
 
 /// Linux tells processor time in hundredths of a second.
@@ -14,6 +14,11 @@ const TICKS_A_SECOND: u64 = 100;
 const SERVICE_CORE: &str = "0";
 /// The core of the generator.
 const GENERATOR_CORE: &str = "1";
+
+/// How often it is looked whether a program has ended that was asked to.
+const LOOK: Duration = Duration::from_millis(20);
+/// After so many looks it is killed.
+const LOOKS: u32 = 150;
 
 /// A running program; gone with the value.
 #[derive(Debug)]
@@ -125,9 +130,13 @@ impl Process {
 
     /// Asks it to end in order, and waits until it has.
     pub fn stop(mut self) {
+        self.terminate();
+        let _ = self.child.wait();
+    }
+
+    fn terminate(&self) {
         let id = self.child.id().to_string();
         let _ = Command::new("kill").args(["-TERM", &id]).status();
-        let _ = self.child.wait();
     }
 
     fn read(&self, file: &str) -> String {
@@ -136,7 +145,15 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// Asked to end first: a peer's workers would stay if their master were killed.
     fn drop(&mut self) {
+        self.terminate();
+        for _ in 0..LOOKS {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            sleep(LOOK);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
