@@ -12,7 +12,7 @@ use sip_net::{Dialled, Health, RegistrationStatus, Setup, Trunk, TrunkStatus};
 use switchboard::ports::{Alert, LegCommand, LegFact, Target};
 use tokio::time::{sleep, timeout};
 
-use crate::house::{House, at, dialled, number, ours, trunk};
+use crate::house::{House, at, dialled, number, ours, rings, trunk};
 use crate::names::Names;
 use crate::peer::Peer;
 
@@ -300,18 +300,7 @@ async fn a_phone_that_says_nothing_is_given_up_soon() {
     let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
     phone.registered().await;
     house.bindings().await;
-    house.command(
-        dialled(1),
-        LegCommand::Dial {
-            target: Target::Phone("1001".into()),
-            from: number("13800138000"),
-            display: None,
-            offer: ours(20_000),
-            call: CallId::new(Epoch::new(1), 7),
-            carried: Carried::default(),
-            alert: Alert::Ring,
-        },
-    );
+    house.command(dialled(1), rings("1001"));
     let invite = phone.request_of(&Method::Invite).await;
     let over = LegFact::Released { cause: Cause::SignallingLost, status: Some(408) };
     assert_eq!(house.fact(dialled(1)).await, over);

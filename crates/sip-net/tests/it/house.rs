@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use model::{Epoch, LegId, MediaDescription, Number, PhoneId};
+use model::{CallId, Carried, Epoch, LegId, MediaDescription, Number, PhoneId};
 use sip::Host;
 use sip::digest::{Algorithm, Ha1, Login};
 use sip::endpoint::Transport;
@@ -15,7 +15,7 @@ use sip_net::{
     Account, AccountRules, BindingStore, Counted, Counters, Dialled, Handle, Listen, Ports, Serves,
     Settings, Setup, Trunk,
 };
-use switchboard::ports::{Full, Inbox, Input, LegCommand, LegFact, LegIds, RingsIn};
+use switchboard::ports::{Alert, Full, Inbox, Input, LegCommand, LegFact, LegIds, RingsIn, Target};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -180,4 +180,17 @@ pub(crate) fn number(text: &str) -> Number {
 /// A leg as the floor names those it dials.
 pub(crate) fn dialled(number: u32) -> LegId {
     LegId::new(Epoch::new(1), number * 2)
+}
+
+/// A caller's call to a phone, as most tests make it.
+pub(crate) fn rings(phone: &str) -> LegCommand {
+    LegCommand::Dial {
+        target: Target::Phone(phone.into()),
+        from: number("13800138000"),
+        display: None,
+        offer: ours(20_000),
+        call: CallId::new(Epoch::new(1), 7),
+        carried: Carried::default(),
+        alert: Alert::Ring,
+    }
 }

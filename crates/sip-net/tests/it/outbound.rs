@@ -1,26 +1,14 @@
 //! Phones behind an edge, or with several ways to them (RFC 3327, RFC 5626).
 
-use model::{CallId, Carried, Cause, Epoch};
+use model::Cause;
 use sip::digest::Algorithm;
 use sip::{HeaderName, Method, Request, StatusCode};
-use switchboard::ports::{Alert, LegCommand, LegFact, Target};
+use switchboard::ports::LegFact;
 
-use crate::house::{House, dialled, number, ours};
+use crate::house::{House, dialled, rings};
 use crate::peer::{Peer, sdp};
 
 const SECRET: (&str, Algorithm) = ("secret", Algorithm::Sha256);
-
-fn to_phone() -> LegCommand {
-    LegCommand::Dial {
-        target: Target::Phone("1001".into()),
-        from: number("13800138000"),
-        display: None,
-        offer: ours(20_000),
-        call: CallId::new(Epoch::new(1), 7),
-        carried: Carried::default(),
-        alert: Alert::Ring,
-    }
-}
 
 /// A registration of the device's way of this number.
 fn by_flow(phone: &mut Peer, flow: u8) -> Request {
@@ -46,7 +34,7 @@ async fn a_phone_behind_an_edge_is_rung_through_it() {
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.headers.text(&HeaderName::Path), Some("<sip:edge.example.cn;lr;ob>"));
     assert_eq!(house.bindings().await, ("1001".into(), 1));
-    house.command(dialled(1), to_phone());
+    house.command(dialled(1), rings("1001"));
     let invite = edge.request_of(&Method::Invite).await;
     assert_eq!(invite.headers.text(&HeaderName::Route), Some("<sip:edge.example.cn;lr;ob>"));
     edge.answer(&invite, StatusCode::OK, &sdp(edge.address(), 1)).await;
@@ -66,7 +54,7 @@ async fn a_device_rings_by_its_newest_way_and_by_the_other_when_that_has_failed(
         assert!(answer.headers.has(&HeaderName::Other("Flow-Timer".into())));
         assert_eq!(house.bindings().await, ("1001".into(), u32::from(flow)));
     }
-    house.command(dialled(1), to_phone());
+    house.command(dialled(1), rings("1001"));
     let invite = new.request_of(&Method::Invite).await;
     new.answer(&invite, StatusCode::FLOW_FAILED, b"").await;
     let invite = old.request_of(&Method::Invite).await;

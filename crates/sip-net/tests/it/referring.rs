@@ -1,12 +1,12 @@
 //! A phone has its two calls joined: REFER with Replaces (RFC 5589 §7).
 
-use model::{CallId, Carried, Cause, Epoch, LegId};
+use model::{Cause, LegId};
 use sip::digest::Algorithm;
 use sip::{HeaderName, Method, Request, Response, StatusCode};
 use sip_net::Counted;
-use switchboard::ports::{Alert, LegCommand, LegFact, Target};
+use switchboard::ports::{LegCommand, LegFact};
 
-use crate::house::{House, dialled, number, ours};
+use crate::house::{House, dialled, ours, rings};
 use crate::peer::{Peer, sdp};
 
 const SECRET: (&str, Algorithm) = ("secret", Algorithm::Sha256);
@@ -25,18 +25,7 @@ impl Agent {
         let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
         phone.registered().await;
         house.bindings().await;
-        house.command(
-            dialled(1),
-            LegCommand::Dial {
-                target: Target::Phone("1001".into()),
-                from: number("13800138000"),
-                display: None,
-                offer: ours(20_000),
-                call: CallId::new(Epoch::new(1), 7),
-                carried: Carried::default(),
-                alert: Alert::Ring,
-            },
-        );
+        house.command(dialled(1), rings("1001"));
         let invite = phone.request_of(&Method::Invite).await;
         phone.answer(&invite, StatusCode::OK, &sdp(phone.address(), 1)).await;
         assert!(matches!(house.fact(dialled(1)).await, LegFact::Answered { .. }));

@@ -1,12 +1,12 @@
 //! A phone takes a call over from another of the same account (RFC 3891).
 
-use model::{CallId, Carried, Cause, Epoch};
+use model::Cause;
 use sip::digest::Algorithm;
 use sip::sdp::parse_description;
 use sip::{HeaderName, Method, Request, StatusCode};
-use switchboard::ports::{Alert, LegCommand, LegFact, Target};
+use switchboard::ports::{LegCommand, LegFact};
 
-use crate::house::{House, dialled, number, ours};
+use crate::house::{House, dialled, ours, rings};
 use crate::peer::{Peer, sdp};
 
 const SECRET: (&str, Algorithm) = ("secret", Algorithm::Sha256);
@@ -16,18 +16,7 @@ async fn in_a_call(house: &mut House) -> (Peer, String) {
     let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
     phone.registered().await;
     house.bindings().await;
-    house.command(
-        dialled(1),
-        LegCommand::Dial {
-            target: Target::Phone("1001".into()),
-            from: number("13800138000"),
-            display: None,
-            offer: ours(20_000),
-            call: CallId::new(Epoch::new(1), 7),
-            carried: Carried::default(),
-            alert: Alert::Ring,
-        },
-    );
+    house.command(dialled(1), rings("1001"));
     let invite = phone.request_of(&Method::Invite).await;
     phone.answer(&invite, StatusCode::OK, &sdp(phone.address(), 1)).await;
     assert!(matches!(house.fact(dialled(1)).await, LegFact::Answered { .. }));

@@ -1,13 +1,12 @@
 //! Where phones may be, how many places they may have, and which of these ring.
 
-use model::{CallId, Carried, Epoch};
 use sip::digest::Algorithm;
 use sip::registrar::{ChangeKind, Removal};
 use sip::{HeaderName, Method, Request, Response, StatusCode};
 use sip_net::{Account, AccountRules, Accounts, Counted, Rings};
-use switchboard::ports::{Alert, LegCommand, LegFact, Origin, Target};
+use switchboard::ports::{LegFact, Origin};
 
-use crate::house::{House, account, dialled, number, ours};
+use crate::house::{House, account, dialled, rings};
 use crate::peer::Peer;
 
 const SECRET: (&str, Algorithm) = ("secret", Algorithm::Sha256);
@@ -37,18 +36,6 @@ async fn phone(host: u8, house: &House) -> Peer {
     Peer::at(host, "1001", house.handle.phones()).await
 }
 
-fn to_phone() -> LegCommand {
-    LegCommand::Dial {
-        target: Target::Phone("1001".into()),
-        from: number("13800138000"),
-        display: None,
-        offer: ours(20_000),
-        call: CallId::new(Epoch::new(1), 7),
-        carried: Carried::default(),
-        alert: Alert::Ring,
-    }
-}
-
 fn assert_refused(answer: &Response) {
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     let reason = answer.headers.text(&HeaderName::Reason).unwrap();
@@ -62,11 +49,11 @@ fn registration(phone: &mut Peer, expires: u32) -> Request {
 }
 
 /// Rings the phone once; the place that is meant to ring declines, and no other has rung.
-async fn rings_alone(house: &mut House, leg: u32, rings: &Peer, others: &[&Peer]) {
-    house.command(dialled(leg), to_phone());
-    let invite = rings.request_of(&Method::Invite).await;
-    rings.answer(&invite, StatusCode::DECLINE, b"").await;
-    rings.request_of(&Method::Ack).await;
+async fn rings_alone(house: &mut House, leg: u32, rung: &Peer, others: &[&Peer]) {
+    house.command(dialled(leg), rings("1001"));
+    let invite = rung.request_of(&Method::Invite).await;
+    rung.answer(&invite, StatusCode::DECLINE, b"").await;
+    rung.request_of(&Method::Ack).await;
     let over = house.fact(dialled(leg)).await;
     assert!(matches!(over, LegFact::Released { status: Some(603), .. }), "{over:?}");
     for other in others {

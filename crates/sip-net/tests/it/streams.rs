@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::house::{House, dialled, number, ours, trunk};
+use crate::house::{House, dialled, number, ours, rings, trunk};
 use crate::line::Line;
 use crate::peer::{Peer, sdp};
 
@@ -39,18 +39,7 @@ async fn a_phone_over_a_connection_is_rung_by_it_and_lost_with_it() {
     let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
     let mut line = registered(&mut house, &mut voice).await;
     let leg = dialled(1);
-    house.command(
-        leg,
-        LegCommand::Dial {
-            target: Target::Phone("1001".into()),
-            from: number("13800138000"),
-            display: None,
-            offer: ours(20_000),
-            call: model::CallId::default(),
-            carried: model::Carried::default(),
-            alert: switchboard::ports::Alert::Ring,
-        },
-    );
+    house.command(leg, rings("1001"));
     let Message::Request(invite) = line.receive().await else { panic!("not a request") };
     assert_eq!(invite.method, Method::Invite);
     let mut answer = invite.response(StatusCode::OK);

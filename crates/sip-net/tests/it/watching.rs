@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use model::{CallId, Carried, Cause, Epoch, Reason, StateName};
+use model::{Cause, Reason, StateName};
 use sip::digest::Algorithm;
 use sip::subscription::Presence;
 use sip::{HeaderName, Message, Method, Request, Response, StatusCode};
 use sip_net::{Counted, Setup};
-use switchboard::ports::{Alert, LegCommand, LegFact, Target};
+use switchboard::ports::{LegCommand, LegFact};
 
-use crate::house::{House, dialled, number, ours};
+use crate::house::{House, dialled, rings};
 use crate::peer::{Peer, sdp};
 
 const SECRET: (&str, Algorithm) = ("secret", Algorithm::Md5);
@@ -115,18 +115,6 @@ fn state(notify: &Request) -> &str {
 fn version(notify: &Request) -> u32 {
     let after = body(notify).split("version=\"").nth(2).unwrap();
     after.split('"').next().unwrap().parse().unwrap()
-}
-
-fn rings(phone: &str) -> LegCommand {
-    LegCommand::Dial {
-        target: Target::Phone(phone.into()),
-        from: number("13800138000"),
-        display: None,
-        offer: ours(20_000),
-        call: CallId::new(Epoch::new(1), 7),
-        carried: Carried::default(),
-        alert: Alert::Ring,
-    }
 }
 
 #[tokio::test]
