@@ -50,9 +50,9 @@ fn looked_at(message: &Message) {
     for name in headers.iter().map(Header::name) {
         let _view = (headers.address(name), headers.addresses(name), headers.number(name));
     }
-    if let Ok(mut via) = headers.via() {
-        via.stamp(SocketAddr::from(([203, 0, 113, 9], 40_000)));
-        let _target = via.reply_to();
+    if let Ok(via) = headers.via_ref() {
+        let source = SocketAddr::from(([203, 0, 113, 9], 40_000));
+        let _target = (via.stamped(source), via.reply_to(source));
     }
 }
 

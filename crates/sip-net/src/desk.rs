@@ -57,7 +57,7 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<Response, Rejection> {
         let account = self.identify(request, source, now)?;
-        let registered = request.to().ok().and_then(|to| to.uri.user_name());
+        let registered = request.headers.to_ref().ok().and_then(|to| to.uri.user_name());
         if registered.as_deref() != Some(account.phone.as_str()) {
             self.count(Counted::OtherIdentity);
             return Err(Rejection::new(StatusCode::FORBIDDEN, "to is not the phone that asks"));

@@ -32,7 +32,7 @@ impl Exchange {
         if request.method == Method::Ack {
             return false;
         }
-        let is_new = request.to().is_ok_and(|to| to.tag().is_none());
+        let is_new = request.headers.to_ref().is_ok_and(|to| to.tag().is_none());
         let opens = request.method == Method::Invite && is_new;
         if is_new && self.is_too_much(request) {
             let refusal = self.strained();

@@ -20,13 +20,13 @@ mod validate;
 
 pub use frame::{Frame, Framer};
 pub use header::{
-    CSeq, Contacts, Header, HeaderError, HeaderName, Headers, MAGIC_COOKIE, NameAddr, Param,
-    Params, RAck, Refresher, Replaces, SessionExpires, Transport, Via, attestation,
-    claimed_attestation, user_to_user_value,
+    CSeq, Contacts, Header, HeaderError, HeaderName, Headers, MAGIC_COOKIE, NameAddr, NameAddrRef,
+    Param, Params, ParamsRef, RAck, Refresher, Replaces, SessionExpires, Transport, Via, ViaRef,
+    attestation, claimed_attestation, user_to_user_value,
 };
 pub use limit::Limits;
 pub use message::{Message, Method, Request, Response, StatusCode};
 pub use parse::{ParseError, ParseErrorKind};
 pub use session::SessionId;
-pub use uri::{Host, Scheme, Uri, UriError};
+pub use uri::{Host, Scheme, Uri, UriError, UriRef};
 pub use validate::{Abilities, Violation, admit, reason_value, validate, validate_response};

@@ -9,11 +9,13 @@ use crate::header::Params;
 mod compare;
 mod escape;
 mod host;
+mod parts;
 #[cfg(test)]
 mod tests;
 
 pub use host::Host;
-pub(crate) use host::host_and_port;
+pub(crate) use host::{HostRef, host_and_port};
+pub use parts::UriRef;
 
 /// The scheme of a URI.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -172,20 +174,7 @@ impl FromStr for Uri {
     type Err = UriError;
 
     fn from_str(text: &str) -> Result<Self, UriError> {
-        let (scheme, rest) = text.split_once(':').ok_or(UriError("uri has no scheme"))?;
-        let letter = scheme.starts_with(|first: char| first.is_ascii_alphabetic());
-        if !letter || !scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) {
-            return Err(UriError("uri scheme is malformed"));
-        }
-        if rest.bytes().any(|b| b <= b' ' || b == 0x7F || b"<>\"".contains(&b)) {
-            return Err(UriError("uri has white space or a character that needs an escape"));
-        }
-        let is = |known: Scheme| known.as_str().eq_ignore_ascii_case(scheme).then_some(known);
-        match is(Scheme::Sip).or_else(|| is(Scheme::Sips)).or_else(|| is(Scheme::Tel)) {
-            Some(Scheme::Tel) => tel(rest),
-            Some(scheme) => sip(scheme, rest),
-            None => opaque(Scheme::Other(scheme.to_ascii_lowercase().into()), rest),
-        }
+        Ok(UriRef::of_text(text)?.to_uri())
     }
 }
 
@@ -216,68 +205,5 @@ impl fmt::Display for Uri {
             Some(headers) => write!(out, "?{headers}"),
             None => Ok(()),
         }
-    }
-}
-
-fn sip(scheme: Scheme, rest: &str) -> Result<Uri, UriError> {
-    // No part after the user may hold an unescaped `@`, so the first one ends the user; what
-    // looks like a parameter before it belongs to the user.
-    let (userinfo, rest) = match rest.split_once('@') {
-        Some((userinfo, rest)) => (Some(userinfo), rest),
-        None => (None, rest),
-    };
-    let (rest, headers) = match rest.split_once('?') {
-        Some((rest, headers)) => (rest, Some(headers)),
-        None => (rest, None),
-    };
-    let (hostport, params) = match rest.split_once(';') {
-        Some((hostport, params)) => (hostport, Some(params)),
-        None => (rest, None),
-    };
-    let (user, password) = match userinfo.map(|info| info.split_once(':').unwrap_or((info, ""))) {
-        Some(("", _)) => return Err(UriError("uri has an empty user")),
-        Some((user, "")) => (Some(user), None),
-        Some((user, password)) => (Some(user), Some(password)),
-        None => (None, None),
-    };
-    for part in [user, password, params, headers].into_iter().flatten() {
-        escape::check(part)?;
-    }
-    let (host, port) = host::host_and_port(hostport)?;
-    Ok(Uri {
-        scheme,
-        user: user.map(Into::into),
-        password: password.map(Into::into),
-        host,
-        port,
-        params: read_params(params)?,
-        headers: headers.map(Into::into),
-    })
-}
-
-fn tel(rest: &str) -> Result<Uri, UriError> {
-    let (number, params) = match rest.split_once(';') {
-        Some((number, params)) => (number, Some(params)),
-        None => (rest, None),
-    };
-    let digit = |b: u8| b.is_ascii_hexdigit() || b"*#-.()+".contains(&b);
-    if number.is_empty() || !number.bytes().all(digit) {
-        return Err(UriError("tel uri has no number"));
-    }
-    let params = read_params(params)?;
-    Ok(Uri { params, ..opaque(Scheme::Tel, number)? })
-}
-
-fn opaque(scheme: Scheme, rest: &str) -> Result<Uri, UriError> {
-    if rest.is_empty() {
-        return Err(UriError("uri ends after its scheme"));
-    }
-    Ok(Uri { scheme, user: Some(rest.into()), ..Uri::of_host(Host::Absent) })
-}
-
-fn read_params(text: Option<&str>) -> Result<Params, UriError> {
-    match text {
-        Some(text) => Params::parse_uri(text).ok_or(UriError("uri has an empty parameter")),
-        None => Ok(Params::default()),
     }
 }

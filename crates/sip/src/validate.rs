@@ -77,10 +77,10 @@ pub fn validate(request: &Request) -> Result<(), Violation> {
         return Err(Violation { status, ..Violation::bad(HeaderName::CSeq, what) });
     }
     readable(headers)?;
-    headers.addresses(&HeaderName::Route)?;
-    headers.addresses(&HeaderName::RecordRoute)?;
+    headers.addresses_make_sense(&HeaderName::Route)?;
+    headers.addresses_make_sense(&HeaderName::RecordRoute)?;
     headers.max_forwards()?;
-    headers.contacts()?;
+    headers.contacts_make_sense()?;
     Ok(())
 }
 
@@ -103,11 +103,9 @@ pub fn validate_response(response: &Response) -> Result<(), Violation> {
 
 /// What decides where a message belongs and where its answer goes.
 fn readable(headers: &Headers) -> Result<(), HeaderError> {
-    if headers.vias()?.is_empty() {
-        return Err(HeaderError { header: HeaderName::Via, what: "missing" });
-    }
-    headers.from()?;
-    headers.to()?;
+    headers.vias_make_sense()?;
+    headers.from_ref()?;
+    headers.to_ref()?;
     headers.call_id()?;
     Ok(())
 }

@@ -418,9 +418,9 @@ fn read_all(octets: &[u8]) {
     for name in headers.iter().map(Header::name) {
         let _view = (headers.address(name), headers.addresses(name), headers.number(name));
     }
-    if let Ok(mut via) = headers.via() {
-        via.stamp("203.0.113.9:40000".parse().unwrap());
-        let _target = via.reply_to();
+    if let Ok(via) = headers.via_ref() {
+        let source = "203.0.113.9:40000".parse().unwrap();
+        let _target = (via.stamped(source), via.reply_to(source));
     }
     let _description = parse_description(message.body());
     assert_eq!(Message::parse(&message.to_bytes()).as_ref(), Ok(&message));

@@ -35,20 +35,25 @@ impl Endpoint {
 
     /// Finds what a new request belongs to.
     fn place(&mut self, mut request: Request, source: &Source, now: Timestamp) {
-        let (Ok(mut via), Ok(to), Ok(from)) = (request.via(), request.to(), request.from()) else {
+        let headers = &request.headers;
+        let (Ok(via), Ok(to), Ok(from)) =
+            (headers.via_ref(), headers.to_ref(), headers.from_ref())
+        else {
             // What has been validated has them all.
             self.tally.unanswerable += 1;
             return;
         };
-        let remote = RemoteTag::of(&from);
         let call_id = request.call_id().unwrap_or_default();
-        let session = to.tag().and_then(|tag| self.sessions.find(call_id, tag));
+        let tag = to.tag();
+        let session = tag.as_ref().and_then(|tag| self.sessions.find(call_id, tag));
         let session = session.filter(|session| {
+            let remote = RemoteTag(from.tag().unwrap_or_default().into());
             self.sessions.get(*session).is_some_and(|session| session.knows(&remote))
         });
-        via.stamp(source.peer);
+        let is_tagged = tag.is_some();
         if request.method != Method::Ack {
-            request.headers.replace_top(HeaderName::Via, &via);
+            let stamped = via.stamped(source.peer);
+            request.headers.replace_top(HeaderName::Via, stamped);
         }
         match (&request.method, session) {
             (Method::Ack, Some(session)) => self.acknowledged(session, request, now),
@@ -57,7 +62,7 @@ impl Endpoint {
             (_, Some(session)) => self.receive_within(session, request, source, now),
             // Subscriptions are no sessions: the application knows their dialogs.
             (Method::Subscribe, None) => self.receive_outside(request, source, now),
-            (_, None) if to.tag().is_some() => self.refuse_unknown(&request, source),
+            (_, None) if is_tagged => self.refuse_unknown(&request, source),
             (_, None) => self.receive_outside(request, source, now),
         }
     }
@@ -226,8 +231,8 @@ impl Endpoint {
     /// Our tag in the session that an INVITE opens: the same when an INVITE comes again whose refusal
     /// was not remembered (§8.2.7), and known to nobody before it is sent.
     fn tag_for(&self, invite: &Request) -> String {
-        let via = invite.via().ok();
-        let branch = via.as_ref().and_then(|via| via.branch()).unwrap_or_default();
+        let via = invite.headers.via_ref().ok();
+        let branch = via.and_then(|via| via.branch()).unwrap_or_default();
         let from = invite.headers.first(&HeaderName::From).unwrap_or_default();
         let call_id = invite.headers.first(&HeaderName::CallId).unwrap_or_default();
         self.tokens.tag_of(&[b"session", call_id, from, branch.as_bytes()])

@@ -1,13 +1,11 @@
 //! Refusals of what comes in, each with a Reason header field that tells why (RFC 3326).
 
-use std::net::SocketAddr;
-
 use model::Timestamp;
 
 use super::order::Rejection;
-use super::writing::add_extra;
+use super::writing::{add_extra, tag_to};
 use super::{Destination, Endpoint, Source, Transport};
-use crate::header::{HeaderName, Headers, Via};
+use crate::header::{HeaderName, Headers, ViaRef};
 use crate::message::{Request, Response, StatusCode};
 use crate::parse::{ParseError, ParseErrorKind};
 use crate::transaction::TransactionId;
@@ -35,22 +33,18 @@ impl Endpoint {
 
     /// Sends a response that nobody remembers: its tag is a function of the request.
     fn answer_unremembered(&mut self, mut response: Response, text: &str, source: &Source) {
-        let Ok(mut via) = response.via() else {
+        let Ok(via) = response.headers.via_ref() else {
             self.tally.unanswerable += 1;
             return;
         };
-        let branch = via.branch().unwrap_or_default().as_bytes();
+        let branch = via.branch().unwrap_or_default();
         let call_id = response.headers.first(&HeaderName::CallId).unwrap_or_default();
-        let tag = self.tokens.tag_of(&[call_id, branch]);
-        via.stamp(source.peer);
-        response.headers.replace_top(HeaderName::Via, &via);
-        if let Ok(to) = response.to()
-            && to.tag().is_none()
-        {
-            response.headers.set(HeaderName::To, &to.with_tag(&tag));
-        }
-        self.sign(&mut response, text);
+        let tag = self.tokens.tag_of(&[call_id, branch.as_bytes()]);
         let destination = reply_to(Some(&via), source);
+        let stamped = via.stamped(source.peer);
+        response.headers.replace_top(HeaderName::Via, stamped);
+        tag_to(&mut response.headers, &tag);
+        self.sign(&mut response, text);
         self.send_now(response.to_bytes().into(), destination);
         *self.tally.refused.entry(response.status.code()).or_default() += 1;
     }
@@ -127,16 +121,14 @@ pub(super) fn is_unremembered(status: StatusCode) -> bool {
         .contains(&status)
 }
 
-/// Where the response to a request goes whose Via was stamped (§18.2.2, RFC 3581 §4).
+/// Where the response to a request goes (§18.2.2, RFC 3581 §4).
 pub(super) fn reply_destination(headers: &Headers, source: &Source) -> Destination {
-    reply_to(headers.via().ok().as_ref(), source)
+    reply_to(headers.via_ref().ok().as_ref(), source)
 }
 
-fn reply_to(via: Option<&Via>, source: &Source) -> Destination {
-    let via = via.filter(|_| source.transport == Transport::Udp);
-    let Some((host, port)) = via.map(Via::reply_to) else {
-        return source.destination();
-    };
-    let ip = host.ip().unwrap_or_else(|| source.peer.ip());
-    Destination::udp(source.listener, SocketAddr::new(ip, port))
+fn reply_to(via: Option<&ViaRef<'_>>, source: &Source) -> Destination {
+    match via.filter(|_| source.transport == Transport::Udp) {
+        Some(via) => Destination::udp(source.listener, via.reply_to(source.peer)),
+        None => source.destination(),
+    }
 }

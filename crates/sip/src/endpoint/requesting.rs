@@ -6,7 +6,7 @@ use model::Timestamp;
 use super::order::{OrderError, Outgoing, Rejection};
 use super::ordered::Done;
 use super::refusing::is_unremembered;
-use super::writing::{add_extra, set_body};
+use super::writing::{add_extra, set_body, tag_to};
 use super::{ArrivalId, Endpoint, Purpose, RequestId};
 use crate::header::HeaderName;
 use crate::message::{Method, Response, StatusCode};
@@ -124,11 +124,7 @@ impl Endpoint {
         now: Timestamp,
     ) -> Done {
         let transaction = *self.arrivals.get(&arrival).ok_or(OrderError::NoSuchRequest)?;
-        if let Ok(to) = response.to()
-            && to.tag().is_none()
-        {
-            response.headers.set(HeaderName::To, &to.with_tag(&self.tokens.tag()));
-        }
+        tag_to(&mut response.headers, &self.tokens.tag());
         if response.status.code() >= 300 && !response.headers.has(&HeaderName::Reason) {
             let value = crate::reason_value(response.status, response.reason.as_str());
             response.headers.push(HeaderName::Reason, value);

@@ -68,11 +68,7 @@ impl Endpoint {
     /// A response to a request of a dialog or of one being made: with our tag and product.
     pub(super) fn answer(&self, request: &Request, status: StatusCode, tag: &str) -> Response {
         let mut response = request.response(status);
-        if let Ok(to) = request.to()
-            && to.tag().is_none()
-        {
-            response.headers.set(HeaderName::To, &to.with_tag(tag));
-        }
+        tag_to(&mut response.headers, tag);
         response.headers.push(HeaderName::Server, self.settings.product.as_str());
         response
     }
@@ -125,6 +121,22 @@ fn signalled(hop: &Uri, observed: &Destination) -> Destination {
         return *observed;
     }
     Destination { listener: observed.listener, transport, connection: None, peer }
+}
+
+/// Adds our tag to the To of a response that has none yet.
+pub(super) fn tag_to(headers: &mut Headers, tag: &str) {
+    let Ok(to) = headers.to_ref() else { return };
+    if to.tag().is_some() {
+        return;
+    }
+    let tagged = if to.params.has("tag") {
+        to.to_name_addr().with_tag(tag).to_bytes()
+    } else {
+        // What follows an address without brackets is the field's too.
+        let written = headers.first(&HeaderName::To).unwrap_or_default();
+        [written, b";tag=", tag.as_bytes()].concat()
+    };
+    headers.set(HeaderName::To, tagged);
 }
 
 /// Adds the application's header fields, but for those that only the endpoint may write.

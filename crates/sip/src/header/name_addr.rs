@@ -1,8 +1,10 @@
 //! `name-addr` and `addr-spec`: From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1).
 
-use super::Params;
+use std::borrow::Cow;
+
+use super::{Params, ParamsRef};
 use crate::parse::scan;
-use crate::uri::Uri;
+use crate::uri::{Uri, UriRef};
 
 /// A URI with a display name and the parameters of its header field.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,16 +90,49 @@ impl NameAddr {
 
     /// Reads one element of the field.
     pub(crate) fn parse(value: &[u8]) -> Result<Self, &'static str> {
+        Ok(NameAddrRef::parse(value)?.to_name_addr())
+    }
+}
+
+/// The same as [`NameAddr`], borrowed from the field it was read from.
+#[derive(Clone, Debug)]
+pub struct NameAddrRef<'a> {
+    display: &'a [u8],
+    /// The URI.
+    pub uri: UriRef<'a>,
+    /// The parameters of the header field.
+    pub params: ParamsRef<'a>,
+}
+
+impl<'a> NameAddrRef<'a> {
+    /// The tag of a From or To.
+    #[must_use]
+    pub fn tag(&self) -> Option<Cow<'a, str>> {
+        self.params.value("tag").filter(|tag| !tag.is_empty())
+    }
+
+    /// The address on its own.
+    #[must_use]
+    pub fn to_name_addr(&self) -> NameAddr {
+        NameAddr {
+            display: self.display.to_vec(),
+            uri: self.uri.to_uri(),
+            params: self.params.to_params(),
+        }
+    }
+
+    /// Reads one element of the field.
+    pub(crate) fn parse(value: &'a [u8]) -> Result<Self, &'static str> {
         let value = scan::trim(value);
         if value.first() == Some(&b'"') {
             let close = scan::closing_quote(value).ok_or("quote is not closed")?;
             let (quoted, rest) = scan::split_at_byte(value, close);
-            let display = quoted.get(1..).unwrap_or_default().to_vec();
+            let display = quoted.get(1..).unwrap_or_default();
             let rest = scan::trim(rest).strip_prefix(b"<").ok_or("no < after the display name")?;
             return bracketed(display, rest);
         }
         // A bracket behind a semicolon stands in the value of a parameter.
-        match value.iter().position(|byte| b"<;".contains(byte)) {
+        match memchr::memchr2(b'<', b';', value) {
             Some(at) if value.get(at) == Some(&b'<') => {
                 let (display, rest) = scan::split_at_byte(value, at);
                 bracketed(unquoted_display(display)?, rest)
@@ -123,38 +158,38 @@ pub enum Contacts {
 }
 
 /// What follows the opening bracket.
-fn bracketed(display: Vec<u8>, rest: &[u8]) -> Result<NameAddr, &'static str> {
-    let close = rest.iter().position(|byte| *byte == b'>').ok_or("bracket is not closed")?;
+fn bracketed<'a>(display: &'a [u8], rest: &'a [u8]) -> Result<NameAddrRef<'a>, &'static str> {
+    let close = memchr::memchr(b'>', rest).ok_or("bracket is not closed")?;
     let (uri, rest) = scan::split_at_byte(rest, close);
     let rest = scan::trim(rest);
     let params = match rest.strip_prefix(b";") {
-        Some(rest) => Params::parse_header(rest).ok_or("parameters are malformed")?,
-        None if rest.is_empty() => Params::default(),
+        Some(rest) => ParamsRef::parse(rest).ok_or("parameters are malformed")?,
+        None if rest.is_empty() => ParamsRef::default(),
         None => return Err("something odd follows the address"),
     };
-    Ok(NameAddr { display, uri: Uri::parse(uri).map_err(|_| "uri is malformed")?, params })
+    Ok(NameAddrRef { display, uri: UriRef::parse(uri).map_err(|_| "uri is malformed")?, params })
 }
 
 /// An address without brackets: its parameters belong to the header field, and it may hold
 /// neither comma nor question mark (RFC 3261 §20).
-fn bare(value: &[u8]) -> Result<NameAddr, &'static str> {
-    let (uri, params) = match value.iter().position(|byte| *byte == b';') {
+fn bare(value: &[u8]) -> Result<NameAddrRef<'_>, &'static str> {
+    let (uri, params) = match memchr::memchr(b';', value) {
         Some(at) => {
             let (uri, params) = scan::split_at_byte(value, at);
-            (uri, Params::parse_header(params).ok_or("parameters are malformed")?)
+            (uri, ParamsRef::parse(params).ok_or("parameters are malformed")?)
         }
-        None => (value, Params::default()),
+        None => (value, ParamsRef::default()),
     };
     if uri.iter().any(|byte| b",?".contains(byte)) {
         return Err("uri needs angle brackets");
     }
-    let uri = Uri::parse(scan::trim(uri)).map_err(|_| "uri is malformed")?;
-    Ok(NameAddr { display: Vec::new(), uri, params })
+    let uri = UriRef::parse(scan::trim(uri)).map_err(|_| "uri is malformed")?;
+    Ok(NameAddrRef { display: &[], uri, params })
 }
 
 /// The grammar has only tokens here. Names in other scripts and points are sent and harmless;
 /// what parts lists and parameters is not.
-fn unquoted_display(display: &[u8]) -> Result<Vec<u8>, &'static str> {
+fn unquoted_display(display: &[u8]) -> Result<&[u8], &'static str> {
     let display = scan::trim(display);
     if display
         .iter()
@@ -162,7 +197,7 @@ fn unquoted_display(display: &[u8]) -> Result<Vec<u8>, &'static str> {
     {
         return Err("display name needs quotes");
     }
-    Ok(display.to_vec())
+    Ok(display)
 }
 
 #[cfg(test)]

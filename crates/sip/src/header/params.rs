@@ -1,5 +1,6 @@
 //! The `;name=value` parameters of header fields and URIs.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::parse::scan;
@@ -71,12 +72,16 @@ impl Params {
 
     /// Reads the parameters of a header field, from after the first semicolon.
     pub(crate) fn parse_header(bytes: &[u8]) -> Option<Self> {
-        scan::elements(bytes, b';').map(header_param).collect::<Option<_>>().map(Self)
+        ParamsRef::parse(bytes).map(ParamsRef::to_params)
     }
 
-    /// Reads the parameters of a URI, from after the first semicolon.
-    pub(crate) fn parse_uri(text: &str) -> Option<Self> {
-        text.split(';').map(uri_param).collect::<Option<_>>().map(Self)
+    /// The parameters of a URI, from after the first semicolon, none of them empty.
+    pub(crate) fn of_uri(text: &str) -> Self {
+        let param = |text: &str| match text.split_once('=') {
+            Some((name, value)) => Param { name: name.into(), value: Some(value.into()) },
+            None => Param { name: text.into(), value: None },
+        };
+        Self(text.split(';').map(param).collect())
     }
 
     fn find(&self, name: &str) -> Option<&Param> {
@@ -112,14 +117,56 @@ impl fmt::Display for Params {
     }
 }
 
+/// The parameters of a header field, checked but not copied.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ParamsRef<'a>(Option<&'a [u8]>);
+
+impl<'a> ParamsRef<'a> {
+    /// The value of the first parameter of this name, as written; none for a flag too.
+    #[must_use]
+    pub fn value(self, name: &str) -> Option<Cow<'a, str>> {
+        self.find(name)?.1.map(String::from_utf8_lossy)
+    }
+
+    /// Whether a parameter of this name is there, with or without value.
+    #[must_use]
+    pub fn has(self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Reads the parameters, from after the first semicolon.
+    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let all = scan::elements(bytes, b';').all(|param| param_of(param).is_some());
+        all.then_some(Self(Some(bytes)))
+    }
+
+    pub(crate) fn to_params(self) -> Params {
+        let param = |(name, value): (&str, Option<&[u8]>)| Param {
+            name: name.into(),
+            value: value.map(|value| String::from_utf8_lossy(value).into()),
+        };
+        Params(self.iter().map(param).collect())
+    }
+
+    /// Names and values as written, in their order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a str, Option<&'a [u8]>)> {
+        let params = self.0.map(|bytes| scan::elements(bytes, b';').filter_map(param_of));
+        params.into_iter().flatten()
+    }
+
+    fn find(self, wanted: &str) -> Option<(&'a str, Option<&'a [u8]>)> {
+        self.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+    }
+}
+
 /// `generic-param = token [ EQUAL gen-value ]`, where the value is a token, a host or a quoted
 /// string (RFC 3261 §25.1).
-fn header_param(bytes: &[u8]) -> Option<Param> {
-    let Some(at) = bytes.iter().position(|byte| *byte == b'=') else {
-        return Some(Param { name: scan::token(bytes)?.into(), value: None });
+fn param_of(bytes: &[u8]) -> Option<(&str, Option<&[u8]>)> {
+    let Some(at) = memchr::memchr(b'=', bytes) else {
+        return Some((scan::token(bytes)?, None));
     };
     let (name, value) = scan::split_at_byte(bytes, at);
-    let name = scan::token(scan::trim(name))?.into();
+    let name = scan::token(scan::trim(name))?;
     let value = scan::trim(value);
     let quoted = value.first() == Some(&b'"');
     let fits = if quoted {
@@ -127,15 +174,7 @@ fn header_param(bytes: &[u8]) -> Option<Param> {
     } else {
         value.iter().all(|byte| byte.is_ascii_graphic() && !b"\"<>,;".contains(byte))
     };
-    fits.then(|| Param { name, value: Some(String::from_utf8_lossy(value).into()) })
-}
-
-fn uri_param(text: &str) -> Option<Param> {
-    let (name, value) = match text.split_once('=') {
-        Some((name, value)) => (name, Some(value.into())),
-        None => (text, None),
-    };
-    (!name.is_empty()).then(|| Param { name: name.into(), value })
+    fits.then_some((name, Some(value)))
 }
 
 #[cfg(test)]

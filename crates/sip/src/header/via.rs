@@ -1,11 +1,13 @@
 //! `Via` (RFC 3261 §20.42, §18.2; `rport`: RFC 3581).
 
+use std::borrow::Cow;
 use std::fmt;
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
-use super::Params;
+use super::{Params, ParamsRef};
 use crate::parse::scan;
-use crate::uri::{Host, host_and_port};
+use crate::uri::{Host, HostRef, host_and_port};
 
 /// What every branch of RFC 3261 starts with (§8.1.1.7).
 pub const MAGIC_COOKIE: &str = "z9hG4bK";
@@ -41,6 +43,17 @@ impl Transport {
         }
     }
 
+    fn known(name: &str) -> Option<Self> {
+        let known = [Self::Udp, Self::Tcp, Self::Tls, Self::Ws, Self::Wss];
+        known.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// The port of a transport of this name where none is written (RFC 3261 §18.2.2).
+    fn usual_port(name: &str) -> u16 {
+        let over_tls = [Self::Tls, Self::Wss].iter().any(|it| it.as_str().eq_ignore_ascii_case(name));
+        if over_tls { 5061 } else { 5060 }
+    }
+
     /// Whether the transport itself sees to retransmission (RFC 3261 §17).
     #[must_use]
     pub fn is_reliable(&self) -> bool {
@@ -50,9 +63,7 @@ impl Transport {
 
 impl From<&str> for Transport {
     fn from(name: &str) -> Self {
-        let known = [Self::Udp, Self::Tcp, Self::Tls, Self::Ws, Self::Wss];
-        let found = known.into_iter().find(|known| known.as_str().eq_ignore_ascii_case(name));
-        found.unwrap_or_else(|| Self::Other(name.into()))
+        Self::known(name).unwrap_or_else(|| Self::Other(name.into()))
     }
 }
 
@@ -100,59 +111,106 @@ impl Via {
         bare.unwrap_or(value).parse().ok()
     }
 
-    /// Whether `rport` is there, filled in or not (RFC 3581 §3).
+    /// Reads one element of the field.
+    pub(crate) fn parse(value: &[u8]) -> Result<Self, &'static str> {
+        Ok(ViaRef::parse(value)?.to_via())
+    }
+}
+
+fn write_all(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    // To write into memory cannot fail.
+    let _ = out.write_fmt(text);
+}
+
+/// The same as [`Via`], borrowed from the field it was read from.
+#[derive(Clone, Copy, Debug)]
+pub struct ViaRef<'a> {
+    transport: &'a str,
+    host: HostRef<'a>,
+    /// The host as written.
+    name: &'a str,
+    port: Option<u16>,
+    params: ParamsRef<'a>,
+}
+
+impl<'a> ViaRef<'a> {
+    /// The branch, which names the transaction where it starts with [`MAGIC_COOKIE`].
     #[must_use]
-    pub fn asks_rport(&self) -> bool {
-        self.params.has("rport")
+    pub fn branch(&self) -> Option<Cow<'a, str>> {
+        self.params.value("branch").filter(|branch| !branch.is_empty())
     }
 
-    /// The port the request was received from, as the receiver wrote it.
+    /// The element with where the request came from written down: `received` when `sent-by` is not
+    /// that address or `rport` is asked for, and then `rport` too (RFC 3261 §18.2.1, RFC 3581 §4).
     #[must_use]
-    pub fn rport(&self) -> Option<u16> {
-        self.params.value("rport")?.parse().ok()
-    }
-
-    /// The port written, or the transport's own (RFC 3261 §18.2.2).
-    #[must_use]
-    pub fn port_or_default(&self) -> u16 {
-        let tls = matches!(self.transport, Transport::Tls | Transport::Wss);
-        self.port.unwrap_or(if tls { 5061 } else { 5060 })
-    }
-
-    /// Writes down where the request came from: `received` when `sent-by` is not that address
-    /// or `rport` is asked for, and then `rport` too (RFC 3261 §18.2.1, RFC 3581 §4).
-    pub fn stamp(&mut self, source: SocketAddr) {
+    pub fn stamped(&self, source: SocketAddr) -> Vec<u8> {
         let ip = source.ip().to_canonical();
-        let asked = self.asks_rport();
-        if asked {
-            self.params.set("rport", &source.port().to_string());
+        let asked = self.params.has("rport");
+        let mut received = asked || self.host.ip() != Some(ip);
+        let mut out = Vec::with_capacity(128);
+        let known = Transport::known(self.transport);
+        let transport = known.as_ref().map_or(self.transport, Transport::as_str);
+        write_all(&mut out, format_args!("SIP/2.0/{transport} {}", self.name));
+        if let Some(port) = self.port {
+            write_all(&mut out, format_args!(":{port}"));
         }
-        if asked || self.host.ip().map(|host| host.to_canonical()) != Some(ip) {
-            self.params.set("received", &ip.to_string());
-        } else {
-            // A value the sender wrote itself is not to be believed.
-            self.params.remove("received");
+        for (name, value) in self.params.iter() {
+            if asked && name.eq_ignore_ascii_case("rport") {
+                write_all(&mut out, format_args!(";{name}={}", source.port()));
+            } else if name.eq_ignore_ascii_case("received") {
+                // A value the sender wrote itself is not to be believed.
+                if std::mem::take(&mut received) {
+                    write_all(&mut out, format_args!(";{name}={ip}"));
+                }
+            } else {
+                out.push(b';');
+                out.extend_from_slice(name.as_bytes());
+                if let Some(value) = value {
+                    out.push(b'=');
+                    out.extend_from_slice(value);
+                }
+            }
         }
+        if received {
+            write_all(&mut out, format_args!(";received={ip}"));
+        }
+        out
     }
 
-    /// Where the response goes over an unreliable transport: the `received` address or the host
-    /// of `sent-by`, at `rport` or the port of `sent-by` (RFC 3261 §18.2.2, RFC 3581 §4).
+    /// Where the response to a request from there goes over an unreliable transport: to the address
+    /// it came from, at its port when `rport` is asked for, else at that of `sent-by` (RFC 3261
+    /// §18.2.2, RFC 3581 §4). Stamped or not makes no difference.
     #[must_use]
-    pub fn reply_to(&self) -> (Host, u16) {
-        let received = self.received();
-        let port = self.rport().filter(|_| received.is_some());
-        let host = received.map_or_else(|| self.host.clone(), Host::Ip);
-        (host, port.unwrap_or_else(|| self.port_or_default()))
+    pub fn reply_to(&self, source: SocketAddr) -> SocketAddr {
+        let written = || self.port.unwrap_or_else(|| Transport::usual_port(self.transport));
+        let port = if self.params.has("rport") { source.port() } else { written() };
+        SocketAddr::new(source.ip().to_canonical(), port)
+    }
+
+    /// The host of `sent-by` as written, and its port, unless that is the transport's own.
+    pub(crate) fn sent_by(&self) -> (&'a str, Option<u16>) {
+        (self.name, self.port.filter(|port| *port != Transport::usual_port(self.transport)))
+    }
+
+    /// The Via on its own.
+    #[must_use]
+    pub fn to_via(&self) -> Via {
+        Via {
+            transport: self.transport.into(),
+            host: self.host.to_host(),
+            port: self.port,
+            params: self.params.to_params(),
+        }
     }
 
     /// Reads one element of the field.
-    pub(crate) fn parse(value: &[u8]) -> Result<Self, &'static str> {
-        let (hop, params) = match value.iter().position(|byte| *byte == b';') {
+    pub(crate) fn parse(value: &'a [u8]) -> Result<Self, &'static str> {
+        let (hop, params) = match memchr::memchr(b';', value) {
             Some(at) => {
                 let (hop, params) = scan::split_at_byte(value, at);
-                (hop, Params::parse_header(params).ok_or("parameters are malformed")?)
+                (hop, ParamsRef::parse(params).ok_or("parameters are malformed")?)
             }
-            None => (value, Params::default()),
+            None => (value, ParamsRef::default()),
         };
         let hop = std::str::from_utf8(hop).map_err(|_| "sent-by is no text")?;
         let mut parts = hop.splitn(3, '/').map(str::trim_ascii);
@@ -165,9 +223,11 @@ impl Via {
         let (transport, sent_by) =
             rest.split_once(|c: char| c.is_ascii_whitespace()).ok_or("no sent-by")?;
         let transport = scan::token(transport.as_bytes()).ok_or("transport is no token")?;
-        let (host, port) =
-            host_and_port(sent_by.trim_ascii()).map_err(|_| "sent-by is malformed")?;
-        Ok(Self { transport: transport.into(), host, port, params })
+        let sent_by = sent_by.trim_ascii();
+        let (host, port) = host_and_port(sent_by).map_err(|_| "sent-by is malformed")?;
+        // What follows the last colon outside the brackets of IPv6 is the port.
+        let name = sent_by.rsplit_once(':').filter(|_| port.is_some()).map_or(sent_by, |it| it.0);
+        Ok(Self { transport, host, name: name.trim_ascii_end(), port, params })
     }
 }
 
@@ -224,25 +284,46 @@ mod tests {
         }
     }
 
+    fn stamped(text: &str, source: &str) -> (String, SocketAddr) {
+        let (via, source) = (ViaRef::parse(text.as_bytes()).unwrap(), source.parse().unwrap());
+        let stamped = via.stamped(source);
+        let again = ViaRef::parse(&stamped).unwrap();
+        assert_eq!(again.reply_to(source), via.reply_to(source));
+        assert_eq!(again.stamped(source), stamped);
+        (String::from_utf8(stamped.clone()).unwrap(), via.reply_to(source))
+    }
+
     #[test]
     fn a_phone_behind_nat_that_asks_gets_its_public_address_and_port() {
-        let mut via = via("SIP/2.0/UDP 10.0.0.5:5060;rport;branch=z9hG4bK1");
-        via.stamp("203.0.113.9:40000".parse().unwrap());
-        assert_eq!(via.reply_to(), (Host::Ip("203.0.113.9".parse().unwrap()), 40_000));
-        assert_eq!(via.params.to_string(), ";rport=40000;branch=z9hG4bK1;received=203.0.113.9");
+        let written = "SIP/2.0/udp 10.0.0.5:5060;rport;branch=z9hG4bK1";
+        let (via, reply_to) = stamped(written, "203.0.113.9:40000");
+        assert_eq!(reply_to, "203.0.113.9:40000".parse().unwrap());
+        assert_eq!(
+            via,
+            "SIP/2.0/UDP 10.0.0.5:5060;rport=40000;branch=z9hG4bK1;received=203.0.113.9"
+        );
     }
 
     #[test]
     fn without_rport_the_response_goes_to_the_port_of_sent_by() {
-        let mut via = via("SIP/2.0/UDP pbx.example.cn:5070;branch=z9hG4bK1");
-        via.stamp("203.0.113.9:40000".parse().unwrap());
-        assert_eq!(via.reply_to(), (Host::Ip("203.0.113.9".parse().unwrap()), 5070));
+        let written = "SIP/2.0/UDP pbx.example.cn:5070;branch=z9hG4bK1";
+        let (via, reply_to) = stamped(written, "203.0.113.9:40000");
+        assert_eq!(reply_to, "203.0.113.9:5070".parse().unwrap());
+        assert_eq!(via, format!("{written};received=203.0.113.9"));
     }
 
     #[test]
     fn a_sender_at_the_address_it_names_gets_no_received() {
-        let mut via = via("SIP/2.0/UDP 203.0.113.9;branch=z9hG4bK1;received=192.0.2.1");
-        via.stamp("203.0.113.9:5060".parse().unwrap());
-        assert_eq!(via.to_string(), "SIP/2.0/UDP 203.0.113.9;branch=z9hG4bK1");
+        let written = "SIP/2.0/UDP 203.0.113.9;branch=z9hG4bK1;received=192.0.2.1";
+        let (via, reply_to) = stamped(written, "203.0.113.9:5060");
+        assert_eq!(via, "SIP/2.0/UDP 203.0.113.9;branch=z9hG4bK1");
+        assert_eq!(reply_to, "203.0.113.9:5060".parse().unwrap());
+    }
+
+    #[test]
+    fn what_a_sender_says_it_was_received_from_is_overwritten() {
+        let written = "SIP/2.0/UDP a;received=192.0.2.1;branch=z9hG4bK1;received=192.0.2.2";
+        let (via, _) = stamped(written, "[::ffff:203.0.113.9]:5060");
+        assert_eq!(via, "SIP/2.0/UDP a;received=203.0.113.9;branch=z9hG4bK1");
     }
 }

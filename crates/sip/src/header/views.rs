@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use super::{CSeq, Contacts, HeaderName, Headers, NameAddr, RAck, Replaces, SessionExpires, Via};
+use super::{
+    CSeq, Contacts, HeaderName, Headers, NameAddr, NameAddrRef, RAck, Replaces, SessionExpires, Via,
+    ViaRef,
+};
 use crate::parse::scan;
 
 /// Why a header field cannot be read.
@@ -33,6 +36,15 @@ impl Headers {
         read(HeaderName::Via, element.unwrap_or_default(), Via::parse)
     }
 
+    /// The topmost Via, borrowed.
+    ///
+    /// # Errors
+    /// When there is none or it is malformed.
+    pub fn via_ref(&self) -> Result<ViaRef<'_>, HeaderError> {
+        let element = self.list(&HeaderName::Via).next().unwrap_or_default();
+        ViaRef::parse(element).map_err(|what| HeaderError { header: HeaderName::Via, what })
+    }
+
     /// Every Via, topmost first.
     ///
     /// # Errors
@@ -55,6 +67,22 @@ impl Headers {
     /// When it is missing or malformed.
     pub fn to(&self) -> Result<NameAddr, HeaderError> {
         self.one_address(HeaderName::To)
+    }
+
+    /// From, borrowed.
+    ///
+    /// # Errors
+    /// When it is missing or malformed.
+    pub fn from_ref(&self) -> Result<NameAddrRef<'_>, HeaderError> {
+        self.one_address_ref(HeaderName::From)
+    }
+
+    /// To, borrowed.
+    ///
+    /// # Errors
+    /// When it is missing or malformed.
+    pub fn to_ref(&self) -> Result<NameAddrRef<'_>, HeaderError> {
+        self.one_address_ref(HeaderName::To)
     }
 
     /// Call-ID.
@@ -82,8 +110,7 @@ impl Headers {
     /// # Errors
     /// When one is malformed, or `*` is not the only one.
     pub fn contacts(&self) -> Result<Contacts, HeaderError> {
-        let mut elements = self.list(&HeaderName::Contact);
-        if elements.any(|element| element == b"*") {
+        if self.list(&HeaderName::Contact).any(|element| element == b"*") {
             let header = HeaderName::Contact;
             return match self.list(&HeaderName::Contact).count() {
                 1 => Ok(Contacts::All),
@@ -108,6 +135,31 @@ impl Headers {
     /// When one is malformed.
     pub fn addresses(&self, name: &HeaderName) -> Result<Vec<NameAddr>, HeaderError> {
         self.list(name).map(|value| read(name.clone(), value, NameAddr::parse)).collect()
+    }
+
+    /// Whether there is a Via, and every one can be read.
+    pub(crate) fn vias_make_sense(&self) -> Result<(), HeaderError> {
+        let mut count = 0;
+        for via in self.list(&HeaderName::Via) {
+            ViaRef::parse(via).map_err(|what| HeaderError { header: HeaderName::Via, what })?;
+            count += 1;
+        }
+        if count == 0 { Err(missing(HeaderName::Via)) } else { Ok(()) }
+    }
+
+    /// Whether [`Self::addresses`] can be read.
+    pub(crate) fn addresses_make_sense(&self, name: &HeaderName) -> Result<(), HeaderError> {
+        self.list(name)
+            .try_for_each(|value| NameAddrRef::parse(value).map(|_| ()))
+            .map_err(|what| HeaderError { header: name.clone(), what })
+    }
+
+    /// Whether [`Self::contacts`] can be read.
+    pub(crate) fn contacts_make_sense(&self) -> Result<(), HeaderError> {
+        if self.list(&HeaderName::Contact).any(|element| element == b"*") {
+            return self.contacts().map(|_| ());
+        }
+        self.addresses_make_sense(&HeaderName::Contact)
     }
 
     /// The address of a field that has one, such as Refer-To or Referred-By.
@@ -199,8 +251,12 @@ impl Headers {
     }
 
     fn one_address(&self, name: HeaderName) -> Result<NameAddr, HeaderError> {
-        let value = self.first(&name).ok_or_else(|| missing(name.clone()))?;
-        read(name, value, NameAddr::parse)
+        self.one_address_ref(name).map(|it| it.to_name_addr())
+    }
+
+    fn one_address_ref(&self, name: HeaderName) -> Result<NameAddrRef<'_>, HeaderError> {
+        let Some(value) = self.first(&name) else { return Err(missing(name)) };
+        NameAddrRef::parse(value).map_err(|what| HeaderError { header: name, what })
     }
 }
 

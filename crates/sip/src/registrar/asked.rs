@@ -19,9 +19,12 @@ const OUTBOUND: &str = "outbound";
 /// (RFC 5626 §6).
 #[must_use]
 pub fn asks_for_flow(request: &Request) -> bool {
-    let Ok(Contacts::These(contacts)) = request.contacts() else { return false };
+    let is_able = request.headers.lists(&HeaderName::Supported, OUTBOUND);
+    let Some(Contacts::These(contacts)) = is_able.then(|| request.contacts().ok()).flatten() else {
+        return false;
+    };
     let numbered = |it: &NameAddr| it.params.has("+sip.instance") && it.params.has("reg-id");
-    request.headers.lists(&HeaderName::Supported, OUTBOUND) && contacts.iter().any(numbered)
+    contacts.iter().any(numbered)
 }
 
 /// What a REGISTER asks for.

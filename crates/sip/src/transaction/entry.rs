@@ -76,7 +76,7 @@ pub(super) struct Origin {
     call_id: Box<str>,
     from_tag: Box<str>,
     cseq: u32,
-    method: Box<str>,
+    method: Method,
 }
 
 impl Origin {
@@ -84,9 +84,9 @@ impl Origin {
     pub(super) fn of(request: &Request) -> Option<Self> {
         Some(Self {
             call_id: request.call_id().ok()?.into(),
-            from_tag: request.from().ok()?.tag()?.into(),
+            from_tag: request.headers.from_ref().ok()?.tag()?.into(),
             cseq: request.cseq().ok()?.number,
-            method: request.method.as_str().into(),
+            method: request.method.clone(),
         })
     }
 }

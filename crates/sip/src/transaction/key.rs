@@ -1,6 +1,6 @@
 //! What makes a message belong to a transaction (RFC 3261 §17.1.3, §17.2.3).
 
-use crate::header::{HeaderError, MAGIC_COOKIE, Via};
+use crate::header::{HeaderError, MAGIC_COOKIE, ViaRef};
 use crate::message::{Method, Request, Response};
 
 /// What a response must agree in with the request it answers: the branch of the top Via and the
@@ -8,7 +8,7 @@ use crate::message::{Method, Request, Response};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct ClientKey {
     branch: Box<str>,
-    method: Box<str>,
+    method: Method,
 }
 
 impl ClientKey {
@@ -17,7 +17,8 @@ impl ClientKey {
     /// # Errors
     /// When the top Via cannot be read.
     pub fn of_request(request: &Request) -> Result<Self, HeaderError> {
-        Ok(Self { branch: branch_of(&request.via()?), method: request.method.as_str().into() })
+        let via = request.headers.via_ref()?;
+        Ok(Self { branch: branch_of(&via), method: request.method.clone() })
     }
 
     /// The key of a response that came in.
@@ -25,8 +26,8 @@ impl ClientKey {
     /// # Errors
     /// When the top Via or the CSeq cannot be read.
     pub fn of_response(response: &Response) -> Result<Self, HeaderError> {
-        let method = response.cseq()?.method;
-        Ok(Self { branch: branch_of(&response.via()?), method: method.as_str().into() })
+        let via = response.headers.via_ref()?;
+        Ok(Self { branch: branch_of(&via), method: response.cseq()?.method })
     }
 }
 
@@ -40,7 +41,7 @@ pub enum ServerKey {
         /// The sent-by of the top Via, in lower case.
         sent_by: Box<str>,
         /// The method; INVITE for an ACK.
-        method: Box<str>,
+        method: Method,
     },
     /// The sender follows RFC 2543. The To tag adds nothing: Call-ID, From tag, CSeq number and Via
     /// already name one request, and an ACK has a tag that its INVITE had not.
@@ -56,7 +57,7 @@ pub enum ServerKey {
         /// The top Via.
         via: Box<str>,
         /// The method; INVITE for an ACK.
-        method: Box<str>,
+        method: Method,
     },
 }
 
@@ -79,15 +80,15 @@ impl ServerKey {
     }
 
     fn with_method(request: &Request, method: &Method) -> Result<Self, HeaderError> {
-        let via = request.via()?;
-        let method = method.as_str().into();
+        let via = request.headers.via_ref()?;
+        let method = method.clone();
         let branch = branch_of(&via);
         if is_modern(&branch) {
             return Ok(Self::Branch { branch, sent_by: sent_by(&via), method });
         }
         Ok(Self::Old {
             uri: request.uri.to_string().into(),
-            from_tag: request.from()?.tag().unwrap_or_default().into(),
+            from_tag: request.headers.from_ref()?.tag().unwrap_or_default().into(),
             call_id: request.call_id()?.into(),
             cseq: request.cseq()?.number,
             via: format!("{};{branch}", sent_by(&via)).into(),
@@ -96,12 +97,19 @@ impl ServerKey {
     }
 }
 
-fn branch_of(via: &Via) -> Box<str> {
+fn branch_of(via: &ViaRef<'_>) -> Box<str> {
     via.branch().unwrap_or_default().into()
 }
 
-fn sent_by(via: &Via) -> Box<str> {
-    format!("{}:{}", via.host, via.port_or_default()).to_ascii_lowercase().into()
+/// The host and port in lower case, the transport's own port left out.
+fn sent_by(via: &ViaRef<'_>) -> Box<str> {
+    let (host, port) = via.sent_by();
+    let mut text = host.to_ascii_lowercase();
+    if let Some(port) = port {
+        text.push(':');
+        text.push_str(&port.to_string());
+    }
+    text.into()
 }
 
 fn is_modern(branch: &str) -> bool {

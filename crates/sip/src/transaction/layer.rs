@@ -177,7 +177,7 @@ impl<U: Copy> TransactionLayer<U> {
         }
         let merged = request.method != Method::Ack
             && request.method != Method::Cancel
-            && request.to().is_ok_and(|to| to.tag().is_none())
+            && request.headers.to_ref().is_ok_and(|to| to.tag().is_none())
             && Origin::of(request).is_some_and(|origin| self.origins.contains_key(&origin));
         if merged { Matched::Merged } else { Matched::New }
     }

@@ -23,7 +23,7 @@ impl Host {
     /// When it is neither a domain name nor an address.
     pub fn parse(text: &str) -> Result<Self, UriError> {
         match host_and_port(text)? {
-            (host, None) => Ok(host),
+            (host, None) => Ok(host.to_host()),
             (_, Some(_)) => Err(UriError("host has a port")),
         }
     }
@@ -64,13 +64,39 @@ impl fmt::Display for Host {
     }
 }
 
+/// A host that borrows from the text it was read from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum HostRef<'a> {
+    Name(&'a str),
+    Ip(IpAddr),
+    Absent,
+}
+
+impl HostRef<'_> {
+    /// The address, when it is one.
+    pub(crate) const fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Ip(ip) => Some(ip),
+            Self::Name(_) | Self::Absent => None,
+        }
+    }
+
+    pub(crate) fn to_host(self) -> Host {
+        match self {
+            Self::Name(name) => Host::Name(name.into()),
+            Self::Ip(ip) => Host::Ip(ip),
+            Self::Absent => Host::Absent,
+        }
+    }
+}
+
 /// Reads a host and the port behind its colon.
-pub(crate) fn host_and_port(text: &str) -> Result<(Host, Option<u16>), UriError> {
+pub(crate) fn host_and_port(text: &str) -> Result<(HostRef<'_>, Option<u16>), UriError> {
     if let Some(rest) = text.strip_prefix('[') {
         let (inside, rest) =
             rest.split_once(']').ok_or(UriError("ipv6 address lacks its closing bracket"))?;
         let ip = ipv6(inside).ok_or(UriError("ipv6 address is malformed"))?;
-        return Ok((Host::Ip(IpAddr::V6(ip)), port(rest.trim_ascii())?));
+        return Ok((HostRef::Ip(IpAddr::V6(ip)), port(rest.trim_ascii())?));
     }
     let end = text.find(':').unwrap_or(text.len());
     let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
@@ -78,12 +104,12 @@ pub(crate) fn host_and_port(text: &str) -> Result<(Host, Option<u16>), UriError>
     Ok((named(name)?, port(rest)?))
 }
 
-fn named(name: &str) -> Result<Host, UriError> {
+fn named(name: &str) -> Result<HostRef<'_>, UriError> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     if name.is_empty() || name.starts_with('.') || !name.bytes().all(allowed) {
         return Err(UriError("host is malformed"));
     }
-    Ok(name.parse().map_or_else(|_| Host::Name(name.into()), |ip| Host::Ip(IpAddr::V4(ip))))
+    Ok(name.parse().map_or(HostRef::Name(name), |ip| HostRef::Ip(IpAddr::V4(ip))))
 }
 
 fn port(rest: &str) -> Result<Option<u16>, UriError> {
