@@ -1,5 +1,6 @@
 //! Ids. Each is its own type, so that an agent is never mistaken for a phone.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -18,6 +19,13 @@ macro_rules! names {
             /// The id as written in the configuration.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        /// It is found by its text: both have one order.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

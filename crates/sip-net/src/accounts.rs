@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{PhoneId, TrunkId};
@@ -65,29 +66,29 @@ pub enum Rings {
 
 /// The accounts of all phones.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Accounts(BTreeMap<PhoneId, Account>);
+pub struct Accounts(BTreeMap<PhoneId, Arc<Account>>);
 
 impl FromIterator<Account> for Accounts {
     fn from_iter<I: IntoIterator<Item = Account>>(accounts: I) -> Self {
-        Self(accounts.into_iter().map(|account| (account.phone.clone(), account)).collect())
+        Self(accounts.into_iter().map(|it| (it.phone.clone(), Arc::new(it))).collect())
     }
 }
 
 impl Accounts {
     /// The account of the phone of this name.
     #[must_use]
-    pub fn find(&self, user: &str) -> Option<&Account> {
-        self.0.get(&PhoneId::from(user))
+    pub fn find(&self, user: &str) -> Option<&Arc<Account>> {
+        self.0.get(user)
     }
 
     /// The account of the phone.
     pub(crate) fn of(&self, phone: &PhoneId) -> Option<&Account> {
-        self.0.get(phone)
+        self.0.get(phone).map(|account| &**account)
     }
 
     /// All accounts.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Account> {
-        self.0.values()
+        self.0.values().map(|account| &**account)
     }
 
     /// How many bindings each phone may have.

@@ -162,8 +162,8 @@ impl Exchange {
         }
         Ok(Calling {
             from: account.phone.as_str().parse().map_err(|_| broken())?,
-            display: account.display.or_else(|| from.as_ref().and_then(name_of)),
-            origin: Origin::Phone(account.phone),
+            display: account.display.clone().or_else(|| from.as_ref().and_then(name_of)),
+            origin: Origin::Phone(account.phone.clone()),
         })
     }
 }

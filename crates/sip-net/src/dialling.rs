@@ -119,7 +119,7 @@ impl Exchange {
     /// The bindings at which the phone rings, the most preferred first; where only the newest device
     /// does, all ways to that one.
     fn ringing(&self, phone: &PhoneId) -> Vec<&Binding> {
-        let bindings = self.registrar.bindings(phone).iter();
+        let bindings = self.registrar.bindings(phone).iter().map(|it| &**it);
         let rings = self.accounts.of(phone).map_or(Rings::All, |account| account.rules.rings);
         let newest = match rings {
             Rings::All => None,

@@ -3,6 +3,8 @@
 //! Who brings no credentials at all is turned away before anything is remembered of the request
 //! (RFC 3261 §8.2.7), so a flood of strangers fills nothing.
 
+use std::sync::Arc;
+
 use model::Timestamp;
 use sip::digest::{Algorithm, Attempt, Credentials, Denial};
 use sip::endpoint::{Rejection, Source};
@@ -32,9 +34,9 @@ impl Exchange {
         if request.method == Method::Ack {
             return false;
         }
-        let is_new = request.headers.to_ref().is_ok_and(|to| to.tag().is_none());
-        let opens = request.method == Method::Invite && is_new;
-        if is_new && self.is_too_much(request) {
+        let is_new = || request.headers.to_ref().is_ok_and(|to| to.tag().is_none());
+        let opens = request.method == Method::Invite && is_new();
+        if self.is_too_much(request) && is_new() {
             let refusal = self.strained();
             self.endpoint.refuse(request, &refusal, source);
             return true;
@@ -85,7 +87,7 @@ impl Exchange {
         request: &Request,
         source: &Source,
         now: Timestamp,
-    ) -> Result<Account, Rejection> {
+    ) -> Result<Arc<Account>, Rejection> {
         let realm = self.authenticator.realm();
         let readable: Vec<_> = credentials_in(request).filter_map(Result::ok).collect();
         let ours = readable.iter().find(|it| it.realm == realm).or_else(|| readable.first());
@@ -104,7 +106,7 @@ impl Exchange {
         let denial = match (self.authenticator.check(&attempt, secrets, now), account) {
             (Ok(()), Some(account)) => {
                 self.guard.right_secret(&account.phone);
-                let account = account.clone();
+                let account = Arc::clone(account);
                 return self.at_its_place(account, source, now);
             }
             (Ok(()), None) => Denial::UnknownUser,
@@ -124,10 +126,10 @@ impl Exchange {
     /// learn nothing of them.
     fn at_its_place(
         &mut self,
-        account: Account,
+        account: Arc<Account>,
         source: &Source,
         now: Timestamp,
-    ) -> Result<Account, Rejection> {
+    ) -> Result<Arc<Account>, Rejection> {
         if account.rules.admit(source.peer.ip()) {
             return Ok(account);
         }

@@ -188,8 +188,11 @@ impl Guard {
 
     /// Whether this `User-Agent` is a scanner's.
     pub(crate) fn is_scanner(&self, user_agent: &str) -> bool {
-        let agent = user_agent.to_ascii_lowercase();
-        self.settings.scanners.iter().any(|scanner| agent.starts_with(scanner.as_str()))
+        let begins = |scanner: &String| {
+            let start = user_agent.as_bytes().get(..scanner.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(scanner.as_bytes()))
+        };
+        self.settings.scanners.iter().any(begins)
     }
 
     /// A source has done what no phone does. Gives its ban, when it is shut out for this.

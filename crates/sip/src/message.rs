@@ -1,6 +1,9 @@
 //! SIP messages as data (RFC 3261 §7): requests, responses, and how they are written. Reading
 //! them is `parse`'s.
 
+use std::fmt;
+use std::io::Write;
+
 use crate::header::{CSeq, Contacts, HeaderError, HeaderName, Headers, NameAddr, Via};
 use crate::uri::Uri;
 
@@ -143,8 +146,7 @@ impl Request {
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b' ');
-        out.extend_from_slice(self.uri.to_string().as_bytes());
-        out.extend_from_slice(b" SIP/2.0\r\n");
+        write(out, format_args!("{} SIP/2.0\r\n", self.uri));
         write_rest(&self.headers, &self.body, out);
     }
 }
@@ -180,7 +182,7 @@ impl Response {
 
     /// Writes the octets as they go on the wire at the end of `out`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(format!("SIP/2.0 {} ", self.status).as_bytes());
+        write(out, format_args!("SIP/2.0 {} ", self.status));
         let start = out.len();
         out.extend_from_slice(self.reason.as_bytes());
         for octet in out.iter_mut().skip(start) {
@@ -250,6 +252,11 @@ impl From<Response> for Message {
     }
 }
 
+/// Writes text into memory, which cannot fail.
+pub(crate) fn write(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    let _ = out.write_fmt(text);
+}
+
 fn write_rest(headers: &Headers, body: &[u8], out: &mut Vec<u8>) {
     for header in headers.iter().filter(|header| *header.name() != HeaderName::ContentLength) {
         out.extend_from_slice(header.written_name().as_bytes());
@@ -257,6 +264,6 @@ fn write_rest(headers: &Headers, body: &[u8], out: &mut Vec<u8>) {
         out.extend_from_slice(header.value());
         out.extend_from_slice(b"\r\n");
     }
-    out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+    write(out, format_args!("Content-Length: {}\r\n\r\n", body.len()));
     out.extend_from_slice(body);
 }

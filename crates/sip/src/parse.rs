@@ -7,6 +7,8 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+
 use crate::header::{Header, HeaderName, Headers};
 use crate::limit::Limits;
 use crate::message::{Message, Method, Request, Response};
@@ -61,6 +63,9 @@ pub(crate) fn skip_line_ends(bytes: &[u8]) -> &[u8] {
     bytes.get(start..).unwrap_or_default()
 }
 
+/// Fields of a usual request: room for so many is made at once.
+const USUAL_FIELDS: usize = 16;
+
 /// What stands before the body, with the first fault found in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
@@ -76,12 +81,15 @@ pub(crate) struct Head {
 impl Head {
     /// Reads up to the empty line.
     pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Self {
-        let mut lines = Lines { rest: bytes };
+        // No later than here it ends; all its fields share one copy of it.
+        let most = memchr::memmem::find(bytes, b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+        let shared = Bytes::copy_from_slice(bytes.get(..most).unwrap_or(bytes));
+        let mut lines = Lines { rest: &shared };
         let (start, fault) = start_line(lines.next().unwrap_or_default(), limits);
-        let mut head =
-            Self { start, fault, headers: Headers::new(), content_length: None, size: bytes.len() };
-        head.read_headers(&mut lines, limits);
-        head.size = bytes.len().saturating_sub(lines.rest.len());
+        let headers = Headers::with_room_for(USUAL_FIELDS);
+        let mut head = Self { start, fault, headers, content_length: None, size: shared.len() };
+        head.read_headers(&mut lines, &shared, limits);
+        head.size = shared.len().saturating_sub(lines.rest.len());
         head
     }
 
@@ -147,14 +155,18 @@ impl Head {
         ParseError { kind, answer }
     }
 
-    fn read_headers(&mut self, lines: &mut Lines<'_>, limits: &Limits) {
+    fn read_headers(&mut self, lines: &mut Lines<'_>, shared: &Bytes, limits: &Limits) {
         let mut lengths = 0;
         while let Some(line) = lines.next() {
             if line.is_empty() {
                 return;
             }
             let line = lines.unfold(line);
-            match field(&line) {
+            let field = match &line {
+                Cow::Borrowed(line) => field(line, |value| shared.slice_ref(value)),
+                Cow::Owned(line) => field(line, Bytes::copy_from_slice),
+            };
+            match field {
                 _ if self.headers.len() >= limits.headers || line.len() > limits.header => {
                     return self.lose_end(ParseErrorKind::TooLarge);
                 }
@@ -214,9 +226,9 @@ impl<'a> Lines<'a> {
     }
 }
 
-fn field(line: &[u8]) -> Option<Header> {
+fn field(line: &[u8], own: impl Fn(&[u8]) -> Bytes) -> Option<Header> {
     let colon = memchr::memchr(b':', line)?;
     let (name, value) = scan::split_at_byte(line, colon);
     let name = scan::token(name.trim_ascii_end())?;
-    Some(Header::received(name, scan::trim(value)))
+    Some(Header::received(name, own(scan::trim(value))))
 }

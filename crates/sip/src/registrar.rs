@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{PhoneId, Timestamp};
@@ -108,7 +109,7 @@ pub struct Registrar {
     /// Phones that may have another number of bindings than the others.
     most: BTreeMap<PhoneId, usize>,
     /// Of each phone that has any, the most preferred first, then the youngest.
-    bindings: BTreeMap<PhoneId, Vec<Binding>>,
+    bindings: BTreeMap<PhoneId, Vec<Arc<Binding>>>,
     deadlines: BTreeSet<(Timestamp, BindingId, PhoneId)>,
     connections: BTreeSet<(ConnectionId, PhoneId)>,
     changes: VecDeque<BindingChange>,
@@ -167,7 +168,7 @@ impl Registrar {
 
     /// Where the phone can be reached, the most preferred first.
     #[must_use]
-    pub fn bindings(&self, phone: &PhoneId) -> &[Binding] {
+    pub fn bindings(&self, phone: &PhoneId) -> &[Arc<Binding>] {
         self.bindings.get(phone).map_or(&[], Vec::as_slice)
     }
 
@@ -176,7 +177,7 @@ impl Registrar {
         self.bindings.iter().flat_map(|(phone, bindings)| {
             bindings
                 .iter()
-                .map(|binding| BindingRow { phone: phone.clone(), binding: binding.clone() })
+                .map(|binding| BindingRow { phone: phone.clone(), binding: (**binding).clone() })
         })
     }
 
@@ -211,8 +212,9 @@ impl Registrar {
                     ChangeKind::Removed(Removal::FlowLost)
                 }
             };
+            let binding = Arc::new(binding);
             if kind == ChangeKind::Registered {
-                bindings.push(binding.clone());
+                bindings.push(Arc::clone(&binding));
             }
             self.commit(&phone, bindings, vec![(binding, kind)]);
         }
@@ -301,31 +303,22 @@ impl Registrar {
     fn commit(
         &mut self,
         phone: &PhoneId,
-        mut bindings: Vec<Binding>,
-        changes: Vec<(Binding, ChangeKind)>,
+        mut bindings: Vec<Arc<Binding>>,
+        changes: Vec<(Arc<Binding>, ChangeKind)>,
     ) {
         if changes.is_empty() {
             return;
         }
-        for binding in self.bindings.remove(phone).unwrap_or_default() {
-            self.deadlines.remove(&(binding.expires_at, binding.id, phone.clone()));
-            if let Some(connection) = binding.flow.connection {
-                self.connections.remove(&(connection, phone.clone()));
-            }
-        }
-        for binding in &bindings {
-            self.deadlines.insert((binding.expires_at, binding.id, phone.clone()));
-            if let Some(connection) = binding.flow.connection {
-                self.connections.insert((connection, phone.clone()));
-            }
-        }
-        let left = bindings.len();
         bindings.sort_by(|a, b| {
             (b.preference, b.refreshed_at, b.id).cmp(&(a.preference, a.refreshed_at, a.id))
         });
-        if !bindings.is_empty() {
-            self.bindings.insert(phone.clone(), bindings);
-        }
+        let left = bindings.len();
+        let old = if bindings.is_empty() {
+            self.bindings.remove(phone)
+        } else {
+            self.bindings.insert(phone.clone(), bindings)
+        };
+        self.index(phone, &old.unwrap_or_default());
         self.changes.extend(changes.into_iter().map(|(binding, kind)| BindingChange {
             phone: phone.clone(),
             binding,
@@ -333,13 +326,33 @@ impl Registrar {
             left,
         }));
     }
+
+    /// Brings the indexes in line with a phone's bindings, which were these before.
+    fn index(&mut self, phone: &PhoneId, old: &[Arc<Binding>]) {
+        let new = self.bindings.get(phone).map_or(&[][..], Vec::as_slice);
+        let is_in =
+            |all: &[Arc<Binding>], one: &Arc<Binding>| all.iter().any(|it| Arc::ptr_eq(it, one));
+        for binding in old.iter().filter(|binding| !is_in(new, binding)) {
+            self.deadlines.remove(&(binding.expires_at, binding.id, phone.clone()));
+        }
+        for binding in new.iter().filter(|binding| !is_in(old, binding)) {
+            self.deadlines.insert((binding.expires_at, binding.id, phone.clone()));
+        }
+        // Several bindings may share a connection.
+        for connection in old.iter().filter_map(|binding| binding.flow.connection) {
+            self.connections.remove(&(connection, phone.clone()));
+        }
+        for connection in new.iter().filter_map(|binding| binding.flow.connection) {
+            self.connections.insert((connection, phone.clone()));
+        }
+    }
 }
 
 /// A phone's bindings while a REGISTER is carried out on them.
 struct Draft {
     settings: RegistrarSettings,
-    bindings: Vec<Binding>,
-    changes: Vec<(Binding, ChangeKind)>,
+    bindings: Vec<Arc<Binding>>,
+    changes: Vec<(Arc<Binding>, ChangeKind)>,
     last: BindingId,
     flow: Destination,
     now: Timestamp,
@@ -393,7 +406,7 @@ impl Draft {
 
     fn put(
         &mut self,
-        old: Option<Binding>,
+        old: Option<Arc<Binding>>,
         asked: AskedContact,
         order: &Order,
         lifetime: Duration,
@@ -401,13 +414,13 @@ impl Draft {
         let same_place = |old: &Binding| {
             old.flow == self.flow && old.path == order.path && old.contact.is_equivalent(&asked.uri)
         };
-        let kept = old.as_ref().filter(|old| same_place(old));
+        let kept = old.as_deref().filter(|old| same_place(old));
         let (id, registered_at, kind) = match kept {
             Some(old) => (old.id, old.registered_at, ChangeKind::Refreshed),
             None => (BindingId(self.last.0 + 1), self.now, ChangeKind::Registered),
         };
         self.last = self.last.max(id);
-        let binding = Binding {
+        let binding = Arc::new(Binding {
             id,
             contact: asked.uri,
             preference: asked.preference,
@@ -420,11 +433,11 @@ impl Draft {
             registered_at,
             refreshed_at: self.now,
             expires_at: self.now + lifetime,
-        };
+        });
         if let (Some(old), ChangeKind::Registered) = (old, kind) {
             self.changes.push((old, ChangeKind::Removed(Removal::Replaced)));
         }
-        self.bindings.push(binding.clone());
+        self.bindings.push(Arc::clone(&binding));
         self.changes.push((binding, kind));
     }
 

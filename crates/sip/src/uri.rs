@@ -186,21 +186,23 @@ impl From<&Uri> for Vec<u8> {
 
 impl fmt::Display for Uri {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:", self.scheme.as_str())?;
+        out.write_str(self.scheme.as_str())?;
+        out.write_str(":")?;
         if let Some(user) = &self.user {
             out.write_str(user)?;
         }
         if let Some(password) = &self.password {
-            write!(out, ":{password}")?;
+            out.write_str(":")?;
+            out.write_str(password)?;
         }
         if self.user.is_some() && self.host != Host::Absent {
             out.write_str("@")?;
         }
-        write!(out, "{}", self.host)?;
+        self.host.fmt(out)?;
         if let Some(port) = self.port {
             write!(out, ":{port}")?;
         }
-        write!(out, "{}", self.params)?;
+        self.params.fmt(out)?;
         match &self.headers {
             Some(headers) => write!(out, "?{headers}"),
             None => Ok(()),

@@ -49,6 +49,11 @@ impl Database {
     /// When the database refuses; nothing is changed then.
     pub async fn save_bindings(&self, changes: &BindingChanges) -> Result<(), DatabaseError> {
         let mut transaction = self.pool.begin().await?;
+        let place: fn(usize) -> String = match transaction.backend_name() {
+            // SQLite would look a numbered parameter up among all the others.
+            "SQLite" => |_| "?".to_owned(),
+            _ => |number| format!("${number}"),
+        };
         for (phone, contact) in &changes.gone {
             let query = "DELETE FROM bindings WHERE tenant = $1 AND phone = $2 AND contact = $3";
             let query = sqlx::query(query).bind(self.tenant.to_string());
@@ -56,7 +61,7 @@ impl Database {
             query.execute(&mut *transaction).await?;
         }
         for rows in changes.live.chunks(ROWS) {
-            let statement = upsert(rows.len());
+            let statement = upsert(rows.len(), place);
             let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
             for row in rows {
                 query = query.bind(self.tenant.to_string()).bind(row.phone.to_string());
@@ -96,11 +101,10 @@ impl Database {
     }
 }
 
-/// The statement that keeps so many rows.
-fn upsert(rows: usize) -> String {
+/// The statement that keeps so many rows; `place` is how the parameter of a number is written.
+fn upsert(rows: usize, place: fn(usize) -> String) -> String {
     let row = |row: usize| {
-        let columns: Vec<_> =
-            (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column)).collect();
+        let columns: Vec<_> = (1..=COLUMNS).map(|column| place(row * COLUMNS + column)).collect();
         format!("({})", columns.join(", "))
     };
     let rows: Vec<_> = (0..rows).map(row).collect();

@@ -210,7 +210,7 @@ fn a_trunk_that_asks_who_we_are_is_told_with_a_password_kept_apart() {
     let mut by_environment = changed();
     by_environment.environment = vec![("HOTLINE_SECRET_TRUNK_CARRIER", "one")];
     let (config, _) = by_environment.load().unwrap();
-    let trunk = &config.trunks[&"carrier".into()];
+    let trunk = &config.trunks["carrier"];
     assert_eq!(trunk.password.as_ref().unwrap().0, "one");
     let proxy = trunk.proxy.as_ref().unwrap();
     assert_eq!(
@@ -222,7 +222,7 @@ fn a_trunk_that_asks_who_we_are_is_told_with_a_password_kept_apart() {
     });
     let file = format!("{phones}[trunks.carrier]\npassword = \"hunter2\"\n");
     let (config, _) = changed().secrets(&file, 0o600).load().unwrap();
-    assert_eq!(config.trunks[&"carrier".into()].password.as_ref().unwrap().0, "hunter2");
+    assert_eq!(config.trunks["carrier"].password.as_ref().unwrap().0, "hunter2");
     assert!(!format!("{config:?}").contains("hunter2"), "no password is shown");
     let nobody = Changed::example().replace("proxy = \"127.0.0.1:5090\"", "register = \"10m\"");
     let findings = nobody.load().unwrap_err().to_string();

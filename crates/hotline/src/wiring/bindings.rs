@@ -184,7 +184,7 @@ mod tests {
         };
         let BindingRow { phone, mut binding } = binding(row, Timestamp::EPOCH).unwrap();
         binding.id = BindingId(id);
-        BindingChange { phone, binding, kind, left: 1 }
+        BindingChange { phone, binding: binding.into(), kind, left: 1 }
     }
 
     #[test]

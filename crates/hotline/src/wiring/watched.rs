@@ -161,7 +161,7 @@ mod tests {
         for event in [signs_in(1001, "8001"), becomes(1001, READY), becomes(1001, busy())] {
             agents.hear(&event);
         }
-        assert_eq!(agents.untold[&"8001".into()].reason, Some(Reason::from("lunch")));
+        assert_eq!(agents.untold["8001"].reason, Some(Reason::from("lunch")));
         assert_eq!(told(&mut agents), [("8001".to_owned(), StateName::Busy)]);
         agents.hear(&becomes(1001, AgentState::SignedOut { since: SINCE }));
         assert_eq!(told(&mut agents), [("8001".to_owned(), StateName::SignedOut)]);

@@ -126,7 +126,7 @@ impl House {
     /// The next change the store is told of.
     pub(crate) async fn change(&mut self) -> (ChangeKind, BindingRow) {
         let change = timeout(PATIENCE, self.changes.recv()).await.expect("no change came").unwrap();
-        (change.kind, BindingRow { phone: change.phone, binding: change.binding })
+        (change.kind, BindingRow { phone: change.phone, binding: (*change.binding).clone() })
     }
 
     /// Whether the floor has been told nothing more.

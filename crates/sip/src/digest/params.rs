@@ -1,9 +1,12 @@
 //! The `Digest name=value, …` syntax of authentication headers (RFC 3261 §25.1), read and written.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{Algorithm, Challenge, Credentials, DigestError, Protected};
 
+/// What credentials usually have.
+const USUAL_PARAMS: usize = 10;
 /// More parameters than any client sends.
 const MOST_PARAMS: usize = 32;
 
@@ -91,42 +94,42 @@ struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            if matches!(character, '"' | '\\') {
-                out.write_str("\\")?;
-            }
-            fmt::Write::write_char(out, character)?;
+        let mut from = 0;
+        for (at, _) in self.0.match_indices(['"', '\\']) {
+            out.write_str(self.0.get(from..at).unwrap_or_default())?;
+            out.write_str("\\")?;
+            from = at;
         }
-        Ok(())
+        out.write_str(self.0.get(from..).unwrap_or_default())
     }
 }
 
 /// The parameters of one header, names as written, values unquoted.
-struct Params(Vec<(String, String)>);
+struct Params<'a>(Vec<(&'a str, Cow<'a, str>)>);
 
-impl Params {
-    fn parse(value: &str) -> Result<Self, DigestError> {
+impl<'a> Params<'a> {
+    fn parse(value: &'a str) -> Result<Self, DigestError> {
         let value = value.trim();
         let (scheme, mut rest) =
             value.split_once(|c: char| c.is_ascii_whitespace()).ok_or(DigestError::Scheme)?;
         if !scheme.eq_ignore_ascii_case("digest") {
             return Err(DigestError::Scheme);
         }
-        let mut params = Self(Vec::new());
+        let mut params = Self(Vec::with_capacity(USUAL_PARAMS));
         while let Some((name, value, left)) = next_param(rest)? {
             // Of two values one would be checked and the other believed.
             if params.find(name).is_some() || params.0.len() == MOST_PARAMS {
                 return Err(DigestError::Syntax);
             }
-            params.0.push((name.to_owned(), value));
+            params.0.push((name, value));
             rest = left;
         }
         Ok(params)
     }
 
     fn find(&self, wanted: &str) -> Option<&str> {
-        let named = |(name, _): &&(String, String)| name.eq_ignore_ascii_case(wanted);
-        self.0.iter().find(named).map(|(_, value)| value.as_str())
+        let mut params = self.0.iter();
+        params.find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| &**value)
     }
 
     fn need(&self, wanted: &'static str) -> Result<&str, DigestError> {
@@ -161,8 +164,11 @@ fn lists_auth(offered: &str) -> bool {
     offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth"))
 }
 
+/// A name, its value, and what follows them.
+type Next<'a> = (&'a str, Cow<'a, str>, &'a str);
+
 /// The next `name=value` and what follows its comma; none at the end.
-fn next_param(rest: &str) -> Result<Option<(&str, String, &str)>, DigestError> {
+fn next_param(rest: &str) -> Result<Option<Next<'_>>, DigestError> {
     let rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == ',');
     if rest.is_empty() {
         return Ok(None);
@@ -176,7 +182,7 @@ fn next_param(rest: &str) -> Result<Option<(&str, String, &str)>, DigestError> {
         Some(quoted) => unquote(quoted)?,
         None => {
             let (value, rest) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
-            (value.trim().to_owned(), rest)
+            (Cow::Borrowed(value.trim()), rest)
         }
     };
     let rest = rest.trim_start();
@@ -187,12 +193,17 @@ fn next_param(rest: &str) -> Result<Option<(&str, String, &str)>, DigestError> {
 }
 
 /// The text up to the closing quote, escapes resolved, and what follows the quote.
-fn unquote(quoted: &str) -> Result<(String, &str), DigestError> {
-    let mut value = String::new();
-    let mut characters = quoted.chars();
+fn unquote(quoted: &str) -> Result<(Cow<'_, str>, &str), DigestError> {
+    let end = quoted.find(['"', '\\']).ok_or(DigestError::Syntax)?;
+    let (plain, rest) = quoted.split_at(end);
+    if let Some(rest) = rest.strip_prefix('"') {
+        return Ok((Cow::Borrowed(plain), rest));
+    }
+    let mut value = plain.to_owned();
+    let mut characters = rest.chars();
     while let Some(character) = characters.next() {
         match character {
-            '"' => return Ok((value, characters.as_str())),
+            '"' => return Ok((Cow::Owned(value), characters.as_str())),
             '\\' => value.push(characters.next().ok_or(DigestError::Syntax)?),
             other => value.push(other),
         }

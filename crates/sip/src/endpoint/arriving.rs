@@ -14,7 +14,7 @@ use crate::dialog::{Dialog, RemoteTag};
 use crate::header::{HeaderError, HeaderName};
 use crate::message::{Method, Request, StatusCode};
 use crate::session::{Alerting, Change, Phase, RefreshWish, Session, SessionId};
-use crate::transaction::Matched;
+use crate::transaction::{Fresh, Matched};
 
 /// The media type of bodies in INVITE and UPDATE.
 pub(super) const SDP: &str = "application/sdp";
@@ -23,21 +23,21 @@ impl Endpoint {
     /// Takes in a request that makes sense.
     pub(super) fn receive_request(&mut self, request: Request, source: Source, now: Timestamp) {
         match self.transactions.receive_request(&request, now) {
-            Matched::Absorbed => return,
+            Matched::Absorbed => {}
             Matched::Merged => {
                 let refusal = Rejection::new(StatusCode::LOOP_DETECTED, "request came twice");
-                return self.refuse(&request, &refusal, &source);
+                self.refuse(&request, &refusal, &source);
             }
-            Matched::New => {}
+            // What has been validated can be read.
+            Matched::Unreadable => self.tally.unanswerable += 1,
+            Matched::New(fresh) => self.place(request, fresh, &source, now),
         }
-        self.place(request, &source, now);
     }
 
     /// Finds what a new request belongs to.
-    fn place(&mut self, mut request: Request, source: &Source, now: Timestamp) {
+    fn place(&mut self, mut request: Request, fresh: Fresh, source: &Source, now: Timestamp) {
         let headers = &request.headers;
-        let (Ok(via), Ok(to), Ok(from)) =
-            (headers.via_ref(), headers.to_ref(), headers.from_ref())
+        let (Ok(via), Ok(to), Ok(from)) = (headers.via_ref(), headers.to_ref(), headers.from_ref())
         else {
             // What has been validated has them all.
             self.tally.unanswerable += 1;
@@ -58,12 +58,12 @@ impl Endpoint {
         match (&request.method, session) {
             (Method::Ack, Some(session)) => self.acknowledged(session, request, now),
             (Method::Ack, None) => self.tally.stray_acks += 1,
-            (Method::Cancel, _) => self.cancelled(&request, source, now),
-            (_, Some(session)) => self.receive_within(session, request, source, now),
+            (Method::Cancel, _) => self.cancelled(&request, fresh, source, now),
+            (_, Some(session)) => self.receive_within(session, (request, fresh), source, now),
             // Subscriptions are no sessions: the application knows their dialogs.
-            (Method::Subscribe, None) => self.receive_outside(request, source, now),
+            (Method::Subscribe, None) => self.receive_outside(request, fresh, source, now),
             (_, None) if is_tagged => self.refuse_unknown(&request, source),
-            (_, None) => self.receive_outside(request, source, now),
+            (_, None) => self.receive_outside(request, fresh, source, now),
         }
     }
 
@@ -73,14 +73,15 @@ impl Endpoint {
     }
 
     /// CANCEL (§9.2): answered 200 whatever has become of the INVITE, as long as it is known.
-    fn cancelled(&mut self, cancel: &Request, source: &Source, now: Timestamp) {
+    fn cancelled(&mut self, cancel: &Request, fresh: Fresh, source: &Source, now: Timestamp) {
         let Some((invite, purpose)) = self.transactions.cancelled_by(cancel) else {
             let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "nothing to cancel");
             return self.refuse(cancel, &refusal, source);
         };
         let tag = self.local_tag_of(purpose);
         let destination = reply_destination(&cancel.headers, source);
-        let opened = self.transactions.open(cancel, destination, Purpose::Unattended, now);
+        let user = (destination, Purpose::Unattended);
+        let opened = self.transactions.open(cancel, fresh, user, now);
         let Ok(transaction) = opened else {
             let full = self.full();
             return self.refuse(cancel, &full, source);
@@ -108,12 +109,12 @@ impl Endpoint {
     }
 
     /// A request outside any dialog.
-    fn receive_outside(&mut self, request: Request, source: &Source, now: Timestamp) {
+    fn receive_outside(&mut self, request: Request, fresh: Fresh, source: &Source, now: Timestamp) {
         if let Some(refusal) = self.unacceptable(&request) {
             return self.refuse(&request, &refusal, source);
         }
         match request.method {
-            Method::Invite => self.invited(request, source, now),
+            Method::Invite => self.invited(request, fresh, source, now),
             Method::Bye | Method::Info | Method::Update | Method::Notify | Method::Prack => {
                 self.refuse_unknown(&request, source);
             }
@@ -128,7 +129,7 @@ impl Endpoint {
             | Method::Subscribe
             | Method::Message
             | Method::Publish
-            | Method::Other(_) => self.requested(request, source, now),
+            | Method::Other(_) => self.requested(request, fresh, source, now),
         }
     }
 
@@ -147,7 +148,7 @@ impl Endpoint {
         crate::admit(request, &abilities).err().map(Rejection::from)
     }
 
-    fn invited(&mut self, mut request: Request, source: &Source, now: Timestamp) {
+    fn invited(&mut self, mut request: Request, fresh: Fresh, source: &Source, now: Timestamp) {
         if self.sessions.len() >= self.settings.bounds.sessions || !self.transactions.has_room() {
             let full = self.full();
             return self.refuse(&request, &full, source);
@@ -172,8 +173,8 @@ impl Endpoint {
         self.last_incoming += 1;
         let session = SessionId(self.last_incoming);
         let destination = reply_destination(&request.headers, source);
-        let purpose = Purpose::Incoming(session);
-        let Ok(transaction) = self.transactions.open(&request, destination, purpose, now) else {
+        let user = (destination, Purpose::Incoming(session));
+        let Ok(transaction) = self.transactions.open(&request, fresh, user, now) else {
             return;
         };
         // No tag: a 100 makes no dialog (§8.2.6.1).
@@ -238,7 +239,7 @@ impl Endpoint {
         self.tokens.tag_of(&[b"session", call_id, from, branch.as_bytes()])
     }
 
-    fn requested(&mut self, request: Request, source: &Source, now: Timestamp) {
+    fn requested(&mut self, request: Request, fresh: Fresh, source: &Source, now: Timestamp) {
         if !self.transactions.has_room() {
             let full = self.full();
             return self.refuse(&request, &full, source);
@@ -246,8 +247,8 @@ impl Endpoint {
         self.last_arrival += 1;
         let arrival = ArrivalId(self.last_arrival);
         let destination = reply_destination(&request.headers, source);
-        let purpose = Purpose::Arrival(arrival);
-        let opened = self.transactions.open(&request, destination, purpose, now);
+        let user = (destination, Purpose::Arrival(arrival));
+        let opened = self.transactions.open(&request, fresh, user, now);
         if let Ok(transaction) = opened {
             self.arrivals.insert(arrival, transaction);
             let (request, source) = (Box::new(request), *source);

@@ -80,11 +80,7 @@ impl Tokens {
 }
 
 fn hex(octets: &[u8], count: usize) -> String {
-    octets.iter().take(count).flat_map(|octet| [octet >> 4, octet & 15]).map(digit).collect()
-}
-
-fn digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).unwrap_or('0')
+    crate::digest::to_hex(octets.get(..count).unwrap_or(octets))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::dialog::{RemoteTag, Sequence};
 use crate::header::{HeaderName, Headers};
 use crate::message::{Method, Request, StatusCode};
 use crate::session::{Change, Phase, Refer, RefreshWish, SessionId};
-use crate::transaction::TransactionId;
+use crate::transaction::{Fresh, TransactionId};
 
 /// How long the application may take to answer a change of the session: as long as the peer waits
 /// for the final response of a non-INVITE request, less a little.
@@ -25,14 +25,14 @@ impl Endpoint {
     pub(super) fn receive_within(
         &mut self,
         session: SessionId,
-        request: Request,
+        (request, fresh): (Request, Fresh),
         source: &Source,
         now: Timestamp,
     ) {
         let changes = matches!(request.method, Method::Invite | Method::Update | Method::Prack);
         let purpose = if changes { Purpose::Changing(session) } else { Purpose::Unattended };
         let destination = reply_destination(&request.headers, source);
-        let opened = self.transactions.open(&request, destination, purpose, now);
+        let opened = self.transactions.open(&request, fresh, (destination, purpose), now);
         let Ok(transaction) = opened else {
             let full = self.full();
             return self.refuse(&request, &full, source);

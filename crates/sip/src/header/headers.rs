@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use super::HeaderName;
 use crate::parse::scan;
 
@@ -10,7 +12,8 @@ use crate::parse::scan;
 pub struct Header {
     name: HeaderName,
     written: Option<Box<str>>,
-    value: Vec<u8>,
+    /// Of a message that was received, a part of its octets: to copy a field copies no text.
+    value: Bytes,
 }
 
 impl Header {
@@ -18,19 +21,24 @@ impl Header {
     #[must_use]
     pub fn new(name: HeaderName, value: impl Into<Vec<u8>>) -> Self {
         let mut value = value.into();
-        for octet in &mut value {
-            if matches!(octet, b'\r' | b'\n') {
-                *octet = b' ';
+        if has_line_end(&value) {
+            for octet in &mut value {
+                if matches!(octet, b'\r' | b'\n') {
+                    *octet = b' ';
+                }
             }
         }
-        Self { name, written: None, value }
+        Self { name, written: None, value: value.into() }
     }
 
     /// A field as received, whose name keeps its case and compact form.
-    pub(crate) fn received(written: &str, value: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn received(written: &str, value: Bytes) -> Self {
         let name = HeaderName::from(written);
         let kept = (name.as_str() != written).then(|| written.into());
-        Self { written: kept, ..Self::new(name, value) }
+        if has_line_end(&value) {
+            return Self { written: kept, ..Self::new(name, value) };
+        }
+        Self { name, written: kept, value }
     }
 
     /// Which field it is.
@@ -52,6 +60,10 @@ impl Header {
     }
 }
 
+fn has_line_end(value: &[u8]) -> bool {
+    memchr::memchr2(b'\r', b'\n', value).is_some()
+}
+
 impl fmt::Debug for Header {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}: {}", self.written_name(), self.value.escape_ascii())
@@ -71,6 +83,10 @@ impl Headers {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    pub(crate) fn with_room_for(fields: usize) -> Self {
+        Self(Vec::with_capacity(fields))
     }
 
     /// How many fields there are.
@@ -161,14 +177,15 @@ impl Headers {
 
     /// Takes the first element out of the first field of this name and gives it back: the top
     /// Via, the next Route. The field goes when its last element does.
-    pub fn pop_top(&mut self, name: &HeaderName) -> Option<Vec<u8>> {
+    pub fn pop_top(&mut self, name: &HeaderName) -> Option<Bytes> {
         let at = self.0.iter().position(|header| header.name == *name)?;
         let header = self.0.get_mut(at)?;
         let Some(comma) = scan::find_outside(&header.value, b',') else {
             return Some(self.0.remove(at).value);
         };
         let (top, rest) = scan::split_at_byte(&header.value, comma);
-        let (top, rest) = (scan::trim(top).to_vec(), scan::trim(rest).to_vec());
+        let (top, rest) = (scan::trim(top), scan::trim(rest));
+        let (top, rest) = (header.value.slice_ref(top), header.value.slice_ref(rest));
         header.value = rest;
         Some(top)
     }
@@ -177,6 +194,22 @@ impl Headers {
     pub fn replace_top(&mut self, name: HeaderName, value: impl Into<Vec<u8>>) {
         let _replaced = self.pop_top(&name);
         self.push_top(name, value);
+    }
+
+    /// The same fields, apart from the message they came in: what is kept for long must not keep all
+    /// of that.
+    #[must_use]
+    pub(crate) fn detached(&self) -> Self {
+        let mut all = Vec::with_capacity(self.0.iter().map(|header| header.value.len()).sum());
+        self.0.iter().for_each(|header| all.extend_from_slice(&header.value));
+        let all = Bytes::from(all);
+        let mut from = 0;
+        let own = |header: &Header| {
+            let start = from;
+            from += header.value.len();
+            Header { value: all.slice(start..from), ..header.clone() }
+        };
+        Self(self.0.iter().map(own).collect())
     }
 
     /// Copies every field of this name from another message.

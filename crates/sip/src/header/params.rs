@@ -108,9 +108,11 @@ impl<'a> IntoIterator for &'a Params {
 impl fmt::Display for Params {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Param { name, value } in &self.0 {
-            write!(out, ";{name}")?;
+            out.write_str(";")?;
+            out.write_str(name)?;
             if let Some(value) = value {
-                write!(out, "={value}")?;
+                out.write_str("=")?;
+                out.write_str(value)?;
             }
         }
         Ok(())
@@ -125,7 +127,7 @@ impl<'a> ParamsRef<'a> {
     /// The value of the first parameter of this name, as written; none for a flag too.
     #[must_use]
     pub fn value(self, name: &str) -> Option<Cow<'a, str>> {
-        self.find(name)?.1.map(String::from_utf8_lossy)
+        self.find(name)?.1.map(lossy)
     }
 
     /// Whether a parameter of this name is there, with or without value.
@@ -143,7 +145,7 @@ impl<'a> ParamsRef<'a> {
     pub(crate) fn to_params(self) -> Params {
         let param = |(name, value): (&str, Option<&[u8]>)| Param {
             name: name.into(),
-            value: value.map(|value| String::from_utf8_lossy(value).into()),
+            value: value.map(|value| lossy(value).into()),
         };
         Params(self.iter().map(param).collect())
     }
@@ -157,6 +159,11 @@ impl<'a> ParamsRef<'a> {
     fn find(self, wanted: &str) -> Option<(&'a str, Option<&'a [u8]>)> {
         self.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted))
     }
+}
+
+/// As [`String::from_utf8_lossy`], which is slower where nothing is lost.
+fn lossy(octets: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(octets).map_or_else(|_| String::from_utf8_lossy(octets), Cow::Borrowed)
 }
 
 /// `generic-param = token [ EQUAL gen-value ]`, where the value is a token, a host or a quoted

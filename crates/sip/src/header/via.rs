@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Params, ParamsRef};
+use crate::message::write;
 use crate::parse::scan;
 use crate::uri::{Host, HostRef, host_and_port};
 
@@ -50,7 +50,8 @@ impl Transport {
 
     /// The port of a transport of this name where none is written (RFC 3261 §18.2.2).
     fn usual_port(name: &str) -> u16 {
-        let over_tls = [Self::Tls, Self::Wss].iter().any(|it| it.as_str().eq_ignore_ascii_case(name));
+        let over_tls =
+            [Self::Tls, Self::Wss].iter().any(|it| it.as_str().eq_ignore_ascii_case(name));
         if over_tls { 5061 } else { 5060 }
     }
 
@@ -117,11 +118,6 @@ impl Via {
     }
 }
 
-fn write_all(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    // To write into memory cannot fail.
-    let _ = out.write_fmt(text);
-}
-
 /// The same as [`Via`], borrowed from the field it was read from.
 #[derive(Clone, Copy, Debug)]
 pub struct ViaRef<'a> {
@@ -150,17 +146,17 @@ impl<'a> ViaRef<'a> {
         let mut out = Vec::with_capacity(128);
         let known = Transport::known(self.transport);
         let transport = known.as_ref().map_or(self.transport, Transport::as_str);
-        write_all(&mut out, format_args!("SIP/2.0/{transport} {}", self.name));
+        write(&mut out, format_args!("SIP/2.0/{transport} {}", self.name));
         if let Some(port) = self.port {
-            write_all(&mut out, format_args!(":{port}"));
+            write(&mut out, format_args!(":{port}"));
         }
         for (name, value) in self.params.iter() {
             if asked && name.eq_ignore_ascii_case("rport") {
-                write_all(&mut out, format_args!(";{name}={}", source.port()));
+                write(&mut out, format_args!(";{name}={}", source.port()));
             } else if name.eq_ignore_ascii_case("received") {
                 // A value the sender wrote itself is not to be believed.
                 if std::mem::take(&mut received) {
-                    write_all(&mut out, format_args!(";{name}={ip}"));
+                    write(&mut out, format_args!(";{name}={ip}"));
                 }
             } else {
                 out.push(b';');
@@ -172,7 +168,7 @@ impl<'a> ViaRef<'a> {
             }
         }
         if received {
-            write_all(&mut out, format_args!(";received={ip}"));
+            write(&mut out, format_args!(";received={ip}"));
         }
         out
     }

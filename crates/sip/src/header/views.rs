@@ -4,8 +4,8 @@
 use std::fmt;
 
 use super::{
-    CSeq, Contacts, HeaderName, Headers, NameAddr, NameAddrRef, RAck, Replaces, SessionExpires, Via,
-    ViaRef,
+    CSeq, Contacts, HeaderName, Headers, NameAddr, NameAddrRef, RAck, Replaces, SessionExpires,
+    Via, ViaRef,
 };
 use crate::parse::scan;
 

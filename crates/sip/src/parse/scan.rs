@@ -70,18 +70,16 @@ fn lacks_its_second_half(run: &[u8]) -> bool {
 
 /// The position of the first `wanted` outside quoted strings and angle brackets.
 pub(crate) fn find_outside(bytes: &[u8], wanted: u8) -> Option<usize> {
-    let (mut at, mut bracket) = (0, false);
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            _ if byte == wanted && !bracket => return Some(at),
-            b'"' if !bracket => at += closing_quote(bytes.get(at..)?)?,
-            b'<' => bracket = true,
-            b'>' => bracket = false,
-            _ => {}
-        }
-        at += 1;
+    let mut from = 0;
+    loop {
+        let at = from + memchr::memchr3(wanted, b'"', b'<', bytes.get(from..)?)?;
+        let rest = bytes.get(at..)?;
+        from = match rest.first()? {
+            b'"' => at + closing_quote(rest)? + 1,
+            b'<' => at + memchr::memchr(b'>', rest)? + 1,
+            _ => return Some(at),
+        };
     }
-    None
 }
 
 /// The trimmed elements of a list, parted by a separator outside quotes and angle brackets.

@@ -1,6 +1,7 @@
 //! What the registrar knows about one place where a phone can be reached.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::{PhoneId, Timestamp};
@@ -119,7 +120,7 @@ pub struct BindingChange {
     /// Whose it is.
     pub phone: PhoneId,
     /// The binding as it is now, or was when it was removed.
-    pub binding: Binding,
+    pub binding: Arc<Binding>,
     /// What happened.
     pub kind: ChangeKind,
     /// How many bindings the phone has now.

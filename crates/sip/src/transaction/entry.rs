@@ -17,7 +17,8 @@ use crate::message::{Method, Request};
 pub(super) struct Entry<U> {
     pub(super) machine: Machine,
     pub(super) user: U,
-    pub(super) request: Box<Request>,
+    /// None of a server whose final response is out and repeated as it is.
+    pub(super) request: Option<Box<Request>>,
     /// The request of a client, the last response of a server; none before the first response.
     pub(super) repeated: Option<Arc<[u8]>>,
     pub(super) acknowledgement: Option<Arc<[u8]>>,
@@ -60,18 +61,19 @@ pub(super) fn essence(request: &Request) -> Request {
     for field in &fields {
         kept.headers.copy(field, &request.headers);
     }
+    kept.headers = kept.headers.detached();
     kept
 }
 
 /// Where the layer finds a transaction.
 #[derive(Debug)]
 pub(super) enum Key {
-    Client(ClientKey),
-    Server(ServerKey, Option<Origin>),
+    Client(Arc<ClientKey>),
+    Server(Arc<ServerKey>, Option<Arc<Origin>>),
 }
 
 /// What two copies of one request have in common (RFC 3261 §8.2.2.2).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(PartialEq, Eq, Hash, Debug)]
 pub(super) struct Origin {
     call_id: Box<str>,
     from_tag: Box<str>,
@@ -196,6 +198,11 @@ impl Machine {
             Self::NonInviteServer(machine) => machine.deadline(),
         };
         deadline.map(|(due, _)| due)
+    }
+
+    /// Whether its request is needed no more: what is said again is said as it was.
+    pub(super) const fn is_answered(&self) -> bool {
+        matches!(self, Self::NonInviteServer(NonInviteServer::Completed { .. }))
     }
 
     /// Whether nothing came back yet.

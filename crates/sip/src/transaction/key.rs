@@ -5,7 +5,7 @@ use crate::message::{Method, Request, Response};
 
 /// What a response must agree in with the request it answers: the branch of the top Via and the
 /// method of the CSeq (§17.1.3).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(PartialEq, Eq, Hash, Debug)]
 pub struct ClientKey {
     branch: Box<str>,
     method: Method,
@@ -32,7 +32,7 @@ impl ClientKey {
 }
 
 /// What a repeated request must agree in with the one before it (§17.2.3).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(PartialEq, Eq, Hash, Debug)]
 pub enum ServerKey {
     /// The sender follows RFC 3261: branch, sent-by and method.
     Branch {

@@ -2,7 +2,7 @@
 
 mod large;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use model::Timestamp;
@@ -58,14 +58,23 @@ pub enum TransactionEvent {
 }
 
 /// What a request that came in is to the transactions under way.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub enum Matched {
     /// Part of one of them, and dealt with.
     Absorbed,
     /// Part of none.
-    New,
+    New(Fresh),
     /// A copy, by another way, of a request under way (RFC 3261 §8.2.2.2).
     Merged,
+    /// Nobody can say: its top Via cannot be read.
+    Unreadable,
+}
+
+/// By what a request is known that is part of no transaction yet.
+#[derive(Debug)]
+pub struct Fresh {
+    key: ServerKey,
+    origin: Option<Origin>,
 }
 
 /// The transactions of an endpoint.
@@ -74,9 +83,10 @@ pub struct TransactionLayer<U> {
     timing: Timing,
     limit: usize,
     last: u64,
-    clients: BTreeMap<ClientKey, TransactionId>,
-    servers: BTreeMap<ServerKey, TransactionId>,
-    origins: BTreeMap<Origin, TransactionId>,
+    // Only looked up, never gone through: their order, which is by chance, is nobody's.
+    clients: HashMap<Arc<ClientKey>, TransactionId>,
+    servers: HashMap<Arc<ServerKey>, TransactionId>,
+    origins: HashMap<Arc<Origin>, TransactionId>,
     entries: BTreeMap<TransactionId, Entry<U>>,
     destinations: BTreeSet<(Destination, TransactionId)>,
     deadlines: BTreeSet<(Timestamp, TransactionId)>,
@@ -97,9 +107,9 @@ impl<U: Copy> TransactionLayer<U> {
             timing,
             limit,
             last: 0,
-            clients: BTreeMap::new(),
-            servers: BTreeMap::new(),
-            origins: BTreeMap::new(),
+            clients: HashMap::new(),
+            servers: HashMap::new(),
+            origins: HashMap::new(),
             entries: BTreeMap::new(),
             destinations: BTreeSet::new(),
             deadlines: BTreeSet::new(),
@@ -141,7 +151,7 @@ impl<U: Copy> TransactionLayer<U> {
         user: U,
         now: Timestamp,
     ) -> Result<TransactionId, Full> {
-        let key = ClientKey::of_request(request).map_err(|_| Full)?;
+        let key = Arc::new(ClientKey::of_request(request).map_err(|_| Full)?);
         if !self.has_reserve() || self.clients.contains_key(&key) {
             return Err(Full);
         }
@@ -149,11 +159,11 @@ impl<U: Copy> TransactionLayer<U> {
         let reliability = destination.transport.reliability();
         let machine = Machine::client(&request.method, &self.timing, reliability, now);
         let bytes: Arc<[u8]> = request.to_bytes().into();
-        self.clients.insert(key.clone(), id);
+        self.clients.insert(Arc::clone(&key), id);
         let entry = Entry {
             machine,
             user,
-            request: Box::new(essence(request)),
+            request: Some(Box::new(essence(request))),
             repeated: Some(Arc::clone(&bytes)),
             acknowledgement: None,
             instead: None,
@@ -170,16 +180,16 @@ impl<U: Copy> TransactionLayer<U> {
     /// is for the user, who opens a transaction with [`Self::open`] unless it is an ACK.
     pub fn receive_request(&mut self, request: &Request, now: Timestamp) -> Matched {
         let Ok(key) = ServerKey::of(request) else {
-            return Matched::New;
+            return Matched::Unreadable;
         };
         if let Some(id) = self.servers.get(&key).copied() {
             return self.repeat(id, request, now);
         }
-        let merged = request.method != Method::Ack
-            && request.method != Method::Cancel
-            && request.headers.to_ref().is_ok_and(|to| to.tag().is_none())
-            && Origin::of(request).is_some_and(|origin| self.origins.contains_key(&origin));
-        if merged { Matched::Merged } else { Matched::New }
+        let tells = !matches!(request.method, Method::Ack | Method::Cancel);
+        let origin = tells.then(|| Origin::of(request)).flatten();
+        let merged = origin.as_ref().is_some_and(|origin| self.origins.contains_key(origin))
+            && request.headers.to_ref().is_ok_and(|to| to.tag().is_none());
+        if merged { Matched::Merged } else { Matched::New(Fresh { key, origin }) }
     }
 
     /// Opens the transaction of a request that [`Self::receive_request`] called new.
@@ -189,25 +199,24 @@ impl<U: Copy> TransactionLayer<U> {
     pub fn open(
         &mut self,
         request: &Request,
-        destination: Destination,
-        user: U,
+        fresh: Fresh,
+        (destination, user): (Destination, U),
         now: Timestamp,
     ) -> Result<TransactionId, Full> {
-        let key = ServerKey::of(request).map_err(|_| Full)?;
         if !self.has_reserve() {
             return Err(Full);
         }
         let id = self.next_id();
         let machine = Machine::server(&request.method, &self.timing, now);
-        let origin = Origin::of(request);
-        self.servers.insert(key.clone(), id);
+        let (key, origin) = (Arc::new(fresh.key), fresh.origin.map(Arc::new));
+        self.servers.insert(Arc::clone(&key), id);
         if let Some(origin) = &origin {
-            self.origins.insert(origin.clone(), id);
+            self.origins.insert(Arc::clone(origin), id);
         }
         let entry = Entry {
             machine,
             user,
-            request: Box::new(essence(request)),
+            request: Some(Box::new(essence(request))),
             repeated: None,
             acknowledgement: None,
             instead: None,
@@ -231,6 +240,9 @@ impl<U: Copy> TransactionLayer<U> {
             return false;
         }
         entry.repeated = Some(response.to_bytes().into());
+        if entry.machine.is_answered() {
+            entry.request = None;
+        }
         self.carry_out(id, actions, None);
         true
     }
@@ -244,8 +256,10 @@ impl<U: Copy> TransactionLayer<U> {
         };
         let class = ResponseClass::of(response.status.code());
         let actions = entry.machine.respond(class, &timing, entry.reliability(), now);
-        if actions.first() == Some(&Action::Acknowledge) && entry.acknowledgement.is_none() {
-            let ack = acknowledgement(&entry.request, &response);
+        if actions.first() == Some(&Action::Acknowledge)
+            && let (None, Some(request)) = (&entry.acknowledgement, &entry.request)
+        {
+            let ack = acknowledgement(request, &response);
             entry.acknowledgement = Some(ack.to_bytes().into());
         }
         self.carry_out(id, actions, Some(Incoming::Response(response, source)));
@@ -259,15 +273,17 @@ impl<U: Copy> TransactionLayer<U> {
         let id = *self.servers.get(&key)?;
         let entry = self.entries.get(&id)?;
         // Who saw the branch only, but not the INVITE, must not be able to end the call.
-        let same = entry.request.call_id().ok()? == cancel.call_id().ok()?
-            && entry.request.cseq().ok()?.number == cancel.cseq().ok()?.number;
+        let invite = entry.request.as_ref()?;
+        let same = invite.call_id().ok()? == cancel.call_id().ok()?
+            && invite.cseq().ok()?.number == cancel.cseq().ok()?.number;
         same.then_some((id, entry.user))
     }
 
-    /// The request of a transaction: the header fields that other messages are made of.
+    /// The request of a transaction, but for one answered finally: the header fields that other
+    /// messages are made of.
     #[must_use]
     pub fn request(&self, id: TransactionId) -> Option<&Request> {
-        self.entries.get(&id).map(|entry| &*entry.request)
+        self.entries.get(&id)?.request.as_deref()
     }
 
     /// The octets of a request of ours, while its transaction lasts.
@@ -338,9 +354,8 @@ impl<U: Copy> TransactionLayer<U> {
 
     fn repeat(&mut self, id: TransactionId, request: &Request, now: Timestamp) -> Matched {
         let timing = self.timing;
-        let Some(entry) = self.entries.get_mut(&id) else {
-            return Matched::New;
-        };
+        // Keys go with their entries.
+        let Some(entry) = self.entries.get_mut(&id) else { return Matched::Absorbed };
         let actions = if request.method == Method::Ack {
             entry.machine.acknowledge(&timing, entry.reliability(), now)
         } else {

@@ -41,7 +41,7 @@ pub use invite_client::InviteClient;
 pub use invite_server::InviteServer;
 pub use key::{ClientKey, ServerKey};
 pub use layer::{
-    Full, Matched, TransactionEvent, TransactionId, TransactionLayer, TransactionOutput,
+    Fresh, Full, Matched, TransactionEvent, TransactionId, TransactionLayer, TransactionOutput,
 };
 pub use non_invite_client::NonInviteClient;
 pub use non_invite_server::NonInviteServer;

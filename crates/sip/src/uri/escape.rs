@@ -32,6 +32,9 @@ pub(super) fn undo_unreserved(text: &str) -> Vec<u8> {
 
 /// Whether every percent sign starts an escape.
 pub(super) fn check(text: &str) -> Result<(), UriError> {
+    if memchr::memchr(b'%', text.as_bytes()).is_none() {
+        return Ok(());
+    }
     let mut parts = text.split('%');
     parts.next();
     let escape =

@@ -1,7 +1,7 @@
 //! `host [":" port]` (RFC 3261 §25.1, IPv6 as RFC 5118 reads it).
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::UriError;
 
@@ -57,11 +57,25 @@ impl fmt::Display for Host {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => out.write_str(name),
-            Self::Ip(IpAddr::V4(ip)) => write!(out, "{ip}"),
+            Self::Ip(IpAddr::V4(ip)) => write_ipv4(*ip, out),
             Self::Ip(IpAddr::V6(ip)) => write!(out, "[{ip}]"),
             Self::Absent => Ok(()),
         }
     }
+}
+
+/// An address without what formatting numbers costs: it is written several times a message.
+fn write_ipv4(ip: Ipv4Addr, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for (place, octet) in ip.octets().into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let zeros = if octet < 10 { 2 } else { usize::from(octet < 100) };
+        text.extend(digits.into_iter().skip(zeros).map(|digit| char::from(b'0' + digit)));
+    }
+    out.write_str(&text)
 }
 
 /// A host that borrows from the text it was read from.
@@ -98,7 +112,7 @@ pub(crate) fn host_and_port(text: &str) -> Result<(HostRef<'_>, Option<u16>), Ur
         let ip = ipv6(inside).ok_or(UriError("ipv6 address is malformed"))?;
         return Ok((HostRef::Ip(IpAddr::V6(ip)), port(rest.trim_ascii())?));
     }
-    let end = text.find(':').unwrap_or(text.len());
+    let end = memchr::memchr(b':', text.as_bytes()).unwrap_or(text.len());
     let (name, rest) = text.split_at_checked(end).unwrap_or((text, ""));
     let name = name.trim_ascii();
     Ok((named(name)?, port(rest)?))

@@ -123,3 +123,11 @@ fn a_header_component_is_found_by_its_name_and_its_escapes_are_undone() {
     assert_eq!(uri("sip:b@h?Replaces").header("Replaces"), None);
     assert_eq!(uri("sip:b@h").header("Replaces"), None);
 }
+
+#[test]
+fn an_address_is_written_as_it_is_read() {
+    for octet in 0..=255 {
+        let ip = std::net::Ipv4Addr::new(octet, 255 - octet, octet / 2, 10);
+        assert_eq!(Host::Ip(ip.into()).to_string(), ip.to_string());
+    }
+}

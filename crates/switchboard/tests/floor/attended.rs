@@ -354,7 +354,7 @@ fn a_stream_that_fails_after_the_join_ends_the_call_once() {
 #[test]
 fn a_place_on_the_trunk_is_given_back_by_the_leg_that_moved() {
     let mut config = config();
-    config.trunks.get_mut(&"carrier".into()).unwrap().max_calls = 2;
+    config.trunks.get_mut("carrier").unwrap().max_calls = 2;
     let mut centre = Centre::open_with(config, 1, Default::default(), &[]);
     centre.sign_in(1001);
     let caller = centre.queues();

@@ -249,7 +249,7 @@ fn a_transfer_outside_shows_the_number_of_its_rule_and_keeps_to_the_trunks_limit
     for (most, rings) in [(2, true), (1, false)] {
         let mut config = config();
         config.outbound[0].show = Some("01088886666".parse().unwrap());
-        config.trunks.get_mut(&"carrier".into()).unwrap().max_calls = most;
+        config.trunks.get_mut("carrier").unwrap().max_calls = most;
         let mut centre = Centre::open_with(config, 1, Default::default(), &[]);
         centre.sign_in(1001);
         centre.queues();

@@ -90,7 +90,7 @@ fn refusal_of(centre: &mut Centre) -> Option<(Cause, Option<u16>)> {
 #[test]
 fn a_hotline_has_limits_of_its_own_which_the_log_names() {
     let mut config = config();
-    let hotline = config.hotlines.get_mut(&"main".into()).unwrap();
+    let hotline = config.hotlines.get_mut("main").unwrap();
     hotline.limits.max_calls = Some(2);
     hotline.limits.calls_per_second = Some(5);
     let mut centre = open(config);
@@ -119,10 +119,10 @@ fn a_hotline_has_limits_of_its_own_which_the_log_names() {
 fn the_last_places_are_kept_for_the_hotline_they_are_reserved_for() {
     let mut config = config();
     config.max_calls = 3;
-    let main = config.hotlines[&"main".into()].clone();
+    let main = config.hotlines["main"].clone();
     let other = HotlineConfig { number: "4008005678".parse().unwrap(), ..main };
     config.hotlines.insert("other".into(), other);
-    config.hotlines.get_mut(&"main".into()).unwrap().limits.reserved = 2;
+    config.hotlines.get_mut("main").unwrap().limits.reserved = 2;
     let mut centre = open(config);
     let other = |centre: &mut Centre| {
         let leg = centre.arrives(by("carrier"), "13800138000", "4008005678");
@@ -141,7 +141,7 @@ fn the_last_places_are_kept_for_the_hotline_they_are_reserved_for() {
 fn a_call_out_leaves_the_places_of_the_trunk_that_are_kept_for_a_hotline() {
     let mut centre = two_trunks(|config| {
         config.trunks.insert("carrier".into(), trunk(1, None));
-        let hotline = config.hotlines.get_mut(&"main".into()).unwrap();
+        let hotline = config.hotlines.get_mut("main").unwrap();
         hotline.limits.reserved_on.insert("carrier".into(), 1);
     });
     centre.dials("8000", "913800138000");
@@ -336,10 +336,10 @@ fn an_agent_sees_the_number_as_people_dial_it_and_the_log_has_both_spellings() {
 #[test]
 fn each_carrier_writes_numbers_in_its_own_way_and_gets_them_so() {
     let mut centre = two_trunks(|config| {
-        let first = config.trunks.get_mut(&"carrier".into()).unwrap();
+        let first = config.trunks.get_mut("carrier").unwrap();
         first.outbound = Outbound { form: OutboundForm::PlusE164, strip: 0, prefix: "".into() };
         first.inbound = Inbound { strip: 1, ..Inbound::default() };
-        let second = config.trunks.get_mut(&"second".into()).unwrap();
+        let second = config.trunks.get_mut("second").unwrap();
         second.outbound = Outbound { form: OutboundForm::E164, strip: 0, prefix: "77".into() };
         config.outbound[0].show = Some("01088886666".parse().unwrap());
     });
@@ -378,7 +378,7 @@ const HOTLINES: [(&str, &str); 3] =
 fn crowded(chance: &mut Chance) -> FloorConfig {
     let mut config = config();
     config.max_calls = 6 + u32::try_from(chance.next(6)).unwrap();
-    let main = config.hotlines[&"main".into()].clone();
+    let main = config.hotlines["main"].clone();
     for (name, number) in HOTLINES {
         let hotline = HotlineConfig { number: number.parse().unwrap(), ..main.clone() };
         config.hotlines.insert(name.into(), hotline);
@@ -386,10 +386,10 @@ fn crowded(chance: &mut Chance) -> FloorConfig {
     config.trunks.insert("carrier".into(), trunk(5, Some(4)));
     config.trunks.insert("second".into(), trunk(4, chance.one_in(2).then_some(1)));
     config.outbound[0].trunks.push("second".into());
-    let vip = &mut config.hotlines.get_mut(&"vip".into()).unwrap().limits;
+    let vip = &mut config.hotlines.get_mut("vip").unwrap().limits;
     vip.reserved = 3;
     vip.reserved_on = [("carrier".into(), 2), ("second".into(), 1)].into();
-    let main = &mut config.hotlines.get_mut(&"main".into()).unwrap().limits;
+    let main = &mut config.hotlines.get_mut("main").unwrap().limits;
     main.reserved = 1;
     main.reserved_on = [("carrier".into(), 1)].into();
     main.max_calls = Some(2);

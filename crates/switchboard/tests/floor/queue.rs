@@ -212,7 +212,7 @@ fn when_the_agents_hang_up_in_any_order_every_caller_is_accounted_for() {
 #[test]
 fn a_queue_whose_limit_is_reached_lets_nobody_else_in() {
     let mut config = config();
-    let queue = config.acd.queues.get_mut(&"presales".into()).unwrap();
+    let queue = config.acd.queues.get_mut("presales").unwrap();
     (queue.max_length, queue.overflow) = (Some(1), None);
     let mut centre = Centre::open_with(config, 1, Default::default(), &[]);
     centre.queues();

@@ -357,7 +357,7 @@ impl Day {
         self.config.sha256 = "01".into();
         if self.chance.one_in(3) {
             let queue = ["presales", "spill"][self.chance.next(2)];
-            self.config.acd.queues.remove(&queue.into());
+            self.config.acd.queues.remove(queue);
         }
         if self.chance.one_in(3) {
             let gone = self.some_agent();
@@ -563,15 +563,15 @@ fn vary(config: &mut FloorConfig, chance: &mut Chance) {
         config.outbound[0].trunks.push("second".into());
     }
     if chance.one_in(6) {
-        config.trunks.get_mut(&"carrier".into()).unwrap().calls_per_second = Some(1);
+        config.trunks.get_mut("carrier").unwrap().calls_per_second = Some(1);
     }
     if chance.one_in(6) {
-        let limits = &mut config.hotlines.get_mut(&"main".into()).unwrap().limits;
+        let limits = &mut config.hotlines.get_mut("main").unwrap().limits;
         limits.calls_per_second = Some(1);
         limits.reserved = 2;
     }
     if chance.one_in(2) {
-        let hotline = config.hotlines.get_mut(&"main".into()).unwrap();
+        let hotline = config.hotlines.get_mut("main").unwrap();
         hotline.flow = Arc::new(menu());
     }
     for queue in config.acd.queues.values_mut() {

@@ -86,10 +86,10 @@ impl Phone {
             }
             Message::Request(request) => {
                 assert_eq!(request.method, Method::Notify);
-                if self.transactions.receive_request(&request, now) != Matched::New {
-                    return;
-                }
-                let transaction = self.transactions.open(&request, flow(5060), (), now).unwrap();
+                let matched = self.transactions.receive_request(&request, now);
+                let Matched::New(fresh) = matched else { return };
+                let user = (flow(5060), ());
+                let transaction = self.transactions.open(&request, fresh, user, now).unwrap();
                 let status = self.notified(&request);
                 self.transactions.respond(transaction, &request.response(status), now);
             }

@@ -54,7 +54,7 @@ impl<U: Copy> TransactionLayer<U> {
         self.destinations.insert((destination, id));
         let unreliable = Reliability::Unreliable;
         entry.machine = Machine::client(&request.method, &self.timing, unreliable, now);
-        entry.request = request;
+        entry.request = Some(request);
         entry.repeated = Some(Arc::clone(&bytes));
         entry.destination = destination;
         self.output.push_back(sending(bytes, destination));
