@@ -238,11 +238,7 @@ fn hash_of<D: Digest>(parts: &[&str]) -> String {
 /// Lower-case hexadecimal.
 pub(crate) fn to_hex(octets: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map_or('0', |it| char::from(*it));
-    let mut text = String::with_capacity(octets.len() * 2);
-    for octet in octets {
-        text.push(digit(octet >> 4));
-        text.push(digit(octet & 0xf));
-    }
-    text
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
+    let text = octets.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 0xf)]).collect();
+    String::from_utf8(text).unwrap_or_default()
 }

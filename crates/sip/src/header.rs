@@ -15,6 +15,7 @@ mod views;
 pub use attestation::{attestation, claimed_attestation};
 pub use cseq::CSeq;
 pub use extension::{RAck, Refresher, Replaces, SessionExpires};
+pub(crate) use headers::USUAL_FIELDS;
 pub use headers::{Header, Headers};
 pub use name::HeaderName;
 pub use name_addr::{Contacts, NameAddr, NameAddrRef};

@@ -156,7 +156,7 @@ impl Response {
 
     /// The response with this status to a request with these header fields.
     pub(crate) fn to_headers(request: &Headers, status: StatusCode) -> Self {
-        let mut headers = Headers::new();
+        let mut headers = Headers::with_room_for(crate::header::USUAL_FIELDS);
         let copied = [
             HeaderName::Via,
             HeaderName::From,

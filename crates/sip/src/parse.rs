@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::header::{Header, HeaderName, Headers};
+use crate::header::{Header, HeaderName, Headers, USUAL_FIELDS};
 use crate::limit::Limits;
 use crate::message::{Message, Method, Request, Response};
 
@@ -62,9 +62,6 @@ pub(crate) fn skip_line_ends(bytes: &[u8]) -> &[u8] {
     let start = bytes.iter().position(|byte| !b"\r\n\0".contains(byte)).unwrap_or(bytes.len());
     bytes.get(start..).unwrap_or_default()
 }
-
-/// Fields of a usual request: room for so many is made at once.
-const USUAL_FIELDS: usize = 16;
 
 /// What stands before the body, with the first fault found in it.
 #[derive(Clone, Debug)]

@@ -57,8 +57,11 @@ impl From<HeaderError> for Violation {
 /// The value of a Reason field with a SIP cause (RFC 3326).
 #[must_use]
 pub fn reason_value(status: StatusCode, text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control() && !"\"\\".contains(*c)).collect();
-    format!("SIP;cause={status};text=\"{text}\"")
+    let mut value = format!("SIP;cause={status};text=\"");
+    let is_harmless = |c: &char| !c.is_control() && !matches!(c, '"' | '\\');
+    value.extend(text.chars().filter(is_harmless));
+    value.push('"');
+    value
 }
 
 /// Whether the request makes sense as a request: every field it must have is there once and can

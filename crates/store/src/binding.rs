@@ -49,19 +49,18 @@ impl Database {
     /// When the database refuses; nothing is changed then.
     pub async fn save_bindings(&self, changes: &BindingChanges) -> Result<(), DatabaseError> {
         let mut transaction = self.pool.begin().await?;
-        let place: fn(usize) -> String = match transaction.backend_name() {
-            // SQLite would look a numbered parameter up among all the others.
-            "SQLite" => |_| "?".to_owned(),
-            _ => |number| format!("${number}"),
-        };
+        // SQLite would look a numbered parameter up among all the others.
+        let numbered = transaction.backend_name() != "SQLite";
         for (phone, contact) in &changes.gone {
             let query = "DELETE FROM bindings WHERE tenant = $1 AND phone = $2 AND contact = $3";
             let query = sqlx::query(query).bind(self.tenant.to_string());
             let query = query.bind(phone.to_string()).bind(contact.clone());
             query.execute(&mut *transaction).await?;
         }
+        let whole = upsert(ROWS, numbered);
         for rows in changes.live.chunks(ROWS) {
-            let statement = upsert(rows.len(), place);
+            let is_whole = rows.len() == ROWS;
+            let statement = if is_whole { whole.clone() } else { upsert(rows.len(), numbered) };
             let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
             for row in rows {
                 query = query.bind(self.tenant.to_string()).bind(row.phone.to_string());
@@ -101,8 +100,9 @@ impl Database {
     }
 }
 
-/// The statement that keeps so many rows; `place` is how the parameter of a number is written.
-fn upsert(rows: usize, place: fn(usize) -> String) -> String {
+/// The statement that keeps so many rows, its parameters numbered or in order.
+fn upsert(rows: usize, numbered: bool) -> String {
+    let place = |number| if numbered { format!("${number}") } else { "?".to_owned() };
     let row = |row: usize| {
         let columns: Vec<_> = (1..=COLUMNS).map(|column| place(row * COLUMNS + column)).collect();
         format!("({})", columns.join(", "))

@@ -80,7 +80,8 @@ pub enum LargeRequests {
 /// Bounds on what is kept and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bounds {
-    /// Transactions at a time; above it new requests get 503.
+    /// Transactions at a time; above it new requests get 503. Beside them as many answers are
+    /// remembered in case their requests come again (§17.2.2); above that the oldest is forgotten.
     pub transactions: usize,
     /// Sessions at a time; above it new INVITEs get 503.
     pub sessions: usize,

@@ -7,6 +7,9 @@ use bytes::Bytes;
 use super::HeaderName;
 use crate::parse::scan;
 
+/// Fields of a usual message: room for so many is made at once.
+pub(crate) const USUAL_FIELDS: usize = 16;
+
 /// One header field. Its value never holds a line end, so writing it cannot make another field.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {

@@ -1,6 +1,6 @@
 //! What the registrar knows about one place where a phone can be reached.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use model::{PhoneId, Timestamp};
 use crate::endpoint::Destination;
 use crate::header::NameAddr;
 use crate::uri::Uri;
+
+/// Room for a Contact as it is usually listed.
+const USUAL_LISTED: usize = 128;
 
 /// Names a binding within one run of the service.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -77,12 +80,15 @@ impl Binding {
     #[must_use]
     pub fn listed(&self, now: Timestamp) -> String {
         let left = self.expires_at.since(now) + Duration::from_micros(999_999);
-        let mut value = format!("<{}>;expires={}", self.contact, left.as_secs());
+        let mut value = String::with_capacity(USUAL_LISTED);
+        // To write into memory cannot fail.
+        let _ = write!(value, "<{}>;expires={}", self.contact, left.as_secs());
         if self.preference != Preference::HIGHEST {
-            value.push_str(&format!(";q={}", self.preference));
+            let _ = write!(value, ";q={}", self.preference);
         }
         if let Some(instance) = &self.instance {
-            value.push_str(&format!(";+sip.instance={instance}"));
+            value.push_str(";+sip.instance=");
+            value.push_str(instance);
         }
         value
     }

@@ -9,7 +9,7 @@ use super::{
     ResponseClass, ServerKey, Timing,
 };
 use crate::endpoint::Destination;
-use crate::header::HeaderName;
+use crate::header::{HeaderName, Headers};
 use crate::message::{Method, Request};
 
 /// One transaction under way.
@@ -44,10 +44,14 @@ pub(super) struct Datagram {
     pub(super) destination: Destination,
 }
 
+/// Fields of a usual request that are worth keeping: room for so many is made at once.
+const ESSENTIAL_FIELDS: usize = 8;
+
 /// What of a request is worth keeping: the fields that responses, ACK, CANCEL and dialogs are made
 /// of. The rest may be long, and thousands are kept.
 pub(super) fn essence(request: &Request) -> Request {
     let mut kept = Request::new(request.method.clone(), request.uri.clone());
+    kept.headers = Headers::with_room_for(ESSENTIAL_FIELDS);
     let fields = [
         HeaderName::Via,
         HeaderName::Route,

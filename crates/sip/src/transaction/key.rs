@@ -43,22 +43,21 @@ pub enum ServerKey {
         /// The method; INVITE for an ACK.
         method: Method,
     },
-    /// The sender follows RFC 2543. The To tag adds nothing: Call-ID, From tag, CSeq number and Via
-    /// already name one request, and an ACK has a tag that its INVITE had not.
-    Old {
-        /// The Request-URI.
-        uri: Box<str>,
-        /// The From tag.
-        from_tag: Box<str>,
-        /// The Call-ID.
-        call_id: Box<str>,
-        /// The CSeq number.
-        cseq: u32,
-        /// The top Via.
-        via: Box<str>,
-        /// The method; INVITE for an ACK.
-        method: Method,
-    },
+    /// The sender follows RFC 2543.
+    Old(Box<OldKey>),
+}
+
+/// By what a request of RFC 2543 is known (§17.2.3). The To tag adds nothing: Call-ID, From tag, CSeq
+/// number and Via already name one request, and an ACK has a tag that its INVITE had not.
+#[derive(PartialEq, Eq, Hash, Debug)]
+pub struct OldKey {
+    uri: Box<str>,
+    from_tag: Box<str>,
+    call_id: Box<str>,
+    cseq: u32,
+    via: Box<str>,
+    /// INVITE for an ACK.
+    method: Method,
 }
 
 impl ServerKey {
@@ -86,14 +85,14 @@ impl ServerKey {
         if is_modern(&branch) {
             return Ok(Self::Branch { branch, sent_by: sent_by(&via), method });
         }
-        Ok(Self::Old {
+        Ok(Self::Old(Box::new(OldKey {
             uri: request.uri.to_string().into(),
             from_tag: request.headers.from_ref()?.tag().unwrap_or_default().into(),
             call_id: request.call_id()?.into(),
             cseq: request.cseq()?.number,
             via: format!("{};{branch}", sent_by(&via)).into(),
             method,
-        })
+        })))
     }
 }
 
@@ -160,7 +159,7 @@ mod tests {
     fn without_the_magic_cookie_the_whole_request_names_itself() {
         for via in ["192.0.2.1", "192.0.2.1;branch=1", "192.0.2.1;branch=z9hG4bK"] {
             let invite = key("INVITE", via);
-            assert!(matches!(invite, ServerKey::Old { .. }), "{via}");
+            assert!(matches!(invite, ServerKey::Old(_)), "{via}");
             let ack = request("ACK", via, "To: <sip:4008001234@192.0.2.2>;tag=two");
             assert_eq!(ServerKey::of(&ack).unwrap(), invite);
         }

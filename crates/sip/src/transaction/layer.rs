@@ -87,7 +87,10 @@ pub struct TransactionLayer<U> {
     clients: HashMap<Arc<ClientKey>, TransactionId>,
     servers: HashMap<Arc<ServerKey>, TransactionId>,
     origins: HashMap<Arc<Origin>, TransactionId>,
-    entries: BTreeMap<TransactionId, Entry<U>>,
+    // Boxed: the nodes of a tree whose ids only grow stay half empty.
+    entries: BTreeMap<TransactionId, Box<Entry<U>>>,
+    /// Those that only wait for a repetition of a request they have answered.
+    answered: BTreeSet<TransactionId>,
     destinations: BTreeSet<(Destination, TransactionId)>,
     deadlines: BTreeSet<(Timestamp, TransactionId)>,
     output: VecDeque<TransactionOutput<U>>,
@@ -100,7 +103,8 @@ enum Incoming {
 }
 
 impl<U: Copy> TransactionLayer<U> {
-    /// No transactions, and never more than `limit` and its reserve.
+    /// No transactions, and never more than `limit` and its reserve; beside them as many answers
+    /// are remembered in case their requests come again.
     #[must_use]
     pub fn new(timing: Timing, limit: usize) -> Self {
         Self {
@@ -111,33 +115,40 @@ impl<U: Copy> TransactionLayer<U> {
             servers: HashMap::new(),
             origins: HashMap::new(),
             entries: BTreeMap::new(),
+            answered: BTreeSet::new(),
             destinations: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             output: VecDeque::new(),
         }
     }
 
-    /// How many transactions are under way.
+    /// How many transactions are under way, those that remember an answer not counted.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() - self.answered.len()
+    }
+
+    /// How many answers are remembered.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.answered.len()
     }
 
     /// Whether none is under way.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// Whether another may be opened for something new. What belongs to a call that is there, a BYE
     /// first of all, still finds the reserve of a quarter above the limit.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.entries.len() < self.limit
+        self.len() < self.limit
     }
 
     fn has_reserve(&self) -> bool {
-        self.entries.len() < self.limit.saturating_add(self.limit / 4).saturating_add(1)
+        self.len() < self.limit.saturating_add(self.limit / 4).saturating_add(1)
     }
 
     /// Sends a request of ours, other than ACK, whose top Via carries a fresh branch.
@@ -240,10 +251,14 @@ impl<U: Copy> TransactionLayer<U> {
             return false;
         }
         entry.repeated = Some(response.to_bytes().into());
-        if entry.machine.is_answered() {
+        let is_answered = entry.machine.is_answered();
+        if is_answered {
             entry.request = None;
         }
         self.carry_out(id, actions, None);
+        if is_answered {
+            self.remember(id);
+        }
         true
     }
 
@@ -418,14 +433,26 @@ impl<U: Copy> TransactionLayer<U> {
         }
     }
 
+    /// Keeps an answer for the rest of its time, and in turn forgets the oldest one too many: whose
+    /// request came again after all would be asked to prove itself anew.
+    fn remember(&mut self, id: TransactionId) {
+        self.answered.insert(id);
+        if self.answered.len() > self.limit
+            && let Some(oldest) = self.answered.first().copied()
+        {
+            self.end(oldest);
+        }
+    }
+
     fn insert(&mut self, id: TransactionId, entry: Entry<U>) {
         self.destinations.insert((entry.destination, id));
-        self.entries.insert(id, entry);
+        self.entries.insert(id, Box::new(entry));
         self.rearm(id);
     }
 
     fn end(&mut self, id: TransactionId) {
         let Some(entry) = self.entries.remove(&id) else { return };
+        self.answered.remove(&id);
         self.destinations.remove(&(entry.destination, id));
         if let Some(due) = entry.deadline {
             self.deadlines.remove(&(due, id));

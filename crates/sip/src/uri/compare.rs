@@ -18,19 +18,24 @@ pub(super) fn equivalent(one: &Uri, two: &Uri) -> bool {
 }
 
 fn sip(one: &Uri, two: &Uri) -> bool {
-    unescaped(one.user.as_deref()) == unescaped(two.user.as_deref())
-        && unescaped(one.password.as_deref()) == unescaped(two.password.as_deref())
+    // Cheap things first: a phone's contacts are compared whenever it registers.
+    one.port == two.port
         && one.host.is_equivalent(&two.host)
-        && one.port == two.port
+        && text(one.user.as_deref(), two.user.as_deref())
+        && text(one.password.as_deref(), two.password.as_deref())
         && params(&one.params, &two.params)
-        && headers(one) == headers(two)
+        && (one.headers == two.headers || headers(one) == headers(two))
 }
 
-fn unescaped(text: Option<&str>) -> Option<Vec<u8>> {
-    text.map(escape::undo_unreserved)
+/// Whether both mean the same unescaped.
+fn text(one: Option<&str>, two: Option<&str>) -> bool {
+    one == two || one.map(escape::undo_unreserved) == two.map(escape::undo_unreserved)
 }
 
 fn params(one: &Params, two: &Params) -> bool {
+    if one == two {
+        return true;
+    }
     let agree = |one: &Params, two: &Params| {
         one.iter().all(|param| {
             let named = |other: &&Param| other.name.eq_ignore_ascii_case(&param.name);

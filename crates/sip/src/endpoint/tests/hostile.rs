@@ -295,6 +295,24 @@ fn above_the_bound_of_transactions_a_request_is_refused_503() {
 }
 
 #[test]
+fn above_the_bound_the_oldest_answer_is_forgotten_and_nothing_is_refused() {
+    let mut net = Network::perfect();
+    net.callee.transactions = crate::transaction::TransactionLayer::new(Default::default(), 2);
+    let session = answered_stranger(&mut net, "v=0");
+    let mut ask = |number: u32| {
+        let headers = format!("CSeq: {} OPTIONS\n{}", 10 + number, to_of(&net, session));
+        let asked = written("OPTIONS", &format!("o{number}"), &headers, "");
+        refused(&mut net, &asked).status.code()
+    };
+    assert_eq!([1, 2, 3, 4].map(&mut ask), [200; 4]);
+    assert_eq!([3, 4].map(&mut ask), [200; 2], "what is remembered is said again");
+    assert_eq!(ask(1), 500, "what is forgotten is a request out of order");
+    assert_eq!(net.callee.transactions.remembered(), 2);
+    net.run(Duration::from_secs(33));
+    assert_eq!(net.callee.transactions.remembered(), 0);
+}
+
+#[test]
 fn a_challenge_is_forgotten_and_given_again_with_the_same_tag() {
     let mut net = Network::perfect();
     let mut tags = Vec::new();
