@@ -51,6 +51,8 @@ struct Line {
     names: Names,
     audio: Option<SocketAddr>,
     failed: u32,
+    /// When each call was dialled.
+    dialled: Vec<Timestamp>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -91,6 +93,44 @@ impl Callers {
             self.desk.dial(caller, &mut self.desk.lines());
             sleep(Duration::from_secs(1) / a_second);
         }
+    }
+
+    /// Calls come at this pace for so long, each from a caller whose last one is over; gives back how
+    /// many. None is left out: who is late is caught up with.
+    ///
+    /// # Panics
+    /// When every caller is busy.
+    pub fn call_for(&self, a_second: u32, time: Duration) -> u32 {
+        let began = self.desk.clock.now();
+        let all = a_second * u32::try_from(time.as_secs()).expect("a few seconds");
+        let mut next = 0;
+        for call in 0..all {
+            let due = began + Duration::from_secs(1) * call / a_second;
+            let early = due.since(self.desk.clock.now());
+            if !early.is_zero() {
+                sleep(early);
+            }
+            let mut lines = self.desk.lines();
+            let count = lines.len();
+            let mut around = (0..count).map(|step| (next + step) % count);
+            let free = around.find(|caller| lines[*caller].state == State::Resting);
+            let free = free.expect("more callers than calls at a time");
+            self.desk.dial(free, &mut lines);
+            next = free + 1;
+        }
+        all
+    }
+
+    /// When each caller's calls were dialled, in order.
+    #[must_use]
+    pub fn dialled(&self) -> Vec<Vec<Timestamp>> {
+        self.desk.lines().iter().map(|line| line.dialled.clone()).collect()
+    }
+
+    /// How many calls are not over.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.desk.lines().iter().filter(|line| line.state != State::Resting).count()
     }
 
     /// How many calls are up, and how many have failed so far.
@@ -140,7 +180,9 @@ impl Desk {
         let line = &mut lines[caller];
         line.calls += 1;
         line.audio = None;
-        line.state = State::Calling(self.clock.now());
+        let now = self.clock.now();
+        line.state = State::Calling(now);
+        line.dialled.push(now);
         line.names = Names {
             call_id: format!("{caller}-{}@{}", line.calls, local.ip()),
             from: format!("<sip:139{caller:08}@{}>;tag={caller}t{}", local.ip(), line.calls),

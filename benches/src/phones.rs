@@ -55,6 +55,8 @@ struct Floor {
     lines: BTreeMap<u16, Line>,
     waits: Waits,
     chance: u32,
+    /// When a phone rang for each caller's calls, in order, by the caller's number.
+    rang: BTreeMap<String, Vec<Timestamp>>,
 }
 
 /// One phone.
@@ -106,6 +108,12 @@ impl Phones {
     #[must_use]
     pub fn take_waits(&self) -> Waits {
         std::mem::take(&mut self.desk.floor().waits)
+    }
+
+    /// When a phone rang for each caller's calls, in order, by the caller's number.
+    #[must_use]
+    pub fn rang(&self) -> BTreeMap<String, Vec<Timestamp>> {
+        self.desk.floor().rang.clone()
     }
 
     /// Where the service wants the audio of each phone whose call is up.
@@ -209,11 +217,14 @@ impl Desk {
             return Self::responded(&mut floor, message, now);
         }
         let agent = wire::user(message).and_then(|user| user.parse().ok());
-        let Floor { lines, waits, chance } = &mut *floor;
+        let Floor { lines, waits, chance, rang } = &mut *floor;
         let line = agent.and_then(|agent: u16| lines.get_mut(&agent));
         match (message.split(' ').next().unwrap_or_default(), line) {
             ("ACK", _) => {}
             ("INVITE", Some(line)) => {
+                let from = wire::header(message, "From").and_then(wire::uri);
+                let caller = from.and_then(wire::user_of).unwrap_or_default();
+                rang.entry(caller.to_owned()).or_default().push(now);
                 match line.state {
                     State::Left(bye, response) => {
                         waits.from_bye.push(micros(bye, now));

@@ -39,7 +39,12 @@ pub(crate) fn uri(value: &str) -> Option<&str> {
 
 /// The user part of the request's URI.
 pub(crate) fn user(request: &str) -> Option<&str> {
-    request.split(' ').nth(1)?.split_once(':')?.1.split(['@', ';']).next()
+    user_of(request.split(' ').nth(1)?)
+}
+
+/// The user part of an address.
+pub(crate) fn user_of(uri: &str) -> Option<&str> {
+    uri.split_once(':')?.1.split(['@', ';']).next()
 }
 
 /// A response's status.
