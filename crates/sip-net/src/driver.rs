@@ -38,7 +38,7 @@ use crate::trace::{self, Beside, Finder, Kept, Rung};
 const COMMANDS: usize = 16_384;
 /// What may wait from all streams; the streams wait with it.
 const ARRIVALS: usize = 1_024;
-/// Datagrams taken from one socket before the others get their turn.
+/// Datagrams taken from one socket, and commands taken, before others get their turn.
 const TURN: usize = 64;
 /// The largest datagram there is.
 const DATAGRAM: usize = 65_535;
@@ -361,14 +361,18 @@ impl Driver {
             let end = stopping.as_ref().map(|(_, until)| *until);
             let due = [self.exchange.poll_timeout(), end].into_iter().flatten().min();
             tokio::select! {
-                turn = told.recv() => match turn {
-                    None => return None,
-                    Some(Turn::ShutDown(done)) => {
-                        self.exchange.shut_down(self.clock.now());
-                        stopping = Some((done, self.clock.now() + FAREWELL));
+                turn = told.recv() => {
+                    let first = turn?;
+                    let more = std::iter::from_fn(|| told.try_recv().ok());
+                    for turn in std::iter::once(first).chain(more).take(TURN) {
+                        if let Turn::ShutDown(done) = turn {
+                            self.exchange.shut_down(self.clock.now());
+                            stopping = Some((done, self.clock.now() + FAREWELL));
+                        } else {
+                            self.take(turn);
+                        }
                     }
-                    Some(turn) => self.take(turn),
-                },
+                }
                 Some(arrival) = arriving.recv() => {
                     self.arrived(arrival);
                     self.streams.read(arriving.is_empty(), self.clock.now());

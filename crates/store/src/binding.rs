@@ -5,6 +5,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use crate::rows::time;
+use crate::upsert::{Query, Upsert};
 use crate::{Database, DatabaseError};
 
 /// Where a phone can be reached, as it registered.
@@ -28,10 +29,13 @@ pub struct BindingRow {
     pub cseq: u32,
 }
 
-/// Rows written by one statement: what one costs is then little beside its rows.
-const ROWS: usize = 64;
-/// Columns of a row.
-const COLUMNS: usize = 9;
+const BINDINGS: Upsert = Upsert {
+    table: "bindings",
+    columns: "tenant, phone, contact, source, transport, expires_at, call_id, cseq, path",
+    conflict: "(tenant, phone, contact) DO UPDATE SET source = excluded.source,
+        transport = excluded.transport, expires_at = excluded.expires_at,
+        call_id = excluded.call_id, cseq = excluded.cseq, path = excluded.path",
+};
 
 /// What has become of bindings since they were last kept.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -49,28 +53,20 @@ impl Database {
     /// When the database refuses; nothing is changed then.
     pub async fn save_bindings(&self, changes: &BindingChanges) -> Result<(), DatabaseError> {
         let mut transaction = self.pool.begin().await?;
-        // SQLite would look a numbered parameter up among all the others.
-        let numbered = transaction.backend_name() != "SQLite";
         for (phone, contact) in &changes.gone {
             let query = "DELETE FROM bindings WHERE tenant = $1 AND phone = $2 AND contact = $3";
             let query = sqlx::query(query).bind(self.tenant.to_string());
             let query = query.bind(phone.to_string()).bind(contact.clone());
             query.execute(&mut *transaction).await?;
         }
-        let whole = upsert(ROWS, numbered);
-        for rows in changes.live.chunks(ROWS) {
-            let is_whole = rows.len() == ROWS;
-            let statement = if is_whole { whole.clone() } else { upsert(rows.len(), numbered) };
-            let mut query = sqlx::query(sqlx::AssertSqlSafe(statement));
-            for row in rows {
-                query = query.bind(self.tenant.to_string()).bind(row.phone.to_string());
-                query = query.bind(row.contact.clone()).bind(row.source.clone());
-                query = query.bind(row.transport.clone()).bind(time(row.expires_at));
-                query = query.bind(row.call_id.clone()).bind(i64::from(row.cseq));
-                query = query.bind(row.path.clone());
-            }
-            query.execute(&mut *transaction).await?;
-        }
+        let bind = |query: Query, row: &BindingRow| {
+            let query = query.bind(self.tenant.to_string()).bind(row.phone.to_string());
+            let query = query.bind(row.contact.clone()).bind(row.source.clone());
+            let query = query.bind(row.transport.clone()).bind(time(row.expires_at));
+            let query = query.bind(row.call_id.clone()).bind(i64::from(row.cseq));
+            Ok(query.bind(row.path.clone()))
+        };
+        BINDINGS.put(&mut transaction, &changes.live, bind).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -98,25 +94,6 @@ impl Database {
         let rows = query.bind(self.tenant.to_string()).fetch_all(&self.pool).await?;
         rows.iter().map(|row| binding(row).map_err(DatabaseError::from)).collect()
     }
-}
-
-/// The statement that keeps so many rows, its parameters numbered or in order.
-fn upsert(rows: usize, numbered: bool) -> String {
-    let place = |number| if numbered { format!("${number}") } else { "?".to_owned() };
-    let row = |row: usize| {
-        let columns: Vec<_> = (1..=COLUMNS).map(|column| place(row * COLUMNS + column)).collect();
-        format!("({})", columns.join(", "))
-    };
-    let rows: Vec<_> = (0..rows).map(row).collect();
-    format!(
-        "INSERT INTO bindings (tenant, phone, contact, source, transport, expires_at, call_id, cseq,
-             path)
-         VALUES {}
-         ON CONFLICT (tenant, phone, contact) DO UPDATE SET source = excluded.source,
-             transport = excluded.transport, expires_at = excluded.expires_at,
-             call_id = excluded.call_id, cseq = excluded.cseq, path = excluded.path",
-        rows.join(", ")
-    )
 }
 
 fn binding(row: &AnyRow) -> Result<BindingRow, sqlx::Error> {

@@ -16,6 +16,7 @@ mod recording;
 mod rows;
 #[cfg(test)]
 mod testing;
+mod upsert;
 
 pub use binding::{BindingChanges, BindingRow};
 pub use database::{Database, DatabaseError};

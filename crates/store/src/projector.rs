@@ -4,15 +4,16 @@
 //! that every event counts exactly once whatever ends the process when. A database that stalls or
 //! refuses is tried again; nothing else waits for it.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use insight::{AgentHistory, Calls};
-use model::Event;
-use tokio::sync::watch;
+use insight::{AgentHistory, Calls, Cdr, StateInterval};
+use model::{Event, RecordingId};
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::recording::{RecordingRow, concerned};
 use crate::rows::Rows;
@@ -21,9 +22,9 @@ use crate::{Database, DatabaseError, Journal, JournalError, Position, Subscripti
 /// How long a refused batch waits before it is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// How long the projector rests once it has caught up, so that events that come one by one share a
-/// transaction.
-const REST: Duration = Duration::from_millis(20);
+/// How long the projector rests once it has caught up, unless somebody waits for it: what comes
+/// meanwhile shares a transaction, and a call that changes often is written less often.
+const REST: Duration = Duration::from_millis(200);
 
 /// How the projections do.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -44,6 +45,7 @@ pub struct Projector {
     task: Mutex<Option<JoinHandle<()>>>,
     stop: watch::Sender<bool>,
     marks: watch::Receiver<Option<Position>>,
+    awaited: Arc<Notify>,
     health: Arc<Mutex<ProjectorHealth>>,
 }
 
@@ -54,9 +56,12 @@ impl Projector {
         let (stop, stopped) = watch::channel(false);
         let (mark, marks) = watch::channel(None);
         let health = Arc::<Mutex<ProjectorHealth>>::default();
-        let follower = Follower { journal, database, mark, health: Arc::clone(&health) };
+        let awaited = Arc::new(Notify::new());
+        let (their_awaited, their_health) = (Arc::clone(&awaited), Arc::clone(&health));
+        let follower =
+            Follower { journal, database, mark, awaited: their_awaited, health: their_health };
         let task = Mutex::new(Some(tokio::spawn(follower.run(stopped))));
-        Self { task, stop, marks, health }
+        Self { task, stop, marks, awaited, health }
     }
 
     /// How it does.
@@ -69,6 +74,9 @@ impl Projector {
     /// is when it no longer does.
     pub async fn reached(&self, position: Position) {
         let mut marks = self.marks.clone();
+        if *marks.borrow() < Some(position) {
+            self.awaited.notify_one();
+        }
         // An end of the projector is no answer, but there will be no other.
         let _ = marks.wait_for(|mark| *mark >= Some(position)).await;
     }
@@ -89,6 +97,8 @@ struct Follower {
     journal: Journal,
     database: Database,
     mark: watch::Sender<Option<Position>>,
+    /// Somebody waits for the projections.
+    awaited: Arc<Notify>,
     health: Arc<Mutex<ProjectorHealth>>,
 }
 
@@ -162,7 +172,7 @@ impl Follower {
                 return error.into();
             }
             if place.subscription.position() == self.journal.durable() {
-                sleep(REST).await;
+                let _ = timeout(REST, self.awaited.notified()).await;
             }
         }
     }
@@ -182,26 +192,20 @@ impl Follower {
         let Some(last) = events.last().map(|event| Position::of(event)) else { return Ok(()) };
         let mut transaction = self.database.pool.begin().await?;
         let mut rows = Rows { connection: &mut transaction, tenant: &self.database.tenant };
-        let (mut calls, mut agents) = (BTreeSet::new(), BTreeSet::new());
+        let mut changed = Changed::default();
         for event in events {
-            put_recording(&mut rows, event, &place.calls).await?;
-            if let Some(cdr) = place.calls.apply(event) {
-                rows.put_call(&cdr).await?;
-                rows.put_segments(&cdr).await?;
-            }
-            if let Some(row) = place.history.apply(event) {
-                rows.put_interval(&row).await?;
-            }
-            calls.extend(event.call);
-            agents.extend(event.agent);
+            changed.recording(&mut rows, event, &place.calls).await?;
+            changed.calls.extend(place.calls.apply(event));
+            changed.intervals.extend(place.history.apply(event));
         }
         // What changed and is still open, once for the batch.
-        for cdr in calls.iter().filter_map(|call| place.calls.open().get(call)) {
-            rows.put_call(cdr).await?;
-        }
-        for row in agents.iter().filter_map(|agent| place.history.open().get(agent)) {
-            rows.put_interval(row).await?;
-        }
+        let calls: BTreeSet<_> = events.iter().filter_map(|event| event.call).collect();
+        let agents: BTreeSet<_> = events.iter().filter_map(|event| event.agent).collect();
+        let ended = changed.calls.len();
+        changed.calls.extend(calls.iter().filter_map(|it| place.calls.open().get(it)).cloned());
+        let states = place.history.open();
+        changed.intervals.extend(agents.iter().filter_map(|agent| states.get(agent)).cloned());
+        changed.write(&mut rows, ended).await?;
         rows.put_mark(last).await?;
         transaction.commit().await?;
         self.went_well(last);
@@ -234,17 +238,48 @@ impl Follower {
     }
 }
 
-async fn put_recording(
-    rows: &mut Rows<'_>,
-    event: &Event,
-    calls: &Calls,
-) -> Result<(), DatabaseError> {
-    let Some(recording) = concerned(event) else { return Ok(()) };
-    let known = rows.recording(recording).await?;
-    let call = calls.open().get(&recording.call);
-    let mut row = known.unwrap_or_else(|| RecordingRow::begin(recording, event, call));
-    row.apply(event);
-    rows.put_recording(&row).await
+/// The rows of a batch: those that it ends first, then those that stay open.
+#[derive(Default)]
+struct Changed {
+    calls: Vec<Cdr>,
+    intervals: Vec<StateInterval>,
+    recordings: BTreeMap<RecordingId, RecordingRow>,
+}
+
+impl Changed {
+    async fn recording(
+        &mut self,
+        rows: &mut Rows<'_>,
+        event: &Event,
+        calls: &Calls,
+    ) -> Result<(), DatabaseError> {
+        let Some(recording) = concerned(event) else { return Ok(()) };
+        let row = match self.recordings.entry(recording) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let kept = rows.recording(recording).await?;
+                let call = calls.open().get(&recording.call);
+                unknown.insert(kept.unwrap_or_else(|| RecordingRow::begin(recording, event, call)))
+            }
+        };
+        row.apply(event);
+        Ok(())
+    }
+
+    /// Writes them; so many of the calls have ended.
+    async fn write(self, rows: &mut Rows<'_>, ended: usize) -> Result<(), DatabaseError> {
+        let of = |cdr: &Cdr| {
+            let call = cdr.call;
+            let segments = cdr.segments.iter().cloned();
+            (0..).zip(segments).map(move |(n, segment)| (call, n, segment)).collect::<Vec<_>>()
+        };
+        let segments: Vec<_> = self.calls.iter().take(ended).flat_map(of).collect();
+        let recordings: Vec<_> = self.recordings.into_values().collect();
+        rows.put_calls(&self.calls).await?;
+        rows.put_segments(&segments).await?;
+        rows.put_intervals(&self.intervals).await?;
+        rows.put_recordings(&recordings).await
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,98 @@
+//! One statement for several rows: what a statement costs is then little beside its rows.
+
+use sqlx::any::AnyArguments;
+use sqlx::{Any, AnyConnection, AssertSqlSafe};
+
+use crate::DatabaseError;
+
+/// The most rows of one statement.
+const ROWS: usize = 64;
+
+/// A statement with some of its parameters.
+pub(crate) type Query = sqlx::query::Query<'static, Any, AnyArguments>;
+
+/// Puts rows into a table, new or not.
+#[derive(Debug)]
+pub(crate) struct Upsert {
+    /// The table.
+    pub(crate) table: &'static str,
+    /// Its columns, parted by commas.
+    pub(crate) columns: &'static str,
+    /// What is done about a row that is there already.
+    pub(crate) conflict: &'static str,
+}
+
+impl Upsert {
+    /// Puts these rows, no two of them with the same key; `bind` adds one's values in the order of
+    /// the columns.
+    ///
+    /// # Errors
+    /// When the database refuses, or a row cannot be written.
+    pub(crate) async fn put<T>(
+        &self,
+        connection: &mut AnyConnection,
+        rows: &[T],
+        bind: impl Fn(Query, &T) -> Result<Query, DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        // SQLite would look a numbered parameter up among all the others.
+        let numbered = connection.backend_name() != "SQLite";
+        for piece in pieces(rows) {
+            let statement = self.statement(piece.len(), numbered);
+            let mut query = sqlx::query(AssertSqlSafe(statement));
+            for row in piece {
+                query = bind(query, row)?;
+            }
+            query.execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
+    /// The statement for so many rows, its parameters numbered or in order.
+    fn statement(&self, rows: usize, numbered: bool) -> String {
+        let Self { table, columns, conflict } = self;
+        let count = columns.split(',').count();
+        let place = |number| if numbered { format!("${number}") } else { "?".to_owned() };
+        let row = |row: usize| {
+            let places: Vec<_> = (1..=count).map(|column| place(row * count + column)).collect();
+            format!("({})", places.join(", "))
+        };
+        let rows: Vec<_> = (0..rows).map(row).collect();
+        let rows = rows.join(", ");
+        format!("INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT {conflict}")
+    }
+}
+
+/// The rows in pieces of 64, 32, … 1: a connection keeps few statements prepared.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = 1 << rows.len().checked_ilog2()?;
+        let (piece, rest) = rows.split_at_checked(size.min(ROWS))?;
+        rows = rest;
+        Some(piece)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_put_in_pieces_of_few_sizes_and_none_is_left() {
+        let rows: Vec<usize> = (0..203).collect();
+        let sizes: Vec<_> = pieces(&rows).map(<[usize]>::len).collect();
+        assert_eq!(sizes, [64, 64, 64, 8, 2, 1]);
+        assert_eq!(pieces(&rows).flatten().copied().collect::<Vec<_>>(), rows);
+        assert_eq!(pieces::<u8>(&[]).count(), 0);
+    }
+
+    #[test]
+    fn parameters_are_numbered_through_all_rows_where_they_are_numbered() {
+        let upsert = Upsert { table: "t", columns: "a, b", conflict: "(a) DO NOTHING" };
+        assert_eq!(
+            upsert.statement(2, true),
+            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT (a) DO NOTHING"
+        );
+        let plain = upsert.statement(1, false);
+        assert_eq!(plain, "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO NOTHING");
+    }
+}
