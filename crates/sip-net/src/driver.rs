@@ -1,38 +1,34 @@
 //! The loop: read one thing, hand it over with the time, send what comes back.
 
-use std::fmt;
 use std::future::poll_fn;
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use clock::Clock;
-use model::{LegId, PhoneId, Timestamp};
+use model::Timestamp;
 use sip::endpoint::{ConnectionId, Destination, ListenerId, Source, Transport};
 use sip::registrar::BindingRow;
 use sip::stun::BindingRequest;
-use sip::subscription::Presence;
 use sip::{Message, ParseError, ParseErrorKind};
-use switchboard::ports::LegCommand;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::accounts::{Accounts, Trunks};
-use crate::carriers::TrunkStatus;
-use crate::counters::{Counted, Counters};
+use crate::counters::Counted;
 use crate::exchange::{Exchange, Secrets};
-use crate::guard::Ban;
+use crate::handle::{Handle, Shown, Turn};
 use crate::listener::{Listener, StartError};
 use crate::ports::Ports;
 use crate::resolver::{Found, Resolver};
 use crate::settings::{Serves, Settings};
 use crate::strain::Gauge;
 use crate::stream::{self, Arrival, Connections};
-use crate::trace::{self, Beside, Finder, Kept, Rung};
+use crate::trace::Beside;
 
 /// Commands that may wait.
 const COMMANDS: usize = 16_384;
@@ -60,47 +56,6 @@ pub struct Setup {
     pub trunks: Trunks,
     /// The bindings kept from the run before.
     pub bindings: Vec<BindingRow>,
-}
-
-/// By which signalling is told what to do. Cheap to clone; signalling ends with [`Handle::shutdown`]
-/// or when the last one is gone.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    turns: mpsc::Sender<Turn>,
-    counters: Arc<Counters>,
-    bound: Arc<[SocketAddr]>,
-    phones: SocketAddr,
-    trunks: SocketAddr,
-    trunk_status: Shown,
-    finder: Option<Arc<Finder>>,
-}
-
-/// What the loop last said of the trunks.
-type Shown = Arc<Mutex<Vec<TrunkStatus>>>;
-
-/// A command was not taken: signalling has too much to do, or has ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Busy;
-
-impl fmt::Display for Busy {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("signalling takes no more commands")
-    }
-}
-
-impl std::error::Error for Busy {}
-
-/// One thing signalling is told.
-#[derive(Debug)]
-enum Turn {
-    Leg(LegId, LegCommand),
-    Accounts(Accounts, oneshot::Sender<()>),
-    Trunks(Trunks),
-    Presence(PhoneId, Presence),
-    Ladder(Vec<LegId>, oneshot::Sender<Kept>),
-    Bans(oneshot::Sender<Vec<Ban>>),
-    Lift(IpAddr, oneshot::Sender<bool>),
-    ShutDown(oneshot::Sender<()>),
 }
 
 /// Opens the listeners and begins to serve them, on the runtime this is called in.
@@ -183,131 +138,6 @@ fn first(
     let mut kinds = settings.listeners.iter().zip(listeners);
     let found = kinds.find(|(listen, _)| listen.serves == serves);
     found.map(|(_, listener)| listener.bound).ok_or(StartError::NoListener { serves })
-}
-
-impl Handle {
-    /// Leaves a command for a leg; never blocks.
-    ///
-    /// # Errors
-    /// When more commands wait than signalling can hold, or it has ended.
-    pub fn command(&self, leg: LegId, command: LegCommand) -> Result<(), Busy> {
-        self.turns.try_send(Turn::Leg(leg, command)).map_err(|_| Busy)
-    }
-
-    /// Leaves a command for a leg, and waits while signalling has too much to do: for threads of
-    /// their own that must not lose one. Not to be called within a tokio runtime.
-    ///
-    /// # Errors
-    /// When signalling has ended.
-    pub fn command_waiting(&self, leg: LegId, command: LegCommand) -> Result<(), Busy> {
-        self.turns.blocking_send(Turn::Leg(leg, command)).map_err(|_| Busy)
-    }
-
-    /// Puts other accounts in place, live; returns when they are, and what they rule out has ended.
-    ///
-    /// # Errors
-    /// When signalling has ended.
-    pub async fn replace_accounts(&self, accounts: Accounts) -> Result<(), Busy> {
-        let (done, placed) = oneshot::channel();
-        self.turns.send(Turn::Accounts(accounts, done)).await.map_err(|_| Busy)?;
-        placed.await.map_err(|_| Busy)
-    }
-
-    /// Puts other trunks in place, live.
-    ///
-    /// # Errors
-    /// When signalling has ended.
-    pub async fn replace_trunks(&self, trunks: Trunks) -> Result<(), Busy> {
-        self.turns.send(Turn::Trunks(trunks)).await.map_err(|_| Busy)
-    }
-
-    /// Says what the agent at a phone does now, for those who watch it; never blocks.
-    ///
-    /// # Errors
-    /// When more waits than signalling can hold, or it has ended.
-    pub fn publish(&self, phone: PhoneId, presence: Presence) -> Result<(), Busy> {
-        self.turns.try_send(Turn::Presence(phone, presence)).map_err(|_| Busy)
-    }
-
-    /// What was said about these legs, in order, as far as it is still kept: in memory, or on disk,
-    /// which is read only where memory has not all of it.
-    ///
-    /// # Errors
-    /// When signalling has ended.
-    pub async fn ladder(&self, legs: Vec<LegId>) -> Result<Vec<Rung>, Busy> {
-        let (asked, answer) = oneshot::channel();
-        self.turns.send(Turn::Ladder(legs.clone(), asked)).await.map_err(|_| Busy)?;
-        let kept = answer.await.map_err(|_| Busy)?;
-        Ok(match self.finder.clone().filter(|_| !kept.is_whole) {
-            Some(finder) => finder.find(&legs, kept.said).await,
-            None => trace::rungs(&kept.said, &[]),
-        })
-    }
-
-    /// Where the trunks are, whether they are there, and what became of our registrations.
-    #[must_use]
-    pub fn trunk_status(&self) -> Vec<TrunkStatus> {
-        self.trunk_status.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Who is shut out.
-    ///
-    /// # Errors
-    /// When signalling has ended.
-    pub async fn bans(&self) -> Result<Vec<Ban>, Busy> {
-        let (asked, answer) = oneshot::channel();
-        self.turns.send(Turn::Bans(asked)).await.map_err(|_| Busy)?;
-        answer.await.map_err(|_| Busy)
-    }
-
-    /// Lets a source in again; false when it was not shut out.
-    ///
-    /// # Errors
-    /// When signalling has ended.
-    pub async fn lift(&self, source: IpAddr) -> Result<bool, Busy> {
-        let (asked, answer) = oneshot::channel();
-        self.turns.send(Turn::Lift(source, asked)).await.map_err(|_| Busy)?;
-        answer.await.map_err(|_| Busy)
-    }
-
-    /// Refuses new calls, ends those there are, and stops when the far sides have answered, or after
-    /// two seconds.
-    pub async fn shutdown(&self) {
-        let (done, ended) = oneshot::channel();
-        if self.turns.send(Turn::ShutDown(done)).await.is_ok() {
-            let _ = ended.await;
-        }
-    }
-
-    /// Whether it serves. Before [`Handle::shutdown`] anything else is a fault of ours.
-    #[must_use]
-    pub fn is_running(&self) -> bool {
-        !self.turns.is_closed()
-    }
-
-    /// Where each of the listeners listens, in the order of the settings.
-    #[must_use]
-    pub fn bound(&self) -> &[SocketAddr] {
-        &self.bound
-    }
-
-    /// Where phones are listened for: the first of these listeners.
-    #[must_use]
-    pub const fn phones(&self) -> SocketAddr {
-        self.phones
-    }
-
-    /// Where trunks are listened for: the first of these listeners.
-    #[must_use]
-    pub const fn trunks(&self) -> SocketAddr {
-        self.trunks
-    }
-
-    /// What was refused, malformed or lost.
-    #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
 }
 
 struct Driver {

@@ -38,8 +38,8 @@ use crate::strain::Strain;
 use crate::strays::Strays;
 use crate::trace::{self, Said, Trace, Way};
 
-/// Transactions at a time. Over UDP each lasts half a minute after its answer: this many let a floor of
-/// 100 000 phones register again within that after a restart.
+/// Transactions at a time, and answers remembered beside them. Over UDP an answer is remembered for half
+/// a minute: this many let a floor of 100 000 phones register again within that after a restart.
 const TRANSACTIONS: usize = 100_000;
 
 /// One of our listeners.
@@ -73,7 +73,7 @@ pub(crate) struct Exchange {
     pub(crate) subscriptions: Subscriptions,
     /// The agents who are signed in, by their phones.
     pub(crate) presence: BTreeMap<PhoneId, Presence>,
-    /// Transactions above which nobody watches anything new: calls come first.
+    /// Transactions and remembered answers above which lamps wait: calls come first.
     pub(crate) crowd: usize,
     /// The host in addresses shown to phones.
     pub(crate) domain: Host,

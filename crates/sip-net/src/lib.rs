@@ -32,6 +32,7 @@ mod door;
 mod driver;
 mod exchange;
 mod guard;
+mod handle;
 mod legs;
 mod listener;
 mod meaning;
@@ -56,8 +57,9 @@ pub use accounts::{
 };
 pub use carriers::{Health, RegistrationStatus, TrunkStatus};
 pub use counters::{Counted, Counters};
-pub use driver::{Busy, Handle, Setup, start};
+pub use driver::{Setup, start};
 pub use guard::{Ban, GuardSettings};
+pub use handle::{Busy, Handle};
 pub use listener::StartError;
 pub use ports::{BindingStore, NoStore, Ports};
 pub use settings::{Capture, ConnectionLimits, Listen, Protocol, Serves, Settings, TraceFiles};

@@ -109,7 +109,8 @@ impl Exchange {
 
     /// Whether so much is under way that lamps must wait: they must never cost a call.
     pub(crate) fn is_crowded(&self) -> bool {
-        self.endpoint.transaction_count() >= self.crowd
+        let under_way = self.endpoint.transaction_count();
+        under_way + self.endpoint.remembered_count() >= self.crowd
     }
 
     /// Whether this answers a NOTIFY about something watched, which is about no call.

@@ -11,6 +11,21 @@ const ROWS: usize = 64;
 /// A statement with some of its parameters.
 pub(crate) type Query = sqlx::query::Query<'static, Any, AnyArguments>;
 
+/// How a statement names its parameters.
+#[derive(Clone, Copy, Debug)]
+enum Places {
+    /// `$1`, `$2`, …: what PostgreSQL understands.
+    Numbered,
+    /// `?`: SQLite would look each numbered one up among all the others.
+    InOrder,
+}
+
+impl Places {
+    fn of(connection: &AnyConnection) -> Self {
+        if connection.backend_name() == "SQLite" { Self::InOrder } else { Self::Numbered }
+    }
+}
+
 /// Puts rows into a table, new or not.
 #[derive(Debug)]
 pub(crate) struct Upsert {
@@ -34,10 +49,9 @@ impl Upsert {
         rows: &[T],
         bind: impl Fn(Query, &T) -> Result<Query, DatabaseError>,
     ) -> Result<(), DatabaseError> {
-        // SQLite would look a numbered parameter up among all the others.
-        let numbered = connection.backend_name() != "SQLite";
+        let places = Places::of(connection);
         for piece in pieces(rows) {
-            let statement = self.statement(piece.len(), numbered);
+            let statement = self.statement(piece.len(), places);
             let mut query = sqlx::query(AssertSqlSafe(statement));
             for row in piece {
                 query = bind(query, row)?;
@@ -47,11 +61,14 @@ impl Upsert {
         Ok(())
     }
 
-    /// The statement for so many rows, its parameters numbered or in order.
-    fn statement(&self, rows: usize, numbered: bool) -> String {
+    /// The statement for so many rows.
+    fn statement(&self, rows: usize, places: Places) -> String {
         let Self { table, columns, conflict } = self;
         let count = columns.split(',').count();
-        let place = |number| if numbered { format!("${number}") } else { "?".to_owned() };
+        let place = |number| match places {
+            Places::Numbered => format!("${number}"),
+            Places::InOrder => "?".to_owned(),
+        };
         let row = |row: usize| {
             let places: Vec<_> = (1..=count).map(|column| place(row * count + column)).collect();
             format!("({})", places.join(", "))
@@ -89,10 +106,10 @@ mod tests {
     fn parameters_are_numbered_through_all_rows_where_they_are_numbered() {
         let upsert = Upsert { table: "t", columns: "a, b", conflict: "(a) DO NOTHING" };
         assert_eq!(
-            upsert.statement(2, true),
+            upsert.statement(2, Places::Numbered),
             "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT (a) DO NOTHING"
         );
-        let plain = upsert.statement(1, false);
+        let plain = upsert.statement(1, Places::InOrder);
         assert_eq!(plain, "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO NOTHING");
     }
 }

@@ -266,10 +266,16 @@ impl Endpoint {
         }
     }
 
-    /// How many transactions are under way.
+    /// How many transactions are under way, those that remember an answer not counted.
     #[must_use]
     pub fn transaction_count(&self) -> usize {
-        self.transactions.len()
+        self.transactions.under_way()
+    }
+
+    /// How many answers are remembered in case their requests come again.
+    #[must_use]
+    pub fn remembered_count(&self) -> usize {
+        self.transactions.remembered()
     }
 
     /// What was counted.

@@ -37,9 +37,7 @@ impl Endpoint {
             self.tally.unanswerable += 1;
             return;
         };
-        let branch = via.branch().unwrap_or_default();
-        let call_id = response.headers.first(&HeaderName::CallId).unwrap_or_default();
-        let tag = self.tokens.tag_of(&[call_id, branch.as_bytes()]);
+        let tag = self.unremembered_tag(&response.headers);
         let destination = reply_to(Some(&via), source);
         let stamped = via.stamped(source.peer);
         response.headers.replace_top(HeaderName::Via, stamped);
@@ -47,6 +45,13 @@ impl Endpoint {
         self.sign(&mut response, text);
         self.send_now(response.to_bytes().into(), destination);
         *self.tally.refused.entry(response.status.code()).or_default() += 1;
+    }
+
+    /// Our tag in an answer that nobody remembers: a function of the request.
+    pub(super) fn unremembered_tag(&self, headers: &Headers) -> String {
+        let branch = headers.via_ref().ok().and_then(|via| via.branch()).unwrap_or_default();
+        let call_id = headers.first(&HeaderName::CallId).unwrap_or_default();
+        self.tokens.tag_of(&[call_id, branch.as_bytes()])
     }
 
     /// Refuses a request of a dialog in its transaction.
@@ -117,8 +122,13 @@ impl Endpoint {
 /// Whether a refusal is forgotten once it is sent: those that strangers get. Whoever did not hear it
 /// sends the request again and gets it again, and a flood fills nothing (§8.2.7).
 pub(super) fn is_unremembered(status: StatusCode) -> bool {
-    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::PROXY_AUTHENTICATION_REQUIRED]
-        .contains(&status)
+    [
+        StatusCode::UNAUTHORIZED,
+        StatusCode::FORBIDDEN,
+        StatusCode::METHOD_NOT_ALLOWED,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED,
+    ]
+    .contains(&status)
 }
 
 /// Where the response to a request goes (§18.2.2, RFC 3581 §4).

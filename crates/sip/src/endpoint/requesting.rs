@@ -124,7 +124,8 @@ impl Endpoint {
         now: Timestamp,
     ) -> Done {
         let transaction = *self.arrivals.get(&arrival).ok_or(OrderError::NoSuchRequest)?;
-        tag_to(&mut response.headers, &self.tokens.tag());
+        let tag = self.unremembered_tag(&response.headers);
+        tag_to(&mut response.headers, &tag);
         if response.status.code() >= 300 && !response.headers.has(&HeaderName::Reason) {
             let value = crate::reason_value(response.status, response.reason.as_str());
             response.headers.push(HeaderName::Reason, value);
@@ -135,10 +136,14 @@ impl Endpoint {
         if response.status.is_final() {
             self.arrivals.remove(&arrival);
         }
-        let sent = self.transactions.respond(transaction, &response, now);
-        if is_unremembered(response.status) {
-            self.transactions.abandon(transaction);
-        }
+        // Anybody may ask what we can do, and may ask again.
+        let only_asks = response.cseq().is_ok_and(|cseq| cseq.method == Method::Options);
+        let is_final = response.status.is_final();
+        let sent = if is_final && (only_asks || is_unremembered(response.status)) {
+            self.transactions.respond_and_forget(transaction, &response, now)
+        } else {
+            self.transactions.respond(transaction, &response, now)
+        };
         if sent { Ok(()) } else { Err(OrderError::NoSuchRequest) }
     }
 }

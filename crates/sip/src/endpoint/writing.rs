@@ -179,3 +179,29 @@ fn is_ours(name: &HeaderName) -> bool {
     ]
     .contains(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_tag_is_added_to_whatever_to_is_written_and_to_none_that_has_one() {
+        let cases: [(&[u8], &[u8]); 8] = [
+            (b"<sip:a@b>", b"<sip:a@b>;tag=us"),
+            (b"sip:a@b", b"sip:a@b;tag=us"),
+            (b"sip:a@b;x=1", b"sip:a@b;x=1;tag=us"),
+            (b"<sip:a@b>;tag", b"<sip:a@b>;tag=us"),
+            (b"<sip:a@b>;tag=", b"<sip:a@b>;tag=us"),
+            (b"\"\xCD\xF5\" <sip:a@b>", b"\"\xCD\xF5\" <sip:a@b>;tag=us"),
+            (b"<sip:a@b>;tag=theirs", b"<sip:a@b>;tag=theirs"),
+            (b"<sip:a@b", b"<sip:a@b"),
+        ];
+        for (written, expected) in cases {
+            let mut headers = Headers::new();
+            headers.push(HeaderName::To, written);
+            tag_to(&mut headers, "us");
+            let tagged = headers.first(&HeaderName::To).unwrap();
+            assert_eq!(tagged, expected, "{}", written.escape_ascii());
+        }
+    }
+}

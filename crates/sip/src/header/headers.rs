@@ -180,7 +180,7 @@ impl Headers {
 
     /// Takes the first element out of the first field of this name and gives it back: the top
     /// Via, the next Route. The field goes when its last element does.
-    pub fn pop_top(&mut self, name: &HeaderName) -> Option<Bytes> {
+    pub(crate) fn pop_top(&mut self, name: &HeaderName) -> Option<Bytes> {
         let at = self.0.iter().position(|header| header.name == *name)?;
         let header = self.0.get_mut(at)?;
         let Some(comma) = scan::find_outside(&header.value, b',') else {

@@ -54,12 +54,6 @@ impl Transport {
             [Self::Tls, Self::Wss].iter().any(|it| it.as_str().eq_ignore_ascii_case(name));
         if over_tls { 5061 } else { 5060 }
     }
-
-    /// Whether the transport itself sees to retransmission (RFC 3261 §17).
-    #[must_use]
-    pub fn is_reliable(&self) -> bool {
-        *self != Self::Udp
-    }
 }
 
 impl From<&str> for Transport {
@@ -142,7 +136,8 @@ impl<'a> ViaRef<'a> {
     pub fn stamped(&self, source: SocketAddr) -> Vec<u8> {
         let ip = source.ip().to_canonical();
         let asked = self.params.has("rport");
-        let mut received = asked || self.host.ip() != Some(ip);
+        let host = self.host.ip().map(|host| host.to_canonical());
+        let mut received = asked || host != Some(ip);
         let mut out = Vec::with_capacity(128);
         let known = Transport::known(self.transport);
         let transport = known.as_ref().map_or(self.transport, Transport::as_str);
@@ -183,9 +178,20 @@ impl<'a> ViaRef<'a> {
         SocketAddr::new(source.ip().to_canonical(), port)
     }
 
-    /// The host of `sent-by` as written, and its port, unless that is the transport's own.
-    pub(crate) fn sent_by(&self) -> (&'a str, Option<u16>) {
-        (self.name, self.port.filter(|port| *port != Transport::usual_port(self.transport)))
+    /// `sent-by` as it is compared: a name in lower case, an address in one spelling, and the port,
+    /// written or not.
+    pub(crate) fn sent_by(&self) -> String {
+        let port = self.port.unwrap_or_else(|| Transport::usual_port(self.transport));
+        match self.host.ip() {
+            Some(IpAddr::V6(ip)) => format!("[{ip}]:{port}"),
+            // Of names and IPv4 nothing but the case may differ.
+            Some(IpAddr::V4(_)) | None => {
+                let mut text = self.name.to_ascii_lowercase();
+                text.push(':');
+                text.push_str(&port.to_string());
+                text
+            }
+        }
     }
 
     /// The Via on its own.
@@ -314,6 +320,44 @@ mod tests {
         let (via, reply_to) = stamped(written, "203.0.113.9:5060");
         assert_eq!(via, "SIP/2.0/UDP 203.0.113.9;branch=z9hG4bK1");
         assert_eq!(reply_to, "203.0.113.9:5060".parse().unwrap());
+    }
+
+    #[test]
+    fn every_spelling_of_sent_by_is_stamped_and_answered() {
+        let source = "[2001:db8::1]:40000";
+        for (sent_by, port) in [
+            ("[2001:db8::1]", 5060),
+            ("[2001:db8:0::1]:5070", 5070),
+            ("[2001:db8::1] : 5070", 5070),
+        ] {
+            let (via, reply_to) = stamped(&format!("SIP/2.0/UDP {sent_by};branch=1"), source);
+            assert!(!via.contains("received"), "{via}");
+            assert_eq!(reply_to, format!("[2001:db8::1]:{port}").parse().unwrap(), "{sent_by}");
+        }
+        let (via, reply_to) = stamped("SIP/2.0/UDP a.example : 5070;branch=1", source);
+        assert_eq!(via, "SIP/2.0/UDP a.example:5070;branch=1;received=2001:db8::1");
+        assert_eq!(reply_to, "[2001:db8::1]:5070".parse().unwrap());
+        let mapped = "SIP/2.0/UDP [::ffff:192.0.2.2]:5060;branch=1";
+        assert_eq!(stamped(mapped, "192.0.2.2:5060").0, mapped);
+    }
+
+    #[test]
+    fn odd_parameters_are_kept_and_rport_is_ours_to_fill_in() {
+        let written = b"SIP/2.0/UDP a;rport=1;x=\"\xcd\xf5\";rport;branch=1";
+        let via = ViaRef::parse(written).unwrap();
+        let source = "192.0.2.1:40000".parse().unwrap();
+        let expected =
+            b"SIP/2.0/UDP a;rport=40000;x=\"\xcd\xf5\";rport=40000;branch=1;received=192.0.2.1";
+        assert_eq!(via.stamped(source), expected);
+        assert_eq!(via.reply_to(source), source);
+    }
+
+    #[test]
+    fn sent_by_is_compared_without_regard_to_its_spelling() {
+        let sent_by = |text: &str| ViaRef::parse(text.as_bytes()).unwrap().sent_by();
+        assert_eq!(sent_by("SIP/2.0/UDP A.example"), sent_by("SIP/2.0/UDP a.EXAMPLE:5060"));
+        assert_eq!(sent_by("SIP/2.0/UDP [::1]"), sent_by("SIP/2.0/UDP [0:0::1]:5060"));
+        assert_ne!(sent_by("SIP/2.0/UDP a"), sent_by("SIP/2.0/TLS a"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::message::{Method, Request};
 pub(super) struct Entry<U> {
     pub(super) machine: Machine,
     pub(super) user: U,
-    /// None of a server whose final response is out and repeated as it is.
+    /// None of a server of a request other than INVITE whose final response is out.
     pub(super) request: Option<Box<Request>>,
     /// The request of a client, the last response of a server; none before the first response.
     pub(super) repeated: Option<Arc<[u8]>>,
@@ -224,6 +224,39 @@ impl Machine {
             Self::NonInviteClient(machine) => *machine == NonInviteClient::Terminated,
             Self::InviteServer(machine) => *machine == InviteServer::Terminated,
             Self::NonInviteServer(machine) => *machine == NonInviteServer::Terminated,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    #[test]
+    fn what_is_kept_of_a_request_keeps_nothing_else_of_its_datagram() {
+        let text = "REGISTER sip:a SIP/2.0\r\nVia: SIP/2.0/UDP b;branch=z9hG4bKx\r\nRoute:\r\n\
+                    From: <sip:c@a>;tag=1\r\nTo: <sip:c@a>\r\nCall-ID: d\r\nCSeq: 1 REGISTER\r\n\
+                    Subject: long\r\n\r\n";
+        let Ok(Message::Request(request)) = Message::parse(text.as_bytes()) else { panic!() };
+        let kept = essence(&request);
+        let written: Vec<_> = kept.headers.iter().map(|header| format!("{header:?}")).collect();
+        let expected = [
+            "Via: SIP/2.0/UDP b;branch=z9hG4bKx",
+            "Route: ",
+            "From: <sip:c@a>;tag=1",
+            "To: <sip:c@a>",
+            "Call-ID: d",
+            "CSeq: 1 REGISTER",
+        ];
+        assert_eq!(written, expected);
+        let octets = |request: &Request| -> Vec<_> {
+            let values = request.headers.iter().map(|header| header.value());
+            values.filter(|value| !value.is_empty()).map(<[u8]>::as_ptr_range).collect()
+        };
+        for value in octets(&kept) {
+            let shared = octets(&request).iter().any(|theirs| theirs.contains(&value.start));
+            assert!(!shared, "a value lies in the message that was received");
         }
     }
 }

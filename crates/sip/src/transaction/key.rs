@@ -38,7 +38,7 @@ pub enum ServerKey {
     Branch {
         /// The branch of the top Via.
         branch: Box<str>,
-        /// The sent-by of the top Via, in lower case.
+        /// The sent-by of the top Via, in one spelling.
         sent_by: Box<str>,
         /// The method; INVITE for an ACK.
         method: Method,
@@ -83,14 +83,14 @@ impl ServerKey {
         let method = method.clone();
         let branch = branch_of(&via);
         if is_modern(&branch) {
-            return Ok(Self::Branch { branch, sent_by: sent_by(&via), method });
+            return Ok(Self::Branch { branch, sent_by: via.sent_by().into(), method });
         }
         Ok(Self::Old(Box::new(OldKey {
             uri: request.uri.to_string().into(),
             from_tag: request.headers.from_ref()?.tag().unwrap_or_default().into(),
             call_id: request.call_id()?.into(),
             cseq: request.cseq()?.number,
-            via: format!("{};{branch}", sent_by(&via)).into(),
+            via: format!("{};{branch}", via.sent_by()).into(),
             method,
         })))
     }
@@ -98,17 +98,6 @@ impl ServerKey {
 
 fn branch_of(via: &ViaRef<'_>) -> Box<str> {
     via.branch().unwrap_or_default().into()
-}
-
-/// The host and port in lower case, the transport's own port left out.
-fn sent_by(via: &ViaRef<'_>) -> Box<str> {
-    let (host, port) = via.sent_by();
-    let mut text = host.to_ascii_lowercase();
-    if let Some(port) = port {
-        text.push(':');
-        text.push_str(&port.to_string());
-    }
-    text.into()
 }
 
 fn is_modern(branch: &str) -> bool {

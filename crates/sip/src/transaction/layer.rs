@@ -66,7 +66,7 @@ pub enum Matched {
     New(Fresh),
     /// A copy, by another way, of a request under way (RFC 3261 §8.2.2.2).
     Merged,
-    /// Nobody can say: its top Via cannot be read.
+    /// Nobody can say: what it is known by cannot be read.
     Unreadable,
 }
 
@@ -83,14 +83,16 @@ pub struct TransactionLayer<U> {
     timing: Timing,
     limit: usize,
     last: u64,
-    // Only looked up, never gone through: their order, which is by chance, is nobody's.
+    // Keyed by what strangers choose, hence hashed with a secret of the process's. Only looked up, never
+    // gone through: their order, which is by chance, decides nothing.
     clients: HashMap<Arc<ClientKey>, TransactionId>,
     servers: HashMap<Arc<ServerKey>, TransactionId>,
     origins: HashMap<Arc<Origin>, TransactionId>,
     // Boxed: the nodes of a tree whose ids only grow stay half empty.
     entries: BTreeMap<TransactionId, Box<Entry<U>>>,
-    /// Those that only wait for a repetition of a request they have answered.
-    answered: BTreeSet<TransactionId>,
+    /// Those that only wait for a repetition of a request they have answered, by Timer J: the oldest
+    /// answer first.
+    answered: BTreeSet<(Timestamp, TransactionId)>,
     destinations: BTreeSet<(Destination, TransactionId)>,
     deadlines: BTreeSet<(Timestamp, TransactionId)>,
     output: VecDeque<TransactionOutput<U>>,
@@ -124,31 +126,25 @@ impl<U: Copy> TransactionLayer<U> {
 
     /// How many transactions are under way, those that remember an answer not counted.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn under_way(&self) -> usize {
         self.entries.len() - self.answered.len()
     }
 
     /// How many answers are remembered.
-    #[cfg(test)]
-    pub(crate) fn remembered(&self) -> usize {
-        self.answered.len()
-    }
-
-    /// Whether none is under way.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub fn remembered(&self) -> usize {
+        self.answered.len()
     }
 
     /// Whether another may be opened for something new. What belongs to a call that is there, a BYE
     /// first of all, still finds the reserve of a quarter above the limit.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.len() < self.limit
+        self.under_way() < self.limit
     }
 
     fn has_reserve(&self) -> bool {
-        self.len() < self.limit.saturating_add(self.limit / 4).saturating_add(1)
+        self.under_way() < self.limit.saturating_add(self.limit / 4).saturating_add(1)
     }
 
     /// Sends a request of ours, other than ACK, whose top Via carries a fresh branch.
@@ -241,6 +237,26 @@ impl<U: Copy> TransactionLayer<U> {
 
     /// Sends a response in a server transaction; says whether it could still be sent.
     pub fn respond(&mut self, id: TransactionId, response: &Response, now: Timestamp) -> bool {
+        let sent = self.say(id, response, now);
+        if self.entries.get(&id).is_some_and(|entry| entry.machine.is_answered()) {
+            self.remember(id);
+        }
+        sent
+    }
+
+    /// The same with the last response, which is not worth remembering (§8.2.7).
+    pub fn respond_and_forget(
+        &mut self,
+        id: TransactionId,
+        response: &Response,
+        now: Timestamp,
+    ) -> bool {
+        let sent = self.say(id, response, now);
+        self.abandon(id);
+        sent
+    }
+
+    fn say(&mut self, id: TransactionId, response: &Response, now: Timestamp) -> bool {
         let timing = self.timing;
         let Some(entry) = self.entries.get_mut(&id) else {
             return false;
@@ -251,14 +267,10 @@ impl<U: Copy> TransactionLayer<U> {
             return false;
         }
         entry.repeated = Some(response.to_bytes().into());
-        let is_answered = entry.machine.is_answered();
-        if is_answered {
+        if entry.machine.is_answered() {
             entry.request = None;
         }
         self.carry_out(id, actions, None);
-        if is_answered {
-            self.remember(id);
-        }
         true
     }
 
@@ -294,8 +306,8 @@ impl<U: Copy> TransactionLayer<U> {
         same.then_some((id, entry.user))
     }
 
-    /// The request of a transaction, but for one answered finally: the header fields that other
-    /// messages are made of.
+    /// The request of a transaction, but for one that was no INVITE and is answered finally: the header
+    /// fields that other messages are made of.
     #[must_use]
     pub fn request(&self, id: TransactionId) -> Option<&Request> {
         self.entries.get(&id)?.request.as_deref()
@@ -314,8 +326,7 @@ impl<U: Copy> TransactionLayer<U> {
         self.entries.get(&id).map(|entry| entry.destination)
     }
 
-    /// Ends a transaction at once: a client's whose peer will never send a final response (§9.1), or
-    /// a server's that is not worth remembering (§8.2.7).
+    /// Ends a transaction at once: a client's whose peer will never send a final response (§9.1).
     pub fn abandon(&mut self, id: TransactionId) {
         if self.entries.contains_key(&id) {
             self.end(id);
@@ -433,12 +444,13 @@ impl<U: Copy> TransactionLayer<U> {
         }
     }
 
-    /// Keeps an answer for the rest of its time, and in turn forgets the oldest one too many: whose
-    /// request came again after all would be asked to prove itself anew.
+    /// Keeps an answer for the rest of its time, and in turn forgets the oldest one too many. A request
+    /// that comes again after that is a new one: it must prove itself anew, or is out of order.
     fn remember(&mut self, id: TransactionId) {
-        self.answered.insert(id);
+        let Some(due) = self.entries.get(&id).and_then(|entry| entry.deadline) else { return };
+        self.answered.insert((due, id));
         if self.answered.len() > self.limit
-            && let Some(oldest) = self.answered.first().copied()
+            && let Some((_, oldest)) = self.answered.first().copied()
         {
             self.end(oldest);
         }
@@ -452,9 +464,9 @@ impl<U: Copy> TransactionLayer<U> {
 
     fn end(&mut self, id: TransactionId) {
         let Some(entry) = self.entries.remove(&id) else { return };
-        self.answered.remove(&id);
         self.destinations.remove(&(entry.destination, id));
         if let Some(due) = entry.deadline {
+            self.answered.remove(&(due, id));
             self.deadlines.remove(&(due, id));
         }
         match &entry.key {

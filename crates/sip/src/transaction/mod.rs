@@ -39,7 +39,7 @@ use model::Timestamp;
 pub(crate) use derived::cancellation;
 pub use invite_client::InviteClient;
 pub use invite_server::InviteServer;
-pub use key::{ClientKey, ServerKey};
+pub use key::{ClientKey, OldKey, ServerKey};
 pub use layer::{
     Fresh, Full, Matched, TransactionEvent, TransactionId, TransactionLayer, TransactionOutput,
 };

@@ -270,7 +270,7 @@ fn above_the_bound_of_sessions_a_call_is_refused_503_with_a_time_to_come_again()
         assert_eq!(header(&response, &HeaderName::RetryAfter), "5");
     }
     assert_eq!(net.callee.session_count(), 3);
-    assert_eq!(net.callee.transaction_count(), 3);
+    assert_eq!(net.callee.transaction_count() + net.callee.remembered_count(), 3);
 }
 
 #[test]
@@ -307,9 +307,41 @@ fn above_the_bound_the_oldest_answer_is_forgotten_and_nothing_is_refused() {
     assert_eq!([1, 2, 3, 4].map(&mut ask), [200; 4]);
     assert_eq!([3, 4].map(&mut ask), [200; 2], "what is remembered is said again");
     assert_eq!(ask(1), 500, "what is forgotten is a request out of order");
-    assert_eq!(net.callee.transactions.remembered(), 2);
+    assert_eq!(net.callee.remembered_count(), 2);
     net.run(Duration::from_secs(33));
-    assert_eq!(net.callee.transactions.remembered(), 0);
+    assert_eq!(net.callee.remembered_count(), 0);
+}
+
+#[test]
+fn what_was_answered_last_is_remembered_longest_whenever_it_came() {
+    let mut net = Network::perfect();
+    net.callee.transactions = crate::transaction::TransactionLayer::new(Default::default(), 2);
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    let asked = |method: &str, number: u32| {
+        let headers = format!("CSeq: {} {method}\n{to}", 10 + number);
+        written(method, &format!("o{number}"), &headers, "")
+    };
+    let transfer = |number: u32| {
+        let headers = format!("CSeq: {} REFER\nRefer-To: <sip:1002@a>\n{to}", 10 + number);
+        written("REFER", &format!("o{number}"), &headers, "")
+    };
+    assert!(net.stranger(&transfer(1)).is_none(), "the application has not answered yet");
+    for number in [2, 3] {
+        net.run(Duration::from_millis(10));
+        assert_eq!(refused(&mut net, &asked("OPTIONS", number)).status.code(), 200);
+    }
+    net.run(Duration::from_millis(10));
+    net.order(
+        Side::Callee,
+        Order::RefuseRefer {
+            session,
+            refusal: Box::new(Rejection::new(StatusCode::DECLINE, "no")),
+        },
+    );
+    assert_eq!(refused(&mut net, &transfer(1)).status.code(), 603, "the latest answer is kept");
+    assert_eq!(refused(&mut net, &asked("OPTIONS", 3)).status.code(), 200);
+    assert_eq!(refused(&mut net, &asked("OPTIONS", 2)).status.code(), 500, "the oldest is not");
 }
 
 #[test]

@@ -347,7 +347,7 @@ impl Network {
     pub(super) fn is_clear(&self) -> bool {
         [&self.caller, &self.callee]
             .iter()
-            .all(|endpoint| endpoint.session_count() == 0 && endpoint.transaction_count() == 0)
+            .all(|it| it.session_count() + it.transaction_count() + it.remembered_count() == 0)
     }
 }
 
