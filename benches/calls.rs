@@ -30,6 +30,7 @@ use hotline_benches::figures::{Spread, print_table};
 use hotline_benches::phones::{Phones, Waits};
 use hotline_benches::process::{Process, machine, pin_generator};
 use hotline_benches::server::{HOTLINE, PASSWORD, Server, binary, wait};
+use hotline_benches::words::numbers;
 use hotline_benches::{SERVICE, bare, peers};
 
 /// Talk before anything is measured: latches close, files are opened.
@@ -45,14 +46,9 @@ fn main() {
         bare::relay(SERVICE, legs.parse().expect("a number of legs")).expect("the relay runs");
         return;
     }
-    let numbers = |name: &str, default: &str| -> Vec<u16> {
-        let given = words.iter().position(|word| word == name).and_then(|at| words.get(at + 1));
-        let text = given.map_or(default, String::as_str).split(',').filter(|text| !text.is_empty());
-        text.map(|text| text.parse().expect("a list of numbers")).collect()
-    };
-    let calls = numbers("--calls", "50,100");
-    let waiting = numbers("--waiting", "10,100");
-    let seconds = Duration::from_secs(numbers("--seconds", "10")[0].into());
+    let calls: Vec<u16> = numbers("--calls", "50,100");
+    let waiting: Vec<u16> = numbers("--waiting", "10,100");
+    let seconds = Duration::from_secs(numbers::<u16>("--seconds", "10")[0].into());
     // A build on the generator's one core would take as long as it looks hung.
     println!("the service under measurement: {}", binary().display());
     println!("{}", machine());

@@ -26,6 +26,7 @@ use hotline_benches::kamailio::Kamailio;
 use hotline_benches::process::{Process, machine, pin_generator};
 use hotline_benches::registering::Registering;
 use hotline_benches::server::{Server, binary};
+use hotline_benches::words::numbers;
 
 /// Bindings of one phone.
 const DEVICES: u32 = 5;
@@ -38,14 +39,8 @@ const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 77, 0, 4));
 const PEERS: [(&str, &str); 3] = [("bar", "50"), ("rustpbx", "132"), ("Asterisk", "255")];
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let numbers = |name: &str, default: &str| -> Vec<u32> {
-        let given = words.iter().position(|word| word == name).and_then(|at| words.get(at + 1));
-        let text = given.map_or(default, String::as_str).split(',').filter(|text| !text.is_empty());
-        text.map(|text| text.parse().expect("a list of numbers")).collect()
-    };
-    let sizes = numbers("--bindings", "10000,50000,100000");
-    let refreshes = numbers("--refreshes", "10000")[0];
+    let sizes: Vec<u32> = numbers("--bindings", "10000,50000,100000");
+    let refreshes = numbers::<u32>("--refreshes", "10000")[0];
     println!("the service under measurement: {}", binary().display());
     println!("{}", machine());
     pin_generator();

@@ -28,21 +28,16 @@ use hotline_benches::peers;
 use hotline_benches::phones::Phones;
 use hotline_benches::process::{machine, pin_generator};
 use hotline_benches::server::{HOTLINE, PASSWORD, Server, binary, wait};
+use hotline_benches::words::numbers;
 use model::Timestamp;
 
 /// Agents beyond those that the pace and the hold time need.
 const SPARE: u32 = 200;
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let numbers = |name: &str, default: &str| -> Vec<u32> {
-        let given = words.iter().position(|word| word == name).and_then(|at| words.get(at + 1));
-        let text = given.map_or(default, String::as_str).split(',').filter(|text| !text.is_empty());
-        text.map(|text| text.parse().expect("a list of numbers")).collect()
-    };
-    let rates = numbers("--rates", "100,500,1000");
-    let time = Duration::from_secs(numbers("--seconds", "10")[0].into());
-    let hold = Duration::from_millis(numbers("--hold", "500")[0].into());
+    let rates: Vec<u32> = numbers("--rates", "100,500,1000");
+    let time = Duration::from_secs(numbers::<u32>("--seconds", "10")[0].into());
+    let hold = Duration::from_millis(numbers::<u32>("--hold", "500")[0].into());
     println!("the service under measurement: {}", binary().display());
     println!("{}", machine());
     pin_generator();

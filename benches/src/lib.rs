@@ -28,6 +28,7 @@ pub mod process;
 pub mod registering;
 pub mod server;
 mod wire;
+pub mod words;
 
 use std::net::{IpAddr, Ipv4Addr};
 
