@@ -31,6 +31,7 @@ mod non_invite_client;
 mod non_invite_server;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::time::Duration;
 
@@ -40,11 +41,10 @@ pub(crate) use derived::cancellation;
 pub use invite_client::InviteClient;
 pub use invite_server::InviteServer;
 pub use key::{ClientKey, OldKey, ServerKey};
-pub use layer::{
-    Fresh, Full, Matched, TransactionEvent, TransactionId, TransactionLayer, TransactionOutput,
-};
+pub use layer::{Full, TransactionId, TransactionLayer};
 pub use non_invite_client::NonInviteClient;
 pub use non_invite_server::NonInviteServer;
+pub use told::{Fresh, Matched, TransactionEvent, TransactionOutput};
 
 /// The estimates of the network that every timer is made of (RFC 3261 §17.1.1.1, Table 4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
