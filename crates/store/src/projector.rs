@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use insight::{AgentHistory, Calls, Cdr, StateInterval};
-use model::{Event, RecordingId};
+use insight::{AgentHistory, Calls, Cdr, Segment, StateInterval};
+use model::{CallId, Event, RecordingId};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -195,17 +195,18 @@ impl Follower {
         let mut changed = Changed::default();
         for event in events {
             changed.recording(&mut rows, event, &place.calls).await?;
-            changed.calls.extend(place.calls.apply(event));
+            if let Some(cdr) = place.calls.apply(event) {
+                changed.ended(cdr);
+            }
             changed.intervals.extend(place.history.apply(event));
         }
         // What changed and is still open, once for the batch.
         let calls: BTreeSet<_> = events.iter().filter_map(|event| event.call).collect();
         let agents: BTreeSet<_> = events.iter().filter_map(|event| event.agent).collect();
-        let ended = changed.calls.len();
         changed.calls.extend(calls.iter().filter_map(|it| place.calls.open().get(it)).cloned());
         let states = place.history.open();
         changed.intervals.extend(agents.iter().filter_map(|agent| states.get(agent)).cloned());
-        changed.write(&mut rows, ended).await?;
+        changed.write(&mut rows).await?;
         rows.put_mark(last).await?;
         transaction.commit().await?;
         self.went_well(last);
@@ -238,10 +239,11 @@ impl Follower {
     }
 }
 
-/// The rows of a batch: those that it ends first, then those that stay open.
+/// The rows that a batch changes, each once.
 #[derive(Default)]
 struct Changed {
     calls: Vec<Cdr>,
+    segments: Vec<(CallId, u64, Segment)>,
     intervals: Vec<StateInterval>,
     recordings: BTreeMap<RecordingId, RecordingRow>,
 }
@@ -266,17 +268,17 @@ impl Changed {
         Ok(())
     }
 
-    /// Writes them; so many of the calls have ended.
-    async fn write(self, rows: &mut Rows<'_>, ended: usize) -> Result<(), DatabaseError> {
-        let of = |cdr: &Cdr| {
-            let call = cdr.call;
-            let segments = cdr.segments.iter().cloned();
-            (0..).zip(segments).map(move |(n, segment)| (call, n, segment)).collect::<Vec<_>>()
-        };
-        let segments: Vec<_> = self.calls.iter().take(ended).flat_map(of).collect();
+    /// A call is over, and with it its segments.
+    fn ended(&mut self, cdr: Cdr) {
+        let segments = (0..).zip(cdr.segments.iter().cloned());
+        self.segments.extend(segments.map(|(n, segment)| (cdr.call, n, segment)));
+        self.calls.push(cdr);
+    }
+
+    async fn write(self, rows: &mut Rows<'_>) -> Result<(), DatabaseError> {
         let recordings: Vec<_> = self.recordings.into_values().collect();
         rows.put_calls(&self.calls).await?;
-        rows.put_segments(&segments).await?;
+        rows.put_segments(&self.segments).await?;
         rows.put_intervals(&self.intervals).await?;
         rows.put_recordings(&recordings).await
     }
