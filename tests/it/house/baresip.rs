@@ -18,7 +18,12 @@ use super::{PASSWORD, Process, SOON, free_port, free_ports, samples_in, wait};
 const AUDIO_PORTS: u16 = 20;
 
 /// What it needs to watch others.
-const WATCHING: &str = "module_app contact.so\nmodule_app mwi.so\nmodule_app presence.so\n";
+const WATCHING: &str = "module_app contact.so\nmodule_app presence.so\n";
+
+/// A millisecond after it is loaded, baresip's mailbox module subscribes once more for each
+/// subscription it finds, those it has just made among them: for ever, where one was made before.
+/// Loaded first, it looks before the phone has registered.
+const MAILBOX: &str = "module mwi.so\n";
 
 /// How SIP reaches the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -142,6 +147,7 @@ impl Baresip {
              jitter_buffer_delay 2-10\n\
              rtp_ports {first}-{last}\n\
              module_path /usr/lib/baresip/modules\n\
+             {mailbox}\
              module g711.so\n\
              module ausine.so\n\
              module aubridge.so\n\
@@ -156,6 +162,7 @@ impl Baresip {
              menu_bell no\n",
             heard = folder.path().display(),
             watching = if contacts.is_empty() { "" } else { WATCHING },
+            mailbox = if contacts.is_empty() { "" } else { MAILBOX },
         );
         fs::write(folder.path().join("config"), text).unwrap();
         fs::write(folder.path().join("accounts"), format!("{account}\n")).unwrap();
