@@ -12,8 +12,8 @@ use clock::Clock;
 use flow::{Flow, Step};
 use hotline_benches::figures::nanos_each;
 use model::{
-    Actor, AgentId, Cause, Epoch, Event, FloorSnapshot, LegId, MediaDescription, Number, PhoneId,
-    RecordingId, TenantId, Timestamp, TrunkId,
+    Actor, AgentId, Cause, Epoch, Event, Fingerprint, FloorSnapshot, LegId, MediaDescription,
+    Number, PhoneId, RecordingId, TenantId, Timestamp, TrunkId,
 };
 use switchboard::config::{
     AgentConfig, FeatureCodes, FloorConfig, HotlineConfig, HotlineLimits, PhoneConfig, PortLease,
@@ -24,7 +24,7 @@ use switchboard::ports::{
     Command, Input, LegCommand, LegFact, LegIds, Origin, RecordingCommand, RecordingFact, ReplyId,
     Request, RingsIn,
 };
-use switchboard::{Opening, Switchboard};
+use switchboard::{Opening, Secrets, Switchboard};
 
 use crate::Row;
 
@@ -50,6 +50,7 @@ impl Floor {
         let opening = Opening {
             config: config(),
             lease: PortLease { address: [127, 0, 0, 1].into(), first: 20_000, last: 39_998 },
+            secrets: Secrets { seed: [7; 32], certificate: Fingerprint([7; 32]) },
             epoch,
             snapshot: FloorSnapshot::default(),
             bindings: phones.collect(),

@@ -106,6 +106,7 @@ impl Media {
             }
             MediaCommand::Close => entries.remove(leg),
             MediaCommand::Remote(_)
+            | MediaCommand::Protect(_)
             | MediaCommand::Play { .. }
             | MediaCommand::Ringback
             | MediaCommand::Silence => entries.thread(leg),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
-use model::{Codec, LegId, MediaDescription, Timestamp};
+use model::{Codec, LegId, MediaDescription, Security, Timestamp};
 use rtp::{
     DigitReceiver, FRAME, HEADER, Header, Latch, Outgoing, Packet, Reception, Verdict,
     alaw_to_ulaw, is_rtcp, ulaw_to_alaw,
@@ -15,8 +15,13 @@ use crate::counters::Counters;
 use crate::far_side::{FarSide, Payload};
 use crate::player::Player;
 use crate::reporting::{Reporting, report};
+use crate::shield::Shield;
 use crate::sockets::Sockets;
+use crate::srtp::{Fault, MOST_ADDED};
 use crate::tap::{MAX_TAPS, Ring, Tap};
+
+/// The most octets of a report of ours.
+const REPORT: usize = 256;
 
 /// What a far side hears.
 #[derive(Debug)]
@@ -55,6 +60,7 @@ pub(crate) struct Stream {
     pub(crate) leg: LegId,
     pub(crate) sockets: Sockets,
     far: Option<FarSide>,
+    shield: Shield,
     latch: Latch,
     allowance: Allowance,
     reception: Reception,
@@ -79,11 +85,14 @@ impl Stream {
     pub(crate) fn new(leg: LegId, sockets: Sockets, chance: u64, now: Timestamp) -> Self {
         let [s0, s1, s2, s3, n0, n1, n2, n3] = chance.to_be_bytes();
         let ssrc = u32::from_be_bytes([s0, s1, s2, s3]);
-        let start = u32::from_be_bytes([n0, n1, n2, n3]);
+        // In the lower half, lest a loss of the first packets hides that the number has wrapped
+        // (RFC 3711 §3.3.1).
+        let start = u32::from_be_bytes([n0 & 0x7f, n1, n2, n3]);
         Self {
             leg,
             sockets,
             far: None,
+            shield: Shield::default(),
             latch: Latch::default(),
             allowance: Allowance::default(),
             reception: Reception::default(),
@@ -106,8 +115,14 @@ impl Stream {
             self.outgoing.switch();
         }
         self.far = Some(far);
+        self.shield.theirs(&description.security);
         self.latch.signal(description.address);
         self.alive_at = self.alive_at.map(|_| now);
+    }
+
+    /// What we have said about protecting what we send.
+    pub(crate) fn protect(&mut self, security: &Security) {
+        self.shield.own(security);
     }
 
     /// From now on the far side is in a conversation and expected to speak.
@@ -134,19 +149,18 @@ impl Stream {
     /// Reads one packet from the far side into `buffer`.
     pub(crate) fn receive(&mut self, buffer: &mut [u8], turn: Turn<'_>) -> Taken {
         let Some((length, from)) = self.sockets.rtp.receive(buffer) else { return Taken::Nothing };
-        let datagram = buffer.get(..length).unwrap_or(&[]);
+        let datagram = buffer.get_mut(..length).unwrap_or(&mut []);
         if is_rtcp(datagram) {
             self.take_report(datagram, from, turn);
             return Taken::Nothing;
         }
+        let Some(datagram) = self.opened(datagram, from, turn) else { return Taken::Nothing };
         let Ok(packet) = Packet::read(datagram) else {
             turn.counters.malformed.one();
             return Taken::Nothing;
         };
         let payload = self.payload(&packet);
-        // What nobody agreed on says nothing for a source that is not known yet.
-        let judged = payload != Payload::Other || self.latch.believes(from);
-        if !judged || self.latch.judge(from, &packet.header, turn.now) == Verdict::Stranger {
+        if self.judge(from, &packet, payload, turn.now) == Verdict::Stranger {
             self.stranger(from, turn.counters);
             return Taken::Nothing;
         }
@@ -165,6 +179,46 @@ impl Stream {
                 Taken::Key { digit, header, range }
             }
             Payload::Other => Taken::Withheld(header),
+        }
+    }
+
+    /// What a datagram says, where it comes from who has the key.
+    fn opened<'a>(
+        &mut self,
+        datagram: &'a mut [u8],
+        from: SocketAddr,
+        turn: Turn<'_>,
+    ) -> Option<&'a [u8]> {
+        match self.shield.open(datagram) {
+            Ok(length) => datagram.get(..length),
+            Err(fault) => {
+                self.shut_out(fault, from, turn.counters);
+                None
+            }
+        }
+    }
+
+    fn judge(
+        &mut self,
+        from: SocketAddr,
+        packet: &Packet<'_>,
+        payload: Payload,
+        now: Timestamp,
+    ) -> Verdict {
+        if self.shield.proves() {
+            return self.latch.prove(from, now);
+        }
+        // What nobody agreed on says nothing for a source that is not known yet.
+        if payload == Payload::Other && !self.latch.believes(from) {
+            return Verdict::Stranger;
+        }
+        self.latch.judge(from, &packet.header, now)
+    }
+
+    fn shut_out(&mut self, fault: Fault, from: SocketAddr, counters: &Counters) {
+        match fault {
+            Fault::Malformed => counters.malformed.one(),
+            Fault::Forged | Fault::Replayed => self.stranger(from, counters),
         }
     }
 
@@ -202,7 +256,8 @@ impl Stream {
         };
         let header = self.outgoing.relay(theirs, payload_type, range.len(), turn.now);
         if let Some(packet) = header.write_before(range, buffer) {
-            self.send(packet, target, turn.counters);
+            let buffer = buffer.get_mut(packet.start..).unwrap_or(&mut []);
+            self.send((buffer, packet.len()), target, turn.counters);
         }
     }
 
@@ -219,9 +274,10 @@ impl Stream {
         let Some(target) = self.latch.target() else { return Ok(()) };
         transcode(&mut frame, Codec::Pcma, far.codec.codec);
         let header = self.outgoing.generate(far.codec.payload_type, FRAME, turn.now);
-        let mut packet = [0; HEADER + FRAME];
-        if let Some(packet) = header.write(&frame, &mut packet) {
-            self.send(packet, target, turn.counters);
+        let mut buffer = [0; HEADER + FRAME + MOST_ADDED];
+        if let Some(packet) = header.write(&frame, &mut buffer) {
+            let length = packet.len();
+            self.send((&mut buffer, length), target, turn.counters);
         }
         Ok(())
     }
@@ -229,7 +285,7 @@ impl Stream {
     /// Reads one packet from the RTCP port.
     pub(crate) fn receive_report(&mut self, buffer: &mut [u8], turn: Turn<'_>) {
         let Some((length, from)) = self.sockets.rtcp.receive(buffer) else { return };
-        self.take_report(buffer.get(..length).unwrap_or(&[]), from, turn);
+        self.take_report(buffer.get_mut(..length).unwrap_or(&mut []), from, turn);
     }
 
     /// Does what is due; `true` when the far side has been silent for too long, said again after
@@ -288,10 +344,14 @@ impl Stream {
     }
 
     /// Reports come from another port than audio, so it is the host that must be right.
-    fn take_report(&mut self, datagram: &[u8], from: SocketAddr, turn: Turn<'_>) {
+    fn take_report(&mut self, datagram: &mut [u8], from: SocketAddr, turn: Turn<'_>) {
         if self.latch.target().is_none_or(|target| target.ip() != from.ip()) {
             return self.stranger(from, turn.counters);
         }
+        let datagram = match self.shield.open_report(datagram) {
+            Ok(length) => datagram.get(..length).unwrap_or(&[]),
+            Err(fault) => return self.shut_out(fault, from, turn.counters),
+        };
         match self.reporting.take(datagram, from, &mut self.reception, turn.now) {
             Ok(()) => self.alive_at = self.alive_at.map(|_| turn.now),
             Err(_) => turn.counters.malformed.one(),
@@ -306,12 +366,23 @@ impl Stream {
         if farewell == Farewell::Yes {
             compound = compound.bye(self.outgoing.ssrc());
         }
-        // A report that cannot be sent is followed by another.
-        let _ = self.sockets.rtcp.send(compound.octets(), target);
+        let mut buffer = [0; REPORT + MOST_ADDED];
+        let octets = compound.octets();
+        let Some(room) = buffer.get_mut(..octets.len()) else { return };
+        room.copy_from_slice(octets);
+        let sealed = self.shield.seal_report(&mut buffer, octets.len());
+        if let Some(packet) = sealed.and_then(|length| buffer.get(..length)) {
+            // A report that cannot be sent is followed by another.
+            let _ = self.sockets.rtcp.send(packet, target);
+        }
     }
 
-    fn send(&self, packet: &[u8], target: SocketAddr, counters: &Counters) {
-        if self.sockets.rtp.send(packet, target) {
+    /// Sends the packet of this length at the beginning of a buffer, which has room for what its
+    /// protection adds.
+    fn send(&mut self, packet: (&mut [u8], usize), target: SocketAddr, counters: &Counters) {
+        let (buffer, length) = packet;
+        let sealed = self.shield.seal(buffer, length).and_then(|length| buffer.get(..length));
+        if sealed.is_some_and(|packet| self.sockets.rtp.send(packet, target)) {
             counters.sent.one();
         } else {
             counters.unsent.one();

@@ -10,6 +10,7 @@ mod id;
 mod media;
 mod number;
 mod reply;
+mod security;
 mod snapshot;
 mod time;
 
@@ -22,8 +23,11 @@ pub use id::{
     AgentId, CallId, Epoch, GroupId, HotlineId, LegId, PhoneId, PromptId, QueueId, RecordingId,
     SegmentId, SkillId, TenantId, TrunkId,
 };
-pub use media::{Codec, CodecChoice, Direction, MediaDescription, Security};
+pub use media::{Codec, CodecChoice, Direction, MediaDescription, Rtcp};
 pub use number::{Number, NumberError};
 pub use reply::{Refusal, RefusalDoc};
+pub use security::{
+    Dtls, Fingerprint, IceCredentials, MOST_KEYING, Sdes, Security, Setup, SrtpKey, SrtpSuite,
+};
 pub use snapshot::{AgentSnapshot, FloorSnapshot, OpenCall};
 pub use time::Timestamp;

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Security;
+
 /// An audio codec we speak.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,20 +68,23 @@ impl Direction {
     }
 }
 
-/// How the audio is protected.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Security {
-    /// Plain RTP.
+/// Where reports go.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Rtcp {
+    /// To the port after that of the audio (RFC 3550 §11).
     #[default]
-    None,
+    NextPort,
+    /// To the port of the audio (RFC 5761).
+    Shared,
 }
 
 /// One side's description of the one audio stream of a leg. Never empty of codecs.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MediaDescription {
-    /// Where the writer wants RTP sent; RTCP goes to the next port.
+    /// Where the writer wants RTP sent.
     pub address: SocketAddr,
+    /// Where it wants RTCP sent.
+    pub rtcp: Rtcp,
     /// Codecs in the writer's order of preference. In an answer the first is the one in use.
     pub codecs: Vec<CodecChoice>,
     /// The payload type of 8 kHz `telephone-event` (RFC 4733), when offered.
@@ -96,6 +101,7 @@ impl MediaDescription {
     pub fn ours(address: SocketAddr) -> Self {
         Self {
             address,
+            rtcp: Rtcp::NextPort,
             codecs: vec![CodecChoice::PCMA, CodecChoice::PCMU],
             telephone_event: Some(101),
             direction: Direction::SendRecv,
@@ -104,16 +110,23 @@ impl MediaDescription {
     }
 
     /// Our answer at `address` to this offer: its first codec that we speak, its own payload
-    /// types, the mirrored direction (RFC 3264 §6.1).
+    /// types, the mirrored direction (RFC 3264 §6.1). It is not protected until it is said how.
     #[must_use]
     pub fn answer(&self, address: SocketAddr) -> Self {
         Self {
             address,
+            rtcp: self.rtcp,
             codecs: self.codecs.first().copied().into_iter().collect(),
             telephone_event: self.telephone_event,
             direction: self.direction.answered(),
-            security: self.security,
+            security: Security::None,
         }
+    }
+
+    /// The same, protected like this.
+    #[must_use]
+    pub fn protected(self, security: Security) -> Self {
+        Self { security, ..self }
     }
 
     /// The codec in use when this is an answer, the preferred one when it is an offer.

@@ -11,6 +11,8 @@
 //! | another host, while it has been silent for less than [`LONG_SILENCE`] | a stranger's |
 //! | anywhere else, and the first source ever latched to at any time | a stranger's, until [`PROBATION`] in a row with one SSRC and consecutive numbers: the last of these is accepted and latches |
 //!
+//! Where packets are protected, each proves itself and none of this is asked ([`Latch::prove`]).
+//!
 //! Nothing is accepted before signalling has named an address, and a new one begins again. Several
 //! sources are on probation side by side, so that a stranger's packets between them keep nobody out;
 //! and who was first comes back, whoever speaks meanwhile.
@@ -87,6 +89,17 @@ impl Latch {
         self.source = Some(Heard { from, at: now });
         self.home.get_or_insert(from);
         self.forget(from);
+        Verdict::Accepted
+    }
+
+    /// A packet from `from` has proven by itself that it is the far side's: a phone that changes
+    /// its network is followed at once.
+    pub fn prove(&mut self, from: SocketAddr, now: Timestamp) -> Verdict {
+        if self.signalled.is_none() {
+            return Verdict::Stranger;
+        }
+        self.source = Some(Heard { from, at: now });
+        self.home.get_or_insert(from);
         Verdict::Accepted
     }
 
@@ -195,6 +208,15 @@ mod tests {
 
     fn address(port: u16) -> SocketAddr {
         SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    #[test]
+    fn who_proves_itself_is_believed_at_once_wherever_it_comes_from() {
+        let (mut latch, elsewhere) = (Latch::default(), address(7));
+        assert_eq!(latch.prove(elsewhere, Timestamp::from_secs(1)), Verdict::Stranger);
+        latch.signal(address(4_000));
+        assert_eq!(latch.prove(elsewhere, Timestamp::from_secs(1)), Verdict::Accepted);
+        assert_eq!(latch.target(), Some(elsewhere));
     }
 
     #[test]

@@ -45,16 +45,13 @@ impl Header {
     }
 
     /// Puts this header right before the payload that lies at `payload` in `buffer`, over whatever
-    /// header was there, and gives back the packet; `None` when the range does not fit. Nothing is
-    /// copied but the header, whatever the length of the old one.
-    pub fn write_before<'a>(
-        &self,
-        payload: &Range<usize>,
-        buffer: &'a mut [u8],
-    ) -> Option<&'a [u8]> {
-        let packet = buffer.get_mut(payload.start.checked_sub(HEADER)?..payload.end)?;
+    /// header was there, and gives back where the packet lies; `None` when the range does not fit.
+    /// Nothing is copied but the header, whatever the length of the old one.
+    pub fn write_before(&self, payload: &Range<usize>, buffer: &mut [u8]) -> Option<Range<usize>> {
+        let range = payload.start.checked_sub(HEADER)?..payload.end;
+        let packet = buffer.get_mut(range.clone())?;
         packet.get_mut(..HEADER)?.copy_from_slice(&self.octets());
-        Some(packet)
+        Some(range)
     }
 }
 
@@ -172,7 +169,7 @@ mod tests {
         let range = Packet::read(&datagram).unwrap().range;
         assert_eq!(range, 28..33);
         let packet = SOME.write_before(&range, &mut datagram).unwrap();
-        let read = Packet::read(packet).unwrap();
+        let read = Packet::read(&datagram[packet]).unwrap();
         assert_eq!((read.header, read.payload), (SOME, &b"audio"[..]));
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crossbeam_channel::Sender;
-use model::{Actor, Epoch, FloorSnapshot, PhoneId, TenantId};
-use switchboard::Opening;
+use model::{Actor, Epoch, Fingerprint, FloorSnapshot, PhoneId, TenantId};
 use switchboard::config::{FeatureCodes, FloorConfig, PortLease, RecordingRules, Sounds};
 use switchboard::ports::{ReplyId, Request};
+use switchboard::{Opening, Secrets};
 
 use super::*;
 
@@ -64,6 +64,7 @@ fn start(then: impl FnMut(&Command) + Send + 'static) -> (Runtime, Receiver<Stri
     let opening = Opening {
         config: config(),
         lease: PortLease { address: [127, 0, 0, 1].into(), first: 20_000, last: 20_010 },
+        secrets: Secrets { seed: [7; 32], certificate: Fingerprint([7; 32]) },
         epoch: Epoch::new(1),
         snapshot: FloorSnapshot::default(),
         bindings: BTreeMap::new(),

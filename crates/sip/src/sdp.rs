@@ -8,6 +8,7 @@ use std::fmt;
 
 use crate::message::StatusCode;
 
+mod protection;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -104,6 +104,7 @@ fn description() -> impl Strategy<Value = MediaDescription> {
             codecs,
             telephone_event,
             direction,
+            rtcp: model::Rtcp::NextPort,
             security: Security::None,
         },
     )

@@ -106,7 +106,9 @@ impl Switchboard {
         }
         self.calls.insert(call, Call { hotline: hotline.clone(), carried: rings.carried, ..begun });
         self.legs.insert(id, Leg { hotline, remote: rings.offer.clone(), ..leg });
+        let security = rings.offer.as_ref().map(|offer| offer.security.clone());
         self.ledger.media(id, MediaCommand::Open { local, remote: rings.offer });
+        self.protect(id, &security.unwrap_or_default());
         self.lead(call, id, route, &rings.to);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flow::Walk;
 use model::{
     AgentId, CallId, CallKind, Carried, Cause, HotlineId, LegId, MediaDescription, Number, PhoneId,
-    QueueId, RecordingId, SegmentId, Timestamp, TrunkId,
+    QueueId, RecordingId, Security, SegmentId, Timestamp, TrunkId,
 };
 
 /// A live call: from arrival until its last leg is released.
@@ -253,6 +253,8 @@ pub(crate) struct Leg {
     /// Whether the far phone has said that it rings.
     pub(crate) rang: bool,
     pub(crate) local: SocketAddr,
+    /// How we protect what we send it.
+    pub(crate) own: Security,
     /// The far end's latest description.
     pub(crate) remote: Option<MediaDescription>,
     /// Who is at the far end, where that is neither the call's caller nor the number it dialled.
@@ -272,6 +274,7 @@ impl Leg {
             hotline: None,
             rang: false,
             local,
+            own: Security::None,
             remote: None,
             number: None,
         }
@@ -296,10 +299,16 @@ impl Leg {
 
     /// Our answer to the far end's latest offer, or our offer when it made none.
     pub(crate) fn answer(&self) -> MediaDescription {
-        match &self.remote {
+        let answer = match &self.remote {
             Some(offer) => offer.answer(self.local),
             None => MediaDescription::ours(self.local),
-        }
+        };
+        answer.protected(self.own.clone())
+    }
+
+    /// Our offer at the far end's wish.
+    pub(crate) fn offer(&self) -> MediaDescription {
+        MediaDescription::ours(self.local).protected(self.own.clone())
     }
 
     pub(crate) fn is_live(&self) -> bool {

@@ -32,6 +32,7 @@ mod dial;
 mod distribute;
 mod feature;
 mod greet;
+mod keys;
 mod lease;
 mod leave;
 mod ledger;
@@ -59,6 +60,7 @@ use model::{
 
 use call::{Call, Leg};
 use config::FloorConfig;
+pub use keys::Secrets;
 use lease::Ports;
 use ledger::{About, Ledger};
 use limits::Bar;
@@ -76,6 +78,7 @@ pub struct Switchboard {
     calls: BTreeMap<CallId, Call>,
     legs: BTreeMap<LegId, Leg>,
     ports: Ports,
+    keys: keys::Keys,
     /// Live bindings of each phone.
     bindings: BTreeMap<PhoneId, u32>,
     /// Deadlines of calls; each call has at most one.
@@ -247,6 +250,16 @@ impl Switchboard {
 
     fn call_of(&self, leg: LegId) -> Option<CallId> {
         self.legs.get(&leg).map(|leg| leg.call)
+    }
+
+    /// Says how we protect what we send, in answer to how the far side proposes to.
+    fn protect(&mut self, leg: LegId, theirs: &model::Security) {
+        let Some(leg) = self.legs.get_mut(&leg) else { return };
+        let own = self.keys.answer(theirs, &leg.own);
+        if own != leg.own {
+            leg.own = own.clone();
+            self.ledger.media(leg.id, MediaCommand::Protect(own));
+        }
     }
 
     fn remote_described(&mut self, leg: LegId, description: model::MediaDescription) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AudioFrame, CallId, Carried, Cause, Event, LegId, MediaDescription, Next,
-    Number, PartKind, PhoneId, PromptId, RecordingId, Refusal, TrunkId,
+    Number, PartKind, PhoneId, PromptId, RecordingId, Refusal, Security, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -331,6 +331,9 @@ pub enum MediaCommand {
     },
     /// The far side's description is known or has changed.
     Remote(MediaDescription),
+    /// What our latest description says of protecting what we send. Until it and the far side's
+    /// agree nothing is let through.
+    Protect(Security),
     /// Play prompts one after another, instead of whatever is heard now.
     Play {
         /// Names the [`MediaFact::PlayEnded`].

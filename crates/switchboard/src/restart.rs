@@ -9,6 +9,7 @@ use model::{
 use crate::Switchboard;
 use crate::arrive::numbers_of;
 use crate::config::{FloorConfig, PortLease};
+use crate::keys::{Keys, Secrets};
 use crate::lease::Ports;
 use crate::ledger::{About, Ledger};
 use crate::places::Places;
@@ -21,6 +22,8 @@ pub struct Opening {
     pub config: FloorConfig,
     /// The ports media lends.
     pub lease: PortLease,
+    /// What keys are drawn from.
+    pub secrets: Secrets,
     /// This run of the service.
     pub epoch: Epoch,
     /// The floor as the log last told of it.
@@ -36,7 +39,7 @@ impl Switchboard {
     /// were if their phones are there.
     #[must_use]
     pub fn open(opening: Opening, now: Timestamp) -> (Self, Vec<Command>) {
-        let Opening { config, lease, epoch, snapshot, bindings, version } = opening;
+        let Opening { config, lease, secrets, epoch, snapshot, bindings, version } = opening;
         let config_version = snapshot.config_version + 1;
         let mut floor = Self {
             ledger: Ledger::new(config.tenant.clone(), epoch, config_version),
@@ -45,6 +48,7 @@ impl Switchboard {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             ports: Ports::new(lease),
+            keys: Keys::new(&secrets),
             bindings,
             deadlines: std::collections::BTreeSet::new(),
             decisions: std::collections::VecDeque::new(),

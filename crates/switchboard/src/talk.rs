@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::{CallId, CallKind, EventKind, LegId, MediaDescription, Number, PartKind, RecordingId};
 
 use crate::Switchboard;
-use crate::call::{FarEnd, FromQueue, Stage, Talk};
+use crate::call::{FarEnd, FromQueue, Leg, Stage, Talk};
 use crate::ledger::About;
 use crate::ports::{LegCommand, MediaCommand, PartDetails, RecordingCommand};
 
@@ -101,15 +101,17 @@ impl Switchboard {
     pub(crate) fn reoffered(&mut self, leg: LegId, offer: Option<MediaDescription>) {
         let Some(known) = self.legs.get(&leg).filter(|leg| leg.is_live()) else { return };
         let Some(offer) = offer else {
-            let answer = MediaDescription::ours(known.local);
+            let answer = known.offer();
             return self.ledger.leg(leg, LegCommand::AnswerReoffer { answer });
         };
         if offer.codecs.is_empty() {
             return self.ledger.leg(leg, LegCommand::RefuseReoffer { status: 488 });
         }
-        let answer = offer.answer(known.local);
+        self.protect(leg, &offer.security);
         self.remote_described(leg, offer);
-        self.ledger.leg(leg, LegCommand::AnswerReoffer { answer });
+        if let Some(answer) = self.legs.get(&leg).map(Leg::answer) {
+            self.ledger.leg(leg, LegCommand::AnswerReoffer { answer });
+        }
         self.hold_as_described(leg);
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use clock::Clock;
 use media::{Media, PromptLibrary};
+use model::Fingerprint;
 use model::{Epoch, FloorSnapshot, RecordingId};
 use recording::Recorder;
 use runtime::{Bounds, Runtime};
@@ -13,7 +14,7 @@ use sip::endpoint::SessionTimer;
 use sip_net::Serves;
 use store::{Database, Journal, Opened, Projector};
 use switchboard::ports::{Capture, Inbox, Input, LegIds, RecordingFact};
-use switchboard::{Opening, Switchboard};
+use switchboard::{Opening, Secrets, Switchboard};
 use tokio::task::JoinHandle;
 
 use super::http::Http;
@@ -92,7 +93,8 @@ impl Running {
         let local = LocalFile::write(&config.store.state, http.address, &token)?;
 
         let listeners = config.listeners.clone();
-        let floor = open_floor(config, opened, counted(&rows), clock);
+        let secrets = Secrets { seed: drawn()?, certificate: Fingerprint([0; 32]) };
+        let floor = open_floor(config, opened, counted(&rows), secrets, clock);
         let outlets = Outlets {
             sip: sip.clone(),
             media: Arc::clone(&media),
@@ -268,11 +270,13 @@ fn open_floor(
     config: Config,
     opened: Opened,
     bindings: std::collections::BTreeMap<model::PhoneId, u32>,
+    secrets: Secrets,
     clock: Clock,
 ) -> (Switchboard, Vec<switchboard::ports::Command>) {
     let epoch: Epoch = opened.epoch;
     let opening = Opening {
         lease: config.media.lease,
+        secrets,
         config: config.floor,
         epoch,
         snapshot: opened.snapshot,
@@ -280,6 +284,13 @@ fn open_floor(
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     Switchboard::open(opening, clock.now())
+}
+
+/// What keys are drawn from.
+fn drawn() -> Result<[u8; 32], Failure> {
+    let mut octets = [0; 32];
+    getrandom::fill(&mut octets).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(octets)
 }
 
 /// Parts that a crash left, sealed before the start: now the log learns of them.

@@ -68,6 +68,11 @@ impl Worker {
                 }
                 self.set_deadline(slot);
             }
+            MediaCommand::Protect(security) => {
+                if let Some(stream) = self.streams.get(slot) {
+                    stream.protect(&security);
+                }
+            }
             MediaCommand::Play { play, prompts, repeat } => {
                 let clips = self.clips(leg, &prompts);
                 let player = if repeat { Player::repeat(clips) } else { Player::once(play, clips) };

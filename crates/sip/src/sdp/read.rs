@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use model::{Codec, CodecChoice, Direction, MediaDescription, Security};
+use model::{Codec, CodecChoice, Direction, MediaDescription, Rtcp};
 use sdp_types::{Attribute, Media, Session};
 
-use super::{MOST_STREAMS, SdpError};
+use super::{MOST_STREAMS, SdpError, protection};
 
-/// Reads the first audio stream that we can use: plain RTP, not refused, with a codec we speak.
+/// Reads the first audio stream that we can use: RTP or SRTP, not refused, with a codec we speak.
 /// Octets that are no UTF-8 do no harm.
 ///
 /// # Errors
@@ -49,11 +49,7 @@ fn stream(session: &Session, media: &Media) -> Result<MediaDescription, SdpError
     if media.port == 0 {
         return Err(SdpError::NotAcceptable("audio stream is refused"));
     }
-    // With feedback or without: none has to be sent (RFC 4585 §3.2).
-    let plain = ["RTP/AVP", "RTP/AVPF"];
-    if !plain.iter().any(|transport| media.proto.eq_ignore_ascii_case(transport)) {
-        return Err(SdpError::NotAcceptable("audio stream is not plain RTP"));
-    }
+    let security = protection::read(session, media)?;
     let ip = address(session, media)?;
     let formats = formats(media);
     let codecs = codecs(&formats);
@@ -61,14 +57,16 @@ fn stream(session: &Session, media: &Media) -> Result<MediaDescription, SdpError
         return Err(SdpError::NotAcceptable("audio stream has no codec we speak"));
     }
     let direction = direction(session, media);
+    // RFC 2543 said "send me nothing" by an address of zeros; it still is sent (RFC 3264 §8.4).
+    // Where the path is found by ICE it only says that no candidate is known yet (RFC 8839 §4.3.1).
+    let deaf = ip.is_unspecified() && !protection::checks(&security);
     Ok(MediaDescription {
         address: SocketAddr::new(ip, media.port),
+        rtcp: if protection::has(media, "rtcp-mux") { Rtcp::Shared } else { Rtcp::NextPort },
         codecs,
         telephone_event: telephone_event(&formats),
-        // RFC 2543 said "send me nothing" by an address of zeros; it still is sent (RFC 3264
-        // §8.4).
-        direction: if ip.is_unspecified() { deafened(direction) } else { direction },
-        security: Security::None,
+        direction: if deaf { deafened(direction) } else { direction },
+        security,
     })
 }
 

@@ -1,4 +1,4 @@
-use model::{Codec, CodecChoice, Direction, MediaDescription};
+use model::{Codec, CodecChoice, Direction, MediaDescription, Sdes, Security, SrtpKey, SrtpSuite};
 
 use super::*;
 
@@ -101,8 +101,13 @@ fn what_we_do_not_do_is_refused_with_488() {
         ("m=video 4 RTP/AVP 31\n", "no audio stream"),
         ("", "no audio stream"),
         ("m=audio 0 RTP/AVP 0\n", "audio stream is refused"),
-        ("m=audio 4 RTP/SAVP 0\n", "audio stream is not plain RTP"),
-        ("m=audio 4 UDP/TLS/RTP/SAVPF 0\n", "audio stream is not plain RTP"),
+        ("m=audio 4 TCP/RTP/AVP 0\n", "audio stream is neither RTP nor SRTP"),
+        ("m=audio 4 RTP/SAVP 0\n", "audio stream has no key of a suite we speak"),
+        ("m=audio 4 UDP/TLS/RTP/SAVPF 0\n", "audio stream has no fingerprint"),
+        (
+            "m=audio 4 UDP/TLS/RTP/SAVP 0\na=fingerprint:sha-1 AB:CD\n",
+            "fingerprint of the audio stream is not by SHA-256",
+        ),
         ("m=audio 4 RTP/AVP 18\n", "audio stream has no codec we speak"),
         ("m=audio 4 RTP/AVP 0\nc=IN IP4 host.example.cn\n", "address is no IP address"),
         ("m=audio 4 RTP/AVP 0\nc=IN IP4 224.2.1.1/127\n", "address is multicast"),
@@ -187,4 +192,53 @@ fn a_later_offer_keeps_the_streams_agreed_on() {
 fn an_offer_nobody_can_answer_gets_no_answer() {
     let error = write_answer(&ours(), &sdp("m=audio 4 RTP/SAVP 8\n"), ORIGIN).unwrap_err();
     assert_eq!(error.status(), StatusCode::NOT_ACCEPTABLE_HERE);
+}
+
+/// A key of sixteen octets of 1 and fourteen of 2, as SDP writes it.
+const KEYING: &str = "AQEBAQEBAQEBAQEBAQEBAQICAgICAgICAgICAgIC";
+
+fn sdes(tag: u32, suite: SrtpSuite) -> Security {
+    let keying = [[1; 16].as_slice(), &[2; 14]].concat();
+    Security::Sdes(Box::new(Sdes { tag, key: SrtpKey::new(suite, &keying).unwrap() }))
+}
+
+#[test]
+fn the_first_key_we_can_use_is_taken() {
+    let lines = format!(
+        "m=audio 6000 RTP/SAVP 8\n\
+         a=crypto:1 F8_128_HMAC_SHA1_80 inline:{KEYING}\n\
+         a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:{KEYING}|2^20|1:4\n\
+         a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{KEYING};inline:{KEYING}\n\
+         a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{KEYING} UNENCRYPTED_SRTP\n\
+         a=crypto:5 AES_CM_128_HMAC_SHA1_80 inline:AQEB\n\
+         a=crypto:six AES_CM_128_HMAC_SHA1_80 inline:{KEYING}\n\
+         a=crypto:7 aes_cm_128_hmac_sha1_32 inline:{KEYING}|2^31 WSH=128\n\
+         a=crypto:8 AES_CM_128_HMAC_SHA1_80 inline:{KEYING}\n"
+    );
+    assert_eq!(read(&lines).security, sdes(7, SrtpSuite::AesCm128Sha1Tag32));
+}
+
+#[test]
+fn an_offer_with_keys_is_answered_by_a_key_under_the_same_tag_and_transport() {
+    let offer = sdp(&format!(
+        "m=audio 6000 RTP/SAVP 8\na=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{KEYING}\n"
+    ));
+    let answer = parse_description(&offer).unwrap().answer("198.51.100.1:20000".parse().unwrap());
+    let answer = answer.protected(sdes(4, SrtpSuite::AesCm128Sha1Tag80));
+    let body = text(write_answer(&answer, &offer, ORIGIN).unwrap());
+    assert!(body.contains("m=audio 20000 RTP/SAVP 8\n"), "{body}");
+    let line = format!("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:{KEYING}\n");
+    assert!(body.contains(&line), "{body}");
+}
+
+#[test]
+fn every_suite_reads_back_as_what_was_written() {
+    for suite in SrtpSuite::ALL {
+        let keying = vec![7; suite.key_length() + suite.salt_length()];
+        let key = SrtpKey::new(suite, &keying).unwrap();
+        let offer = ours().protected(Security::Sdes(Box::new(Sdes { tag: 1, key })));
+        let body = write_offer(&offer, None, ORIGIN);
+        assert!(text(body.clone()).contains("m=audio 20000 RTP/SAVP 8 0 101\n"));
+        assert_eq!(parse_description(&body), Ok(offer));
+    }
 }

@@ -1,10 +1,10 @@
 //! Writing our description.
 
-use model::{Codec, CodecChoice, Direction, MediaDescription};
+use model::{Codec, CodecChoice, Direction, MediaDescription, Rtcp};
 use sdp_types::{Attribute, Connection, Media, Origin, Session};
 
-use super::SdpError;
 use super::read::{chosen, parse};
+use super::{SdpError, protection};
 
 /// What tells our descriptions within a session apart: the number stays, the version rises by
 /// one with every change (RFC 3264 §8).
@@ -25,11 +25,14 @@ pub fn write_offer(
     origin: SdpOrigin,
 ) -> Vec<u8> {
     let previous = previous.and_then(|body| parse(body).ok());
-    let medias = match previous.as_ref().and_then(|it| Some((it, chosen(it).ok()?.0))) {
-        Some((previous, place)) => among(&previous.medias, place, description),
-        None => vec![stream(description, "RTP/AVP")],
-    };
-    session(description, medias, origin)
+    match previous.as_ref().and_then(|it| Some((it, chosen(it).ok()?.0))) {
+        Some((previous, place)) => among(previous, place, description, origin),
+        None => {
+            let transport = protection::transport(&description.security);
+            let streams = vec![stream(description, transport)];
+            rendered(&session(description, streams, origin))
+        }
+    }
 }
 
 /// Writes the answer to `offer`: as many streams in the same order, all but the one we use
@@ -44,24 +47,63 @@ pub fn write_answer(
 ) -> Result<Vec<u8>, SdpError> {
     let offer = parse(offer)?;
     let (place, _) = chosen(&offer)?;
-    Ok(session(description, among(&offer.medias, place, description), origin))
+    Ok(among(&offer, place, description, origin))
 }
 
 /// The other side's streams with ours in its place and the others refused.
-fn among(theirs: &[Media], place: usize, description: &MediaDescription) -> Vec<Media> {
+fn among(
+    theirs: &Session,
+    place: usize,
+    description: &MediaDescription,
+    origin: SdpOrigin,
+) -> Vec<u8> {
     let ours_or_refused = |(at, media): (usize, &Media)| {
-        if at == place { stream(description, &media.proto) } else { refused(media) }
+        if at == place { named(stream(description, &media.proto), media) } else { refused(media) }
     };
-    theirs.iter().enumerate().map(ours_or_refused).collect()
+    let medias = theirs.medias.iter().enumerate().map(ours_or_refused).collect();
+    let mut session = session(description, medias, origin);
+    let name = theirs.medias.get(place).and_then(name_of);
+    session.attributes.extend(name.filter(|name| bundled(theirs, name)).map(bundle));
+    rendered(&session)
 }
 
-fn session(description: &MediaDescription, medias: Vec<Media>, origin: SdpOrigin) -> Vec<u8> {
+/// The name of a stream.
+fn name_of(media: &Media) -> Option<&str> {
+    media.attributes.iter().find(|it| it.attribute == "mid")?.value.as_deref()
+}
+
+/// Whether the other side sends the stream of this name in a bundle.
+fn bundled(theirs: &Session, name: &str) -> bool {
+    let groups = theirs.attributes.iter().filter(|it| it.attribute == "group");
+    let mut bundles = groups.filter_map(|it| it.value.as_deref()?.strip_prefix("BUNDLE "));
+    bundles.any(|names| names.split_ascii_whitespace().any(|it| it == name))
+}
+
+/// The one stream we take, alone in its bundle (RFC 9143 §7.3).
+fn bundle(name: &str) -> Attribute {
+    Attribute::with_value("group", format!("BUNDLE {name}"))
+}
+
+/// Our stream under the name the other side gave it (RFC 5888 §9.2).
+fn named(mut ours: Media, theirs: &Media) -> Media {
+    ours.attributes.extend(name_of(theirs).map(|name| Attribute::with_value("mid", name)));
+    ours
+}
+
+fn session(description: &MediaDescription, medias: Vec<Media>, origin: SdpOrigin) -> Session {
     let ip = description.address.ip();
     let mut origin_line = Origin::with_ip_addr(origin.session_id, origin.version, ip);
     origin_line.username = Some("-".to_owned());
     let mut session = Session::new(origin_line, "-");
     session.connection = Some(Connection::from_ip_addr(ip));
+    if protection::checks(&description.security) {
+        session.attributes.push(Attribute::new("ice-lite"));
+    }
     session.medias = medias;
+    session
+}
+
+fn rendered(session: &Session) -> Vec<u8> {
     let mut body = Vec::with_capacity(512);
     // A vector takes everything: the only fault the writer knows is that of its sink.
     if session.write(&mut body).is_err() {
@@ -80,6 +122,10 @@ fn stream(description: &MediaDescription, transport: &str) -> Media {
         media.attributes.extend(event_map(payload_type));
     }
     media.attributes.push(Attribute::with_value("ptime", 20));
+    if description.rtcp == Rtcp::Shared {
+        media.attributes.push(Attribute::new("rtcp-mux"));
+    }
+    media.attributes.extend(protection::attributes(&description.security, description.address));
     media.attributes.push(Attribute::new(direction(description.direction)));
     media
 }

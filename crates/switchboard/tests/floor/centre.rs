@@ -10,8 +10,9 @@ use acd::{AcdConfig, QueueConfig};
 use agent::{BusyRule, Rules};
 use flow::{Flow, Step};
 use model::{
-    Actor, AgentId, AgentState, CallId, Cause, Direction, Epoch, Event, EventKind, FloorSnapshot,
-    LegId, MediaDescription, Next, Number, PhoneId, QueueId, Refusal, TenantId, Timestamp, TrunkId,
+    Actor, AgentId, AgentState, CallId, Cause, Direction, Epoch, Event, EventKind, Fingerprint,
+    FloorSnapshot, LegId, MediaDescription, Next, Number, PhoneId, QueueId, Refusal, TenantId,
+    Timestamp, TrunkId,
 };
 use switchboard::config::{
     AgentConfig, FeatureCodes, FloorConfig, HotlineConfig, HotlineLimits, OutboundRule,
@@ -23,7 +24,7 @@ use switchboard::ports::{
     Reply, ReplyId, Request, RingsIn, Target,
 };
 use switchboard::status::Status;
-use switchboard::{Opening, Switchboard};
+use switchboard::{Opening, Secrets, Switchboard};
 
 use crate::books::Books;
 
@@ -153,6 +154,7 @@ pub(crate) fn opening(config: FloorConfig, epoch: u32, snapshot: FloorSnapshot) 
     Opening {
         config,
         lease: PortLease { address: [127, 0, 0, 1].into(), first: 20_000, last: 20_998 },
+        secrets: Secrets { seed: [7; 32], certificate: Fingerprint([7; 32]) },
         epoch: Epoch::new(epoch),
         snapshot,
         bindings: BTreeMap::new(),
