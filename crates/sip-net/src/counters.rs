@@ -87,7 +87,7 @@ counted! {
     RateLimited = "rate_limited",
     /// A request of a program that looks for holes: dropped, and its source shut out.
     Scanner = "scanner",
-    /// Credentials not looked at because too many for this account were wrong: 403.
+    /// Credentials not looked at because too many for this account were wrong from there: 403.
     AccountWaits = "account_waits",
     /// A phone with the right secret at an address outside its networks: 403.
     OutsideNetworks = "outside_networks",

@@ -5,10 +5,12 @@
 //! | a source | more requests than its bucket holds | what is too much is dropped |
 //! | a source | too many offences within a time | nothing of it is read for a while; each time twice as long |
 //! | a source from which a phone is registered | the same | is not shut out: a floor of phones may be behind one address |
-//! | an account | wrong secrets, one after another | the next must wait; not where its phone is registered already |
+//! | an account | wrong secrets from one source, one after another | the next from there must wait; not where its phone is registered already |
 //!
 //! A source is an IPv4 address, or the first half of an IPv6 one, which is what one customer has.
 //! What is remembered of sources is of two generations at most, each bounded.
+
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,14 +19,11 @@ use std::time::Duration;
 use model::{PhoneId, Timestamp};
 use sip::registrar::BindingId;
 
+use self::waits::Waits;
 use crate::accounts::AddressRange;
 
 /// Sources remembered in one generation, and sources shut out at a time.
 const MOST: usize = 65_536;
-/// The longest an account's next attempt waits.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Wrong secrets that cost an account nothing.
-const FREE: u32 = 5;
 
 /// What the guard allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -115,15 +114,14 @@ pub(crate) struct Guard {
     turned_at: Timestamp,
     bans: BTreeMap<IpAddr, Ban>,
     ends: BTreeSet<(Timestamp, IpAddr)>,
-    /// Wrong secrets in a row, and when the next attempt is looked at.
-    accounts: BTreeMap<PhoneId, (u32, Timestamp)>,
+    waits: Waits,
     /// Where registered phones are, and how many are there.
     homes: BTreeMap<BindingId, IpAddr>,
     at_home: BTreeMap<IpAddr, u32>,
 }
 
 impl Guard {
-    pub(crate) const fn new(settings: GuardSettings) -> Self {
+    pub(crate) fn new(settings: GuardSettings) -> Self {
         Self {
             settings,
             suspects: BTreeMap::new(),
@@ -131,7 +129,7 @@ impl Guard {
             turned_at: Timestamp::EPOCH,
             bans: BTreeMap::new(),
             ends: BTreeSet::new(),
-            accounts: BTreeMap::new(),
+            waits: Waits::default(),
             homes: BTreeMap::new(),
             at_home: BTreeMap::new(),
         }
@@ -230,30 +228,29 @@ impl Guard {
         self.settings.offences
     }
 
-    /// How long an account's attempt must wait, if it must.
-    pub(crate) fn must_wait(&self, phone: &PhoneId, now: Timestamp) -> Option<Duration> {
-        let (_, from) = self.accounts.get(phone)?;
-        (*from > now).then(|| from.since(now))
+    /// How long an attempt for this account must wait from here, if it must.
+    pub(crate) fn must_wait(
+        &self,
+        phone: &PhoneId,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        self.waits.must_wait(phone, source_of(address), now)
     }
 
-    /// Somebody brought a wrong secret for this account.
-    pub(crate) fn wrong_secret(&mut self, phone: &PhoneId, now: Timestamp) {
-        let (wrong, from) = self.accounts.entry(phone.clone()).or_insert((0, now));
-        *wrong = wrong.saturating_add(1);
-        let doubled = 1_u32.checked_shl(wrong.saturating_sub(FREE)).unwrap_or(u32::MAX);
-        if *wrong > FREE {
-            *from = now + Duration::from_secs(doubled.into()).min(LONGEST_WAIT);
-        }
+    /// Somebody who is here brought a wrong secret for this account.
+    pub(crate) fn wrong_secret(&mut self, phone: &PhoneId, address: IpAddr, now: Timestamp) {
+        self.waits.wrong(phone, source_of(address), now);
     }
 
     /// Somebody brought the right one.
-    pub(crate) fn right_secret(&mut self, phone: &PhoneId) {
-        self.accounts.remove(phone);
+    pub(crate) fn right_secret(&mut self, phone: &PhoneId, address: IpAddr) {
+        self.waits.right(phone, source_of(address));
     }
 
     /// The account has another secret, or is gone.
     pub(crate) fn forget(&mut self, phone: &PhoneId) {
-        self.accounts.remove(phone);
+        self.waits.forget(phone);
     }
 
     /// Who is shut out now.
@@ -315,7 +312,7 @@ impl Guard {
 }
 
 /// What counts as one source: an IPv4 address, or the 64 bits that one customer has of IPv6.
-fn source_of(address: IpAddr) -> IpAddr {
+pub(crate) fn source_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {
@@ -439,24 +436,6 @@ mod tests {
         assert_eq!(guard.admits(address(77), at(0)), Admission::Banned);
         let elsewhere = IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1]);
         assert_eq!(guard.admits(elsewhere, at(0)), Admission::Yes);
-    }
-
-    #[test]
-    fn an_accounts_next_attempt_waits_longer_after_each_wrong_secret() {
-        let mut guard = guard();
-        let phone = PhoneId::from("1001");
-        for _ in 0..5 {
-            guard.wrong_secret(&phone, at(0));
-            assert_eq!(guard.must_wait(&phone, at(0)), None);
-        }
-        for seconds in [2, 4, 8, 16, 32, 60, 60] {
-            guard.wrong_secret(&phone, at(0));
-            assert_eq!(guard.must_wait(&phone, at(0)), Some(Duration::from_secs(seconds)));
-        }
-        assert_eq!(guard.must_wait(&phone, at(60)), None);
-        guard.right_secret(&phone);
-        guard.wrong_secret(&phone, at(61));
-        assert_eq!(guard.must_wait(&phone, at(61)), None);
     }
 
     #[test]

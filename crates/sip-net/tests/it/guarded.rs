@@ -80,11 +80,30 @@ async fn who_guesses_at_one_account_must_wait_and_its_phone_need_not() {
         }
     }
     assert_eq!((waits, house.counted(Counted::AccountWaits)), (2, 2));
-    // The right secret is not looked at either, from there; from the phone's place it is.
+    // The right secret is not looked at either, from there; from the phone's place it is, and from
+    // wherever nobody guessed.
     let request = guesser.register("right");
     let answer = guesser.ask_with(request, ("secret", Algorithm::Sha256)).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     phone.registered().await;
+    let mut moved = Peer::at(5, "1001", house.handle.phones()).await;
+    moved.registered().await;
+}
+
+#[tokio::test]
+async fn who_sends_guesses_in_anothers_name_makes_nobody_wait() {
+    let (house, mut stranger) = attacked("1001").await;
+    let request = stranger.register("stranger");
+    let given_to_another = stranger.ask(&request).await;
+    let mut phone = Peer::at(4, "1001", house.handle.phones()).await;
+    for turn in 0..8 {
+        let request = phone.register(&format!("forged-{turn}"));
+        let secret = ("guess", Algorithm::Sha256);
+        let forged = phone.with_credentials(request, &given_to_another, secret);
+        assert_eq!(phone.ask(&forged).await.status, StatusCode::UNAUTHORIZED);
+    }
+    phone.registered().await;
+    assert_eq!(house.counted(Counted::AccountWaits), 0);
 }
 
 #[tokio::test]
@@ -98,9 +117,8 @@ async fn wrong_secrets_of_before_do_not_count_against_a_new_one() {
     let secret = Ha1::of(Algorithm::Sha256, "1001", REALM, "renewed");
     let renewed = Account { secrets: vec![secret], ..account("1001") };
     house.handle.replace_accounts([renewed].into_iter().collect()).await.unwrap();
-    let mut phone = Peer::at(4, "1001", house.handle.phones()).await;
-    let request = phone.register("renewed");
-    let answer = phone.ask_with(request, ("renewed", Algorithm::Sha256)).await;
+    let request = former.register("renewed");
+    let answer = former.ask_with(request, ("renewed", Algorithm::Sha256)).await;
     assert_eq!(answer.status, StatusCode::OK);
 }
 
