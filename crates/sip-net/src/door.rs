@@ -13,7 +13,8 @@ use sip::{HeaderName, Method, Request, StatusCode};
 use crate::accounts::Account;
 use crate::counters::Counted;
 use crate::exchange::Exchange;
-use crate::guard::source_of;
+use crate::gate::scope_of;
+use crate::guard::{Scope, source_of};
 use crate::settings::Serves;
 use crate::strain::Strain;
 
@@ -120,7 +121,8 @@ impl Exchange {
             self.guard.wrong_secret(&account.phone, source.peer.ip(), now);
         }
         if matches!(denial, Denial::WrongSecret | Denial::UnknownUser) {
-            self.offence(source, (counted(denial).as_str(), 1), now);
+            let scope = if is_here { Scope::Everything } else { Scope::Datagrams };
+            self.offence(source, scope, (counted(denial).as_str(), 1), now);
         }
         self.count(counted(denial));
         Err(self.challenge(request, Some(denial), (source, now)))
@@ -161,7 +163,8 @@ impl Exchange {
 
     /// The trunk listener's answer to an address that is no trunk's.
     fn stranger(&mut self, source: &Source, now: Timestamp) -> Rejection {
-        self.offence(source, (Counted::UnknownTrunk.as_str(), 1), now);
+        let scope = scope_of(source.transport);
+        self.offence(source, scope, (Counted::UnknownTrunk.as_str(), 1), now);
         self.count(Counted::UnknownTrunk);
         tracing::debug!(peer = %source.peer, "not a trunk's address");
         Rejection::new(StatusCode::FORBIDDEN, "address is no trunk's")

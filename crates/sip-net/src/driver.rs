@@ -13,7 +13,7 @@ use sip::endpoint::{ConnectionId, Destination, ListenerId, Source, Transport};
 use sip::registrar::BindingRow;
 use sip::stun::BindingRequest;
 use sip::{Message, ParseError, ParseErrorKind};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::accounts::{Accounts, Trunks};
 use crate::counters::Counted;
 use crate::exchange::{Exchange, Secrets};
+use crate::grumble::Grumble;
 use crate::handle::{Handle, Shown, Turn};
 use crate::listener::{Listener, StartError};
 use crate::ports::Ports;
@@ -42,8 +43,6 @@ const DATAGRAM: usize = 65_535;
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How long what is traced may take to reach disk and capture server at a stop.
 const LAST_TRACED: Duration = Duration::from_secs(1);
-/// At most one line of log about malformed input in this time.
-const GRUMBLE_EVERY: Duration = Duration::from_secs(1);
 
 /// What signalling starts with.
 #[derive(Debug)]
@@ -148,6 +147,7 @@ struct Driver {
     doors: Vec<Door>,
     /// Where datagrams are read into.
     datagram: Vec<u8>,
+    /// When the log says again that input is malformed.
     grumble: Grumble,
     resolver: Resolver,
     shown: Shown,
@@ -284,11 +284,11 @@ impl Driver {
             // which its transaction will notice by itself.
             let Ok((length, peer)) = socket.try_recv_from(&mut datagram) else { break };
             all = false;
-            if self.exchange.shuts_out(listener, peer, self.clock.now()) {
-                continue;
-            }
             let source =
                 Source { listener, transport: Transport::Udp, connection: None, peer, local };
+            if self.exchange.shuts_out(&source, self.clock.now()) {
+                continue;
+            }
             let octets = datagram.get(..length).unwrap_or_default();
             tracing::trace!(%peer, message = %octets.escape_ascii(), "received");
             match BindingRequest::parse(octets) {
@@ -303,29 +303,39 @@ impl Driver {
 
     fn arrived(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Accepted { listener, peer, .. }
-                if self.exchange.shuts_out(listener, peer, self.clock.now()) => {}
-            Arrival::Accepted { listener, stream, peer } => {
-                if let Err(why) = self.connections.accept(listener, stream, peer) {
-                    self.exchange.count(why);
-                }
-            }
-            Arrival::Message { connection, message } => {
-                if let Some(source) = self.source(connection) {
-                    self.receive(Ok(*message), source);
-                }
-            }
-            Arrival::Malformed { connection, error } => {
-                if let Some(source) = self.source(connection) {
-                    self.receive(Err(error), source);
-                }
-            }
+            Arrival::Accepted { listener, stream, peer } => self.accepted(listener, stream, peer),
+            Arrival::Message { connection, message } => self.heard(connection, Ok(*message)),
+            Arrival::Malformed { connection, error } => self.heard(connection, Err(error)),
             Arrival::Closed { connection, why } => {
                 if let Some(why) = why {
                     self.exchange.count(why);
                 }
                 self.close(connection);
             }
+        }
+    }
+
+    /// Takes a connection that somebody opens, before anything is done for it.
+    fn accepted(&mut self, listener: ListenerId, stream: TcpStream, peer: SocketAddr) {
+        let transport = self.connections.transport(listener);
+        let local = self.at(listener).map_or(peer, |door| door.local);
+        let source = Source { listener, transport, connection: None, peer, local };
+        if !self.exchange.welcomes(&source, self.clock.now()) {
+            return;
+        }
+        if let Err(why) = self.connections.accept(listener, stream, peer) {
+            self.exchange.count(why);
+        }
+    }
+
+    /// Takes what came over a connection, and closes that of whoever is shut out, be it for this.
+    fn heard(&mut self, connection: ConnectionId, message: Result<Message, ParseError>) {
+        let Some(source) = self.source(connection) else { return };
+        if !self.exchange.shuts_out(&source, self.clock.now()) {
+            self.receive(message, source);
+        }
+        if self.exchange.is_out(&source, self.clock.now()) {
+            self.close(connection);
         }
     }
 
@@ -336,7 +346,9 @@ impl Driver {
             Ok(message) => self.exchange.receive(message, source, now),
             Err(ParseError { kind: ParseErrorKind::Keepalive, .. }) => {}
             Err(error) => {
-                self.grumble.about(&error, &source, now);
+                if let Some(count) = self.grumble.is_due(now) {
+                    tracing::warn!(peer = %source.peer, %error, count, "malformed input");
+                }
                 self.exchange.receive_malformed(error, source, now);
             }
         }
@@ -400,23 +412,6 @@ impl Driver {
 
     fn at(&self, listener: ListenerId) -> Option<&Door> {
         self.doors.get(usize::from(listener.0))
-    }
-}
-
-/// Says in the log that input is malformed, now and then.
-#[derive(Default)]
-struct Grumble {
-    last: Timestamp,
-    unsaid: u64,
-}
-
-impl Grumble {
-    fn about(&mut self, error: &ParseError, source: &Source, now: Timestamp) {
-        self.unsaid += 1;
-        if now.since(self.last) >= GRUMBLE_EVERY {
-            tracing::warn!(peer = %source.peer, %error, count = self.unsaid, "malformed input");
-            *self = Self { last: now, unsaid: 0 };
-        }
     }
 }
 

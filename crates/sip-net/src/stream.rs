@@ -100,6 +100,12 @@ impl Connections {
         self.open.get(&id)
     }
 
+    /// What is spoken over connections that this listener accepts.
+    pub(crate) fn transport(&self, listener: ListenerId) -> Transport {
+        let protocol = self.protocols.get(usize::from(listener.0));
+        protocol.map_or(Transport::Tcp, Protocol::transport)
+    }
+
     /// Takes an accepted connection, or closes it when there are too many.
     pub(crate) fn accept(
         &mut self,
