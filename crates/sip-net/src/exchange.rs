@@ -190,19 +190,22 @@ impl Exchange {
                 let judged = sip::validate(&request);
                 // What makes no sense gets the endpoint's own answer.
                 if judged.is_err() || !self.turned_away(&request, &source, now) {
-                    if trace::is_about_call(&request.method) {
-                        self.keep_received(|| request.to_bytes(), &source, now);
+                    let is_told = trace::is_about_call(&request.method);
+                    let told = (is_told && self.trace.is_on()).then(|| request.to_bytes());
+                    if self.endpoint.receive_judged(request, judged, source, now) {
+                        self.keep_received(told, &source, now);
                     }
-                    self.endpoint.receive_judged(request, judged, source, now);
                 }
             }
             Message::Response(_) if !self.hears(&source, now) => {}
             Message::Response(response) => {
                 let is_about_call = |cseq: CSeq| trace::is_about_call(&cseq.method);
-                if response.cseq().is_ok_and(is_about_call) && !self.is_told_back(&response) {
-                    self.keep_received(|| response.to_bytes(), &source, now);
+                let is_told = response.cseq().is_ok_and(is_about_call);
+                let is_told = is_told && !self.is_told_back(&response);
+                let told = (is_told && self.trace.is_on()).then(|| response.to_bytes());
+                if self.endpoint.receive_response(response, source, now) {
+                    self.keep_received(told, &source, now);
                 }
-                self.endpoint.receive(Message::Response(response), source, now);
             }
         }
         self.settle(now);
@@ -342,9 +345,11 @@ impl Exchange {
         }
     }
 
-    fn keep_received(&mut self, octets: impl Fn() -> Vec<u8>, source: &Source, now: Timestamp) {
-        if self.trace.is_on() {
-            self.keep(Way::Received, &source.destination(), octets().into(), now);
+    /// Keeps what came, before anything that is said to it. What strayed is not told here: whoever makes
+    /// it up must not push calls out of the trace.
+    fn keep_received(&mut self, told: Option<Vec<u8>>, source: &Source, now: Timestamp) {
+        if let Some(octets) = told {
+            self.keep(Way::Received, &source.destination(), octets.into(), now);
         }
     }
 
