@@ -137,6 +137,7 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<Arc<Account>, Rejection> {
         if account.rules.admit(source.peer.ip()) {
+            self.is_of_use(source);
             return Ok(account);
         }
         self.count(Counted::OutsideNetworks);

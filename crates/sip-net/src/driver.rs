@@ -28,7 +28,7 @@ use crate::ports::Ports;
 use crate::resolver::{Found, Resolver};
 use crate::settings::{Serves, Settings};
 use crate::strain::Gauge;
-use crate::stream::{self, Arrival, Connections};
+use crate::stream::{self, Arrival, Connections, Origin};
 use crate::trace::Beside;
 
 /// Commands that may wait.
@@ -306,6 +306,15 @@ impl Driver {
             Arrival::Accepted { listener, stream, peer } => self.accepted(listener, stream, peer),
             Arrival::Message { connection, message } => self.heard(connection, Ok(*message)),
             Arrival::Malformed { connection, error } => self.heard(connection, Err(error)),
+            Arrival::Offended { connection, why } => {
+                self.exchange.count(why);
+                if let Some(source) = self.source(connection)
+                    && !self.connections.is_ours(connection)
+                {
+                    self.exchange.broke_off(&source, why, self.clock.now());
+                }
+                self.close(connection);
+            }
             Arrival::Closed { connection, why } => {
                 if let Some(why) = why {
                     self.exchange.count(why);
@@ -323,7 +332,9 @@ impl Driver {
         if !self.exchange.welcomes(&source, self.clock.now()) {
             return;
         }
-        if let Err(why) = self.connections.accept(listener, stream, peer) {
+        let origin =
+            if self.exchange.is_friend(&source) { Origin::Friend } else { Origin::Stranger };
+        if let Err(why) = self.connections.accept(listener, stream, (peer, origin)) {
             self.exchange.count(why);
         }
     }
@@ -333,6 +344,9 @@ impl Driver {
         let Some(source) = self.source(connection) else { return };
         if !self.exchange.shuts_out(&source, self.clock.now()) {
             self.receive(message, source);
+        }
+        for connection in self.exchange.take_of_use() {
+            self.connections.is_of_use(connection);
         }
         if self.exchange.is_out(&source, self.clock.now()) {
             self.close(connection);

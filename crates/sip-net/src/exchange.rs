@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -68,6 +68,8 @@ pub(crate) struct Exchange {
     pub(crate) most_legs: usize,
     pub(crate) checks: Checks,
     pub(crate) guard: Guard,
+    /// Connections over which somebody has proven who they are, until the driver asks.
+    pub(crate) of_use: BTreeSet<ConnectionId>,
     /// When the log says again who is shut out.
     pub(crate) grumble: Grumble,
     pub(crate) strays: Strays,
@@ -146,6 +148,7 @@ impl Exchange {
             most_legs: settings.legs,
             checks: Checks::new(settings.check_every),
             guard: Guard::new(settings.guard.clone()),
+            of_use: BTreeSet::new(),
             grumble: Grumble::default(),
             strays: Strays::default(),
             trace: Trace::new(settings.trace),

@@ -1,9 +1,10 @@
 //! Who is read at all: scanners, guessers and floods are not, and carriers always.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use model::Timestamp;
-use sip::endpoint::{ListenerId, Source, Transport};
+use sip::endpoint::{ConnectionId, ListenerId, Source, Transport};
 use sip::stun::BindingRequest;
 use sip::{HeaderName, ParseError, Request};
 
@@ -26,6 +27,26 @@ impl Exchange {
     pub(crate) fn is_out(&mut self, source: &Source, now: Timestamp) -> bool {
         let Source { listener, transport, peer, .. } = *source;
         !self.is_carrier(listener, peer) && self.guard.is_shut_out(peer, Lane::of(transport), now)
+    }
+
+    /// Whether whoever connects needs no proof that it is of use.
+    pub(crate) fn is_friend(&self, source: &Source) -> bool {
+        self.is_carrier(source.listener, source.peer) || self.guard.is_trusted(source.peer.ip())
+    }
+
+    /// Somebody has proven who they are, perhaps over a connection.
+    pub(crate) fn is_of_use(&mut self, source: &Source) {
+        self.of_use.extend(source.connection);
+    }
+
+    /// The connections over which that has happened since this was asked last.
+    pub(crate) fn take_of_use(&mut self) -> BTreeSet<ConnectionId> {
+        std::mem::take(&mut self.of_use)
+    }
+
+    /// Whoever opened a connection did not say what belongs there.
+    pub(crate) fn broke_off(&mut self, source: &Source, why: Counted, now: Timestamp) {
+        self.offence(source, Scope::Everything, (why.as_str(), 1), now);
     }
 
     /// Whether it is a trunk that speaks, or a place where we call one: those are judged by other rules.

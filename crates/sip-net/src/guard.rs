@@ -366,7 +366,8 @@ impl Guard {
         self.ends.remove(&(ban.until, source))
     }
 
-    fn is_trusted(&self, address: IpAddr) -> bool {
+    /// Whether this source may do anything.
+    pub(crate) fn is_trusted(&self, address: IpAddr) -> bool {
         self.settings.trusted.iter().any(|range| range.holds(address))
     }
 
