@@ -217,6 +217,7 @@ impl Driver {
                 }
             }
             self.flush();
+            self.exchange.show_tally();
             self.show_trunks();
             let is_over = |until: Timestamp| self.exchange.is_idle() || self.clock.now() >= until;
             if stopping.as_ref().is_some_and(|(_, until)| is_over(*until)) {

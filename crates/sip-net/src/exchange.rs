@@ -479,6 +479,11 @@ impl Exchange {
         result
     }
 
+    /// Shows what the endpoint has counted.
+    pub(crate) fn show_tally(&self) {
+        self.ports.counters.set(self.endpoint.tally());
+    }
+
     pub(crate) fn count(&self, what: Counted) {
         self.ports.counters.count(what);
     }

@@ -87,7 +87,7 @@ pub struct Endpoint {
 pub struct Tally {
     /// Responses that belong to no request of ours, or cannot be read.
     pub stray_responses: u64,
-    /// ACKs that belong to no session, those of forgotten refusals among them.
+    /// ACKs that belong to no session and to no answer of ours.
     pub stray_acks: u64,
     /// Requests too broken to be answered.
     pub unanswerable: u64,
