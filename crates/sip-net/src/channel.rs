@@ -1,14 +1,21 @@
 //! What messages travel over: a stream of octets, in the clear or over TLS, or a WebSocket
 //! (RFC 7118).
 
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -23,6 +30,9 @@ const SUBPROTOCOL: &str = "sip";
 /// The longest message over a WebSocket, as over any stream.
 const LONGEST: usize = sip::Limits::DEFAULT.message;
 
+/// Octets that are held for each WebSocket; more where a message is longer.
+const READ_BUFFER: usize = 4_096;
+
 /// How long a connection may take to come about: long enough for the system to have asked three
 /// times, short enough for whoever waits to be served another way.
 const CONNECTING: Duration = Duration::from_secs(4);
@@ -36,15 +46,25 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Octets for T {}
 pub(crate) enum Channel {
     /// Messages follow each other in a stream.
     Octets(Box<dyn Octets>),
-    /// Each message stands alone.
-    Messages(Box<WebSocketStream<Box<dyn Octets>>>),
+    /// Each message stands alone; with it, how many octets have come.
+    Messages(Box<WebSocketStream<Metered>>, Arc<AtomicU64>),
+}
+
+/// Why a connection that was accepted came to nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unopened {
+    /// Whoever opened it left again, would not have our certificate, or came from a page that may not:
+    /// phones do that too.
+    Left(Counted),
+    /// Whoever opened it does not speak what is spoken there, or takes its time over it.
+    Offended(Counted),
 }
 
 /// Opens the channel of a connection that was accepted.
 ///
 /// # Errors
 /// The reason to be counted, when what is said first is not what belongs there.
-pub(crate) async fn greet(stream: TcpStream, protocol: Protocol) -> Result<Channel, Counted> {
+pub(crate) async fn greet(stream: TcpStream, protocol: Protocol) -> Result<Channel, Unopened> {
     prepare(&stream);
     match protocol {
         Protocol::Plain => Ok(Channel::Octets(Box::new(stream))),
@@ -91,27 +111,49 @@ fn prepare(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
-async fn secured(stream: TcpStream, tls: &crate::Tls) -> Result<Box<dyn Octets>, Counted> {
+async fn secured(stream: TcpStream, tls: &crate::Tls) -> Result<Box<dyn Octets>, Unopened> {
     let accepted = TlsAcceptor::from(tls.config()).accept(stream).await;
     let stream = accepted.map_err(|error| {
         tracing::debug!(%error, "no TLS with whoever connects");
-        Counted::HandshakeFailed
+        // An expired certificate of ours must not shut out everybody who says so (RFC 8446 §6.2).
+        let ours = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
+        match ours {
+            None | Some(rustls::Error::AlertReceived(_)) => {
+                Unopened::Left(Counted::HandshakeFailed)
+            }
+            Some(_) => Unopened::Offended(Counted::HandshakeFailed),
+        }
     })?;
     Ok(Box::new(stream))
 }
 
-async fn upgraded(stream: Box<dyn Octets>, origins: &[String]) -> Result<Channel, Counted> {
+async fn upgraded(stream: Box<dyn Octets>, origins: &[String]) -> Result<Channel, Unopened> {
     let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(LONGEST))
         .max_frame_size(Some(LONGEST))
         .max_write_buffer_size(4 * LONGEST);
     #[expect(clippy::result_large_err, reason = "the answer of a handshake is the library's type")]
     let judge = |request: &Request, response: Response| judged(request, response, origins);
+    let read = Arc::<AtomicU64>::default();
+    let stream = Metered { stream, read: Arc::clone(&read) };
     let upgraded =
         tokio_tungstenite::accept_hdr_async_with_config(stream, judge, Some(config)).await;
-    upgraded.map(|socket| Channel::Messages(Box::new(socket))).map_err(|error| {
+    upgraded.map(|socket| Channel::Messages(Box::new(socket), read)).map_err(|error| {
         tracing::debug!(%error, "no WebSocket with whoever connects");
-        Counted::HandshakeFailed
+        let has_left = matches!(
+            &error,
+            Error::Io(_)
+                | Error::ConnectionClosed
+                | Error::Protocol(ProtocolError::HandshakeIncomplete)
+        );
+        let may_not =
+            |it: &Error| matches!(it, Error::Http(it) if it.status() == StatusCode::FORBIDDEN);
+        if has_left || may_not(&error) {
+            Unopened::Left(Counted::HandshakeFailed)
+        } else {
+            Unopened::Offended(Counted::HandshakeFailed)
+        }
     })
 }
 
@@ -146,4 +188,42 @@ fn refusal(status: StatusCode, why: &str) -> ErrorResponse {
     let mut response = ErrorResponse::new(Some(why.to_owned()));
     *response.status_mut() = status;
     response
+}
+
+/// A stream that says how many octets were read from it.
+pub(crate) struct Metered {
+    stream: Box<dyn Octets>,
+    read: Arc<AtomicU64>,
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let come = buffer.filled().len().saturating_sub(before);
+        self.read.fetch_add(u64::try_from(come).unwrap_or(u64::MAX), Ordering::Relaxed);
+        polled
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
 }

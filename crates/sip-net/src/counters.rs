@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sip::endpoint::Tally;
+
 macro_rules! counted {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
         /// Something that is counted and answered, and otherwise changes nothing.
@@ -87,7 +89,7 @@ counted! {
     RateLimited = "rate_limited",
     /// A request of a program that looks for holes: dropped, and its source shut out.
     Scanner = "scanner",
-    /// Credentials not looked at because too many for this account were wrong: 403.
+    /// Credentials not looked at because too many for this account were wrong from there: 403.
     AccountWaits = "account_waits",
     /// A phone with the right secret at an address outside its networks: 403.
     OutsideNetworks = "outside_networks",
@@ -97,6 +99,12 @@ counted! {
     HandshakeFailed = "handshake_failed",
     /// A connection closed because what came over it is no SIP.
     BadStream = "bad_stream",
+    /// An ACK that belongs to no call and to no refusal of ours: nothing.
+    StrayAck = "stray_ack",
+    /// A response that answers nothing of ours: nothing.
+    StrayResponse = "stray_response",
+    /// A request too broken to be answered: nothing.
+    Unanswerable = "unanswerable",
     /// A command for a leg that is already gone: it crossed the end of the leg.
     LateCommand = "late_command",
     /// Something did not get into the trace on disk: it did not fit, or the disk took it not.
@@ -109,28 +117,63 @@ counted! {
     Uncaptured = "uncaptured",
 }
 
+/// The lowest status of a refusal (RFC 3261 §21), and how many there are.
+const FIRST_STATUS: u16 = 300;
+const STATUSES: usize = 400;
+
 /// How often each thing happened since the start.
 #[derive(Debug)]
-pub struct Counters([AtomicU64; Counted::ALL.len()]);
+pub struct Counters {
+    counted: [AtomicU64; Counted::ALL.len()],
+    refused: [AtomicU64; STATUSES],
+}
 
 impl Default for Counters {
     fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; Counted::ALL.len()])
+        let counted = [const { AtomicU64::new(0) }; Counted::ALL.len()];
+        Self { counted, refused: [const { AtomicU64::new(0) }; STATUSES] }
     }
 }
 
 impl Counters {
     /// Counts once.
     pub fn count(&self, what: Counted) {
-        if let Some(counter) = self.0.get(what as usize) {
+        if let Some(counter) = self.counted.get(what as usize) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Takes over what the endpoint has counted itself.
+    pub(crate) fn set(&self, tally: &Tally) {
+        for (what, times) in [
+            (Counted::StrayAck, tally.stray_acks),
+            (Counted::StrayResponse, tally.stray_responses),
+            (Counted::Unanswerable, tally.unanswerable),
+        ] {
+            if let Some(counter) = self.counted.get(what as usize) {
+                counter.store(times, Ordering::Relaxed);
+            }
+        }
+        for (status, times) in &tally.refused {
+            let place = status.checked_sub(FIRST_STATUS).map(usize::from);
+            if let Some(counter) = place.and_then(|place| self.refused.get(place)) {
+                counter.store(*times, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// How often requests were refused outside calls, before anything was remembered of them: by status,
+    /// those that there were.
+    pub fn refused(&self) -> impl Iterator<Item = (u16, u64)> {
+        let counters = (FIRST_STATUS..).zip(&self.refused);
+        let read = counters.map(|(status, counter)| (status, counter.load(Ordering::Relaxed)));
+        read.filter(|(_, times)| *times > 0)
     }
 
     /// How often this has happened.
     #[must_use]
     pub fn of(&self, what: Counted) -> u64 {
-        self.0.get(what as usize).map_or(0, |counter| counter.load(Ordering::Relaxed))
+        self.counted.get(what as usize).map_or(0, |counter| counter.load(Ordering::Relaxed))
     }
 
     /// Every reason with its number, to be exposed.
@@ -151,5 +194,17 @@ mod tests {
         counters.count(Counted::LateCommand);
         let counted: Vec<_> = counters.all().filter(|(_, number)| *number > 0).collect();
         assert_eq!(counted, [(Counted::Malformed, 1), (Counted::LateCommand, 2)]);
+    }
+
+    #[test]
+    fn what_the_endpoint_counts_is_taken_over_and_refusals_have_their_status() {
+        let counters = Counters::default();
+        let mut tally = Tally { stray_acks: 3, ..Tally::default() };
+        tally.refused.extend([(401, 1), (699, 2), (200, 5)]);
+        counters.set(&tally);
+        tally.refused.insert(401, 7);
+        counters.set(&tally);
+        assert_eq!(counters.of(Counted::StrayAck), 3);
+        assert_eq!(counters.refused().collect::<Vec<_>>(), [(401, 7), (699, 2)]);
     }
 }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use model::Timestamp;
 use sip::digest::{Algorithm, Attempt, Credentials, Denial};
-use sip::endpoint::{Rejection, Source};
+use sip::endpoint::{Rejection, Source, Transport};
 use sip::{HeaderName, Method, Request, StatusCode};
 
 use crate::accounts::Account;
 use crate::counters::Counted;
 use crate::exchange::Exchange;
+use crate::gate::scope_of;
+use crate::guard::{Scope, source_of};
 use crate::settings::Serves;
 use crate::strain::Strain;
 
@@ -52,7 +54,7 @@ impl Exchange {
             Some(refusal.with(HeaderName::RetryAfter, RETRY_AFTER))
         } else if opens || matches!(request.method, Method::Register | Method::Subscribe) {
             let came_with_some = CREDENTIALS.iter().any(|name| request.headers.has(name));
-            (!came_with_some).then(|| self.challenge(request, None, now))
+            (!came_with_some).then(|| self.challenge(request, None, (source, now)))
         } else {
             None
         };
@@ -93,7 +95,7 @@ impl Exchange {
         let ours = readable.iter().find(|it| it.realm == realm).or_else(|| readable.first());
         let Some(credentials) = ours else {
             self.count(Counted::MalformedCredentials);
-            return Err(self.challenge(request, None, now));
+            return Err(self.challenge(request, None, (source, now)));
         };
         let account = self.accounts.find(&credentials.user);
         if let Some(refusal) = account.and_then(|account| self.must_wait(account, source, now)) {
@@ -105,21 +107,25 @@ impl Exchange {
         let secrets = account.map(|account| account.secrets.as_slice());
         let denial = match (self.authenticator.check(&attempt, secrets, now), account) {
             (Ok(()), Some(account)) => {
-                self.guard.right_secret(&account.phone);
+                self.guard.right_secret(&account.phone, source.peer.ip());
                 let account = Arc::clone(account);
                 return self.at_its_place(account, source, now);
             }
             (Ok(()), None) => Denial::UnknownUser,
             (Err(denial), _) => denial,
         };
-        if let (Denial::WrongSecret, Some(account)) = (denial, account) {
-            self.guard.wrong_secret(&account.phone, now);
+        // Who sends a datagram in another's name has no nonce that was given to that one.
+        let gave = self.authenticator.gave(credentials, source_of(source.peer.ip()));
+        let is_here = gave || source.transport != Transport::Udp;
+        if let (Denial::WrongSecret, Some(account), true) = (denial, account, is_here) {
+            self.guard.wrong_secret(&account.phone, source.peer.ip(), now);
         }
         if matches!(denial, Denial::WrongSecret | Denial::UnknownUser) {
-            self.offence(source, (counted(denial).as_str(), 1), now);
+            let scope = if is_here { Scope::Everything } else { Scope::Datagrams };
+            self.offence(source, scope, (counted(denial).as_str(), 1), now);
         }
         self.count(counted(denial));
-        Err(self.challenge(request, Some(denial), now))
+        Err(self.challenge(request, Some(denial), (source, now)))
     }
 
     /// Refuses who brings the right secret from outside the phone's networks. Strangers, who cannot,
@@ -131,6 +137,7 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<Arc<Account>, Rejection> {
         if account.rules.admit(source.peer.ip()) {
+            self.is_of_use(source);
             return Ok(account);
         }
         self.count(Counted::OutsideNetworks);
@@ -142,11 +149,11 @@ impl Exchange {
         Err(Rejection::new(StatusCode::FORBIDDEN, text))
     }
 
-    /// The refusal of an attempt for an account that many have guessed at, unless it comes from
-    /// where its phone is registered.
+    /// The refusal of an attempt for an account that was guessed at from here, unless its phone is
+    /// registered here.
     fn must_wait(&self, account: &Account, source: &Source, now: Timestamp) -> Option<Rejection> {
-        let wait = self.guard.must_wait(&account.phone, now)?;
         let here = source.peer.ip();
+        let wait = self.guard.must_wait(&account.phone, here, now)?;
         let bindings = self.registrar.bindings(&account.phone);
         if bindings.iter().any(|binding| binding.flow.peer.ip() == here) {
             return None;
@@ -157,7 +164,8 @@ impl Exchange {
 
     /// The trunk listener's answer to an address that is no trunk's.
     fn stranger(&mut self, source: &Source, now: Timestamp) -> Rejection {
-        self.offence(source, (Counted::UnknownTrunk.as_str(), 1), now);
+        let scope = scope_of(source.transport);
+        self.offence(source, scope, (Counted::UnknownTrunk.as_str(), 1), now);
         self.count(Counted::UnknownTrunk);
         tracing::debug!(peer = %source.peer, "not a trunk's address");
         Rejection::new(StatusCode::FORBIDDEN, "address is no trunk's")
@@ -176,7 +184,7 @@ impl Exchange {
         &mut self,
         request: &Request,
         denial: Option<Denial>,
-        now: Timestamp,
+        (source, now): (&Source, Timestamp),
     ) -> Rejection {
         if denial.is_none() {
             self.count(Counted::Challenged);
@@ -188,8 +196,9 @@ impl Exchange {
         };
         let agent = request.headers.text(&HeaderName::UserAgent).unwrap_or_default();
         let md5_only = self.md5_only.iter().any(|prefix| agent.starts_with(prefix.as_str()));
-        let challenges = self.authenticator.challenges(denial, now).into_iter();
+        let challenges = self.authenticator.challenges(denial, source_of(source.peer.ip()), now);
         challenges
+            .into_iter()
             .filter(|challenge| !md5_only || challenge.algorithm == Algorithm::Md5)
             .fold(Rejection::new(status, "credentials are needed"), |refusal, challenge| {
                 refusal.with(header.clone(), &challenge.to_string())

@@ -13,7 +13,7 @@ use sip::endpoint::{ConnectionId, Destination, ListenerId, Source, Transport};
 use sip::registrar::BindingRow;
 use sip::stun::BindingRequest;
 use sip::{Message, ParseError, ParseErrorKind};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -21,13 +21,14 @@ use tokio::time::Instant;
 use crate::accounts::{Accounts, Trunks};
 use crate::counters::Counted;
 use crate::exchange::{Exchange, Secrets};
+use crate::grumble::Grumble;
 use crate::handle::{Handle, Shown, Turn};
 use crate::listener::{Listener, StartError};
 use crate::ports::Ports;
 use crate::resolver::{Found, Resolver};
 use crate::settings::{Serves, Settings};
 use crate::strain::Gauge;
-use crate::stream::{self, Arrival, Connections};
+use crate::stream::{self, Arrival, Connections, Origin};
 use crate::trace::Beside;
 
 /// Commands that may wait.
@@ -42,8 +43,6 @@ const DATAGRAM: usize = 65_535;
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How long what is traced may take to reach disk and capture server at a stop.
 const LAST_TRACED: Duration = Duration::from_secs(1);
-/// At most one line of log about malformed input in this time.
-const GRUMBLE_EVERY: Duration = Duration::from_secs(1);
 
 /// What signalling starts with.
 #[derive(Debug)]
@@ -148,6 +147,7 @@ struct Driver {
     doors: Vec<Door>,
     /// Where datagrams are read into.
     datagram: Vec<u8>,
+    /// When the log says again that input is malformed.
     grumble: Grumble,
     resolver: Resolver,
     shown: Shown,
@@ -217,6 +217,7 @@ impl Driver {
                 }
             }
             self.flush();
+            self.exchange.show_tally();
             self.show_trunks();
             let is_over = |until: Timestamp| self.exchange.is_idle() || self.clock.now() >= until;
             if stopping.as_ref().is_some_and(|(_, until)| is_over(*until)) {
@@ -284,11 +285,11 @@ impl Driver {
             // which its transaction will notice by itself.
             let Ok((length, peer)) = socket.try_recv_from(&mut datagram) else { break };
             all = false;
-            if self.exchange.shuts_out(listener, peer, self.clock.now()) {
-                continue;
-            }
             let source =
                 Source { listener, transport: Transport::Udp, connection: None, peer, local };
+            if self.exchange.shuts_out(&source, self.clock.now()) {
+                continue;
+            }
             let octets = datagram.get(..length).unwrap_or_default();
             tracing::trace!(%peer, message = %octets.escape_ascii(), "received");
             match BindingRequest::parse(octets) {
@@ -303,22 +304,17 @@ impl Driver {
 
     fn arrived(&mut self, arrival: Arrival) {
         match arrival {
-            Arrival::Accepted { listener, peer, .. }
-                if self.exchange.shuts_out(listener, peer, self.clock.now()) => {}
-            Arrival::Accepted { listener, stream, peer } => {
-                if let Err(why) = self.connections.accept(listener, stream, peer) {
-                    self.exchange.count(why);
+            Arrival::Accepted { listener, stream, peer } => self.accepted(listener, stream, peer),
+            Arrival::Message { connection, message } => self.heard(connection, Ok(*message)),
+            Arrival::Malformed { connection, error } => self.heard(connection, Err(error)),
+            Arrival::Offended { connection, why } => {
+                self.exchange.count(why);
+                if let Some(source) = self.source(connection)
+                    && !self.connections.is_ours(connection)
+                {
+                    self.exchange.broke_off(&source, why, self.clock.now());
                 }
-            }
-            Arrival::Message { connection, message } => {
-                if let Some(source) = self.source(connection) {
-                    self.receive(Ok(*message), source);
-                }
-            }
-            Arrival::Malformed { connection, error } => {
-                if let Some(source) = self.source(connection) {
-                    self.receive(Err(error), source);
-                }
+                self.close(connection);
             }
             Arrival::Closed { connection, why } => {
                 if let Some(why) = why {
@@ -329,6 +325,35 @@ impl Driver {
         }
     }
 
+    /// Takes a connection that somebody opens, before anything is done for it.
+    fn accepted(&mut self, listener: ListenerId, stream: TcpStream, peer: SocketAddr) {
+        let transport = self.connections.transport(listener);
+        let local = self.at(listener).map_or(peer, |door| door.local);
+        let source = Source { listener, transport, connection: None, peer, local };
+        if !self.exchange.welcomes(&source, self.clock.now()) {
+            return;
+        }
+        let origin =
+            if self.exchange.is_friend(&source) { Origin::Friend } else { Origin::Stranger };
+        if let Err(why) = self.connections.accept(listener, stream, (peer, origin)) {
+            self.exchange.count(why);
+        }
+    }
+
+    /// Takes what came over a connection, and closes that of whoever is shut out, be it for this.
+    fn heard(&mut self, connection: ConnectionId, message: Result<Message, ParseError>) {
+        let Some(source) = self.source(connection) else { return };
+        if !self.exchange.shuts_out(&source, self.clock.now()) {
+            self.receive(message, source);
+        }
+        for connection in self.exchange.take_of_use() {
+            self.connections.is_of_use(connection);
+        }
+        if self.exchange.is_out(&source, self.clock.now()) {
+            self.close(connection);
+        }
+    }
+
     fn receive(&mut self, message: Result<Message, ParseError>, source: Source) {
         let now = self.clock.now();
         self.exchange.strain = self.gauge.strain(now).max(self.streams.strain(now));
@@ -336,7 +361,9 @@ impl Driver {
             Ok(message) => self.exchange.receive(message, source, now),
             Err(ParseError { kind: ParseErrorKind::Keepalive, .. }) => {}
             Err(error) => {
-                self.grumble.about(&error, &source, now);
+                if let Some(count) = self.grumble.is_due(now) {
+                    tracing::warn!(peer = %source.peer, %error, count, "malformed input");
+                }
                 self.exchange.receive_malformed(error, source, now);
             }
         }
@@ -400,23 +427,6 @@ impl Driver {
 
     fn at(&self, listener: ListenerId) -> Option<&Door> {
         self.doors.get(usize::from(listener.0))
-    }
-}
-
-/// Says in the log that input is malformed, now and then.
-#[derive(Default)]
-struct Grumble {
-    last: Timestamp,
-    unsaid: u64,
-}
-
-impl Grumble {
-    fn about(&mut self, error: &ParseError, source: &Source, now: Timestamp) {
-        self.unsaid += 1;
-        if now.since(self.last) >= GRUMBLE_EVERY {
-            tracing::warn!(peer = %source.peer, %error, count = self.unsaid, "malformed input");
-            *self = Self { last: now, unsaid: 0 };
-        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! Signalling without sockets: messages and commands go in with the time, octets to send and facts
 //! for the floor come out.
 //!
-//! One file a concern: `door` says who somebody is, `desk` registers phones and answers what lies
+//! One file a concern: `gate` says who is read at all, `door` who somebody is, `desk` registers phones and answers what lies
 //! outside calls, `arriving` takes calls in, `dialling` makes them, `talking` sees to what happens
 //! in them, `replacing` to phones that take a call over, `watching` tells phones of each other.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ use sip::endpoint::{
     ListenerId, Order, OrderError, Output, Reach, RequestId, Source, Transport,
 };
 use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
-use sip::stun::BindingRequest;
 use sip::subscription::{Presence, Subscriptions};
-use sip::{CSeq, HeaderName, Host, Message, ParseError, Request, StatusCode};
+use sip::{CSeq, Host, Message, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
 
 use crate::accounts::{Accounts, Trunks};
 use crate::carriers::Carriers;
 use crate::checks::{Answered, Checks, Verdict};
 use crate::counters::Counted;
-use crate::guard::{Admission, Ban, Guard};
+use crate::grumble::Grumble;
+use crate::guard::Guard;
 use crate::legs::Legs;
 use crate::patience::Patience;
 use crate::ports::Ports;
@@ -68,6 +68,10 @@ pub(crate) struct Exchange {
     pub(crate) most_legs: usize,
     pub(crate) checks: Checks,
     pub(crate) guard: Guard,
+    /// Connections over which somebody has proven who they are, until the driver asks.
+    pub(crate) of_use: BTreeSet<ConnectionId>,
+    /// When the log says again who is shut out.
+    pub(crate) grumble: Grumble,
     pub(crate) strays: Strays,
     pub(crate) trace: Trace,
     pub(crate) subscriptions: Subscriptions,
@@ -86,7 +90,7 @@ pub(crate) struct Exchange {
     restoring: bool,
     last_number: u64,
     chance: u64,
-    sends: VecDeque<(Arc<[u8]>, Destination)>,
+    pub(crate) sends: VecDeque<(Arc<[u8]>, Destination)>,
 }
 
 /// What is secret and new at every start.
@@ -144,6 +148,8 @@ impl Exchange {
             most_legs: settings.legs,
             checks: Checks::new(settings.check_every),
             guard: Guard::new(settings.guard.clone()),
+            of_use: BTreeSet::new(),
+            grumble: Grumble::default(),
             strays: Strays::default(),
             trace: Trace::new(settings.trace),
             subscriptions: Subscriptions::new(settings.subscriptions, secrets.subscriptions),
@@ -178,104 +184,34 @@ impl Exchange {
             .map(|(id, side)| (id, side.public))
     }
 
-    /// Whether nothing of this peer is read: it is shut out.
-    pub(crate) fn shuts_out(
-        &mut self,
-        listener: ListenerId,
-        peer: SocketAddr,
-        now: Timestamp,
-    ) -> bool {
-        let is_out = !self.is_trunk(listener, peer.ip()) && self.guard.is_shut_out(peer.ip(), now);
-        if is_out {
-            self.count(Counted::Banned);
-        }
-        is_out
-    }
-
-    /// Whether it is a trunk that speaks: those are judged by other rules.
-    fn is_trunk(&self, listener: ListenerId, address: IpAddr) -> bool {
-        self.serves(listener) == Serves::Trunks && self.trunks.from_source(address).is_some()
-    }
-
-    /// A peer has done what no phone does; enough of that, and it is shut out.
-    pub(crate) fn offence(
-        &mut self,
-        source: &Source,
-        offence: (&'static str, u32),
-        now: Timestamp,
-    ) {
-        if self.is_trunk(source.listener, source.peer.ip()) {
-            return;
-        }
-        if let Some(ban) = self.guard.offence(source.peer.ip(), offence, now) {
-            let Ban { source, until, why, times } = ban;
-            tracing::warn!(%source, why, %until, times, "shut out");
-        }
-    }
-
-    /// Whether a request is dropped without an answer: a scanner's, or one too many.
-    fn dropped(&mut self, request: &Request, source: &Source, now: Timestamp) -> bool {
-        if self.is_trunk(source.listener, source.peer.ip()) {
-            return false;
-        }
-        let agent = request.headers.text(&HeaderName::UserAgent).unwrap_or_default();
-        let why = match self.guard.admits(source.peer.ip(), now) {
-            Admission::Banned => Counted::Banned,
-            Admission::TooMany => Counted::RateLimited,
-            Admission::Yes if self.guard.is_scanner(agent) => {
-                let weight = self.guard.certain();
-                self.offence(source, ("scanner", weight), now);
-                Counted::Scanner
-            }
-            Admission::Yes => return false,
-        };
-        self.count(why);
-        true
-    }
-
     /// Takes in a message.
     pub(crate) fn receive(&mut self, message: Message, source: Source, now: Timestamp) {
         self.count(Counted::Received);
         match message {
-            Message::Request(request) if self.dropped(&request, &source, now) => {}
+            Message::Request(request) if self.drops(&request, &source, now) => {}
             Message::Request(request) => {
                 let judged = sip::validate(&request);
                 // What makes no sense gets the endpoint's own answer.
                 if judged.is_err() || !self.turned_away(&request, &source, now) {
-                    if trace::is_about_call(&request.method) {
-                        self.keep_received(|| request.to_bytes(), &source, now);
+                    let is_told = trace::is_about_call(&request.method);
+                    let told = (is_told && self.trace.is_on()).then(|| request.to_bytes());
+                    if self.endpoint.receive_judged(request, judged, source, now) {
+                        self.keep_received(told, &source, now);
                     }
-                    self.endpoint.receive_judged(request, judged, source, now);
                 }
             }
+            Message::Response(_) if !self.hears(&source, now) => {}
             Message::Response(response) => {
                 let is_about_call = |cseq: CSeq| trace::is_about_call(&cseq.method);
-                if response.cseq().is_ok_and(is_about_call) && !self.is_told_back(&response) {
-                    self.keep_received(|| response.to_bytes(), &source, now);
+                let is_told = response.cseq().is_ok_and(is_about_call);
+                let is_told = is_told && !self.is_told_back(&response);
+                let told = (is_told && self.trace.is_on()).then(|| response.to_bytes());
+                if self.endpoint.receive_response(response, source, now) {
+                    self.keep_received(told, &source, now);
                 }
-                self.endpoint.receive(Message::Response(response), source, now);
             }
         }
         self.settle(now);
-    }
-
-    /// Takes in octets that are no message; answers them where they can be answered.
-    pub(crate) fn receive_malformed(&mut self, error: ParseError, source: Source, now: Timestamp) {
-        self.count(Counted::Malformed);
-        self.offence(&source, ("malformed", 1), now);
-        self.endpoint.receive_malformed(error, source);
-        self.settle(now);
-    }
-
-    /// Answers a keep-alive. It counts like a request: a response is longer than what asks for it.
-    pub(crate) fn keep_alive(&mut self, asked: &BindingRequest, source: &Source, now: Timestamp) {
-        let address = source.peer.ip();
-        let is_free = self.is_trunk(source.listener, address);
-        if !is_free && self.guard.admits(address, now) != Admission::Yes {
-            return self.count(Counted::RateLimited);
-        }
-        self.count(Counted::KeptAlive);
-        self.sends.push_back((asked.answer(source.peer).into(), source.destination()));
     }
 
     /// Does with a leg what the floor commands.
@@ -412,9 +348,11 @@ impl Exchange {
         }
     }
 
-    fn keep_received(&mut self, octets: impl Fn() -> Vec<u8>, source: &Source, now: Timestamp) {
-        if self.trace.is_on() {
-            self.keep(Way::Received, &source.destination(), octets().into(), now);
+    /// Keeps what came, before anything that is said to it. What strayed is not told here: whoever makes
+    /// it up must not push calls out of the trace.
+    fn keep_received(&mut self, told: Option<Vec<u8>>, source: &Source, now: Timestamp) {
+        if let Some(octets) = told {
+            self.keep(Way::Received, &source.destination(), octets.into(), now);
         }
     }
 
@@ -493,7 +431,8 @@ impl Exchange {
             }
             match change.kind {
                 ChangeKind::Registered | ChangeKind::Refreshed => {
-                    self.guard.registered(id, change.binding.flow.peer.ip());
+                    let Destination { transport, peer, .. } = change.binding.flow;
+                    self.guard.registered(id, (transport, peer), now);
                 }
                 ChangeKind::Removed(_) => self.guard.gone(id),
             }
@@ -538,6 +477,11 @@ impl Exchange {
             tracing::debug!(%error, "order not carried out");
         }
         result
+    }
+
+    /// Shows what the endpoint has counted.
+    pub(crate) fn show_tally(&self) {
+        self.ports.counters.set(self.endpoint.tally());
     }
 
     pub(crate) fn count(&self, what: Counted) {

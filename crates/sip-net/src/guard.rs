@@ -2,29 +2,35 @@
 //!
 //! | who | when | then |
 //! |---|---|---|
-//! | a source | more requests than its bucket holds | what is too much is dropped |
-//! | a source | too many offences within a time | nothing of it is read for a while; each time twice as long |
+//! | a source | more than its bucket holds: one for datagrams, one for streams, one for new connections, one for keep-alives | what is too much is dropped |
+//! | the flow of a registered phone | the same, from a bucket of its own | the same |
+//! | a source | too many offences within a time over connections, or where it has shown that it is there | nothing of it is read for a while; each time twice as long |
+//! | a source | the same in datagrams, which another may have sent in its name | none of its datagrams is read, but for those of registered flows |
 //! | a source from which a phone is registered | the same | is not shut out: a floor of phones may be behind one address |
-//! | an account | wrong secrets, one after another | the next must wait; not where its phone is registered already |
+//! | an account | wrong secrets from one source, one after another | the next from there must wait; not where its phone is registered already |
 //!
 //! A source is an IPv4 address, or the first half of an IPv6 one, which is what one customer has.
 //! What is remembered of sources is of two generations at most, each bounded.
 
+mod bucket;
+#[cfg(test)]
+mod tests;
+mod waits;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use model::{PhoneId, Timestamp};
+use sip::endpoint::Transport;
 use sip::registrar::BindingId;
 
+use self::bucket::{Bucket, Pace};
+use self::waits::Waits;
 use crate::accounts::AddressRange;
 
 /// Sources remembered in one generation, and sources shut out at a time.
 const MOST: usize = 65_536;
-/// The longest an account's next attempt waits.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Wrong secrets that cost an account nothing.
-const FREE: u32 = 5;
 
 /// What the guard allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,6 +86,48 @@ pub struct Ban {
     pub why: &'static str,
     /// How often it was shut out, this time included.
     pub times: u32,
+    /// What of it is not read.
+    pub scope: Scope,
+}
+
+/// What of a source is not read when it is shut out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Scope {
+    /// Its datagrams, whose source anybody can write: others must not be able to shut it out.
+    Datagrams,
+    /// Everything.
+    Everything,
+}
+
+/// What shares a bucket: what is forged in one way must not starve what comes another way.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Lane {
+    /// Keep-alives by STUN.
+    KeepAlives,
+    /// Messages in datagrams.
+    Datagrams,
+    /// Messages over connections.
+    Streams,
+    /// Connections that are opened.
+    Connections,
+}
+
+impl Lane {
+    /// That of messages over this transport.
+    pub(crate) const fn of(transport: Transport) -> Self {
+        match transport {
+            Transport::Udp => Self::Datagrams,
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => Self::Streams,
+        }
+    }
+
+    /// Which bans concern it.
+    const fn scope(self) -> Scope {
+        match self {
+            Self::KeepAlives | Self::Datagrams => Scope::Datagrams,
+            Self::Streams | Self::Connections => Scope::Everything,
+        }
+    }
 }
 
 /// Whether a request is read.
@@ -96,13 +144,33 @@ pub(crate) enum Admission {
 /// What is remembered of a source.
 #[derive(Clone, Copy, Debug)]
 struct Suspect {
-    /// Requests it may send at once, in thousandths.
-    allowance: u64,
-    at: Timestamp,
+    keep_alives: Bucket,
+    datagrams: Bucket,
+    streams: Bucket,
+    connections: Bucket,
+    /// What it did, or another in its name.
+    said: Record,
+    /// What it did for certain.
+    shown: Record,
+}
+
+/// Offences of late.
+#[derive(Clone, Copy, Debug)]
+struct Record {
     offences: u32,
     since: Timestamp,
-    /// How often it was shut out.
+    /// How often it was shut out for them.
     bans: u32,
+}
+
+/// Where a registered phone sends from: of datagrams or of connections.
+type FlowKey = (Scope, SocketAddr);
+
+/// The bucket of such a place, and how many bindings share it.
+#[derive(Debug)]
+struct Flow {
+    bucket: Bucket,
+    bindings: u32,
 }
 
 /// Keeps scanners, guessers and floods away.
@@ -115,15 +183,15 @@ pub(crate) struct Guard {
     turned_at: Timestamp,
     bans: BTreeMap<IpAddr, Ban>,
     ends: BTreeSet<(Timestamp, IpAddr)>,
-    /// Wrong secrets in a row, and when the next attempt is looked at.
-    accounts: BTreeMap<PhoneId, (u32, Timestamp)>,
+    waits: Waits,
     /// Where registered phones are, and how many are there.
-    homes: BTreeMap<BindingId, IpAddr>,
+    homes: BTreeMap<BindingId, FlowKey>,
+    flows: BTreeMap<FlowKey, Flow>,
     at_home: BTreeMap<IpAddr, u32>,
 }
 
 impl Guard {
-    pub(crate) const fn new(settings: GuardSettings) -> Self {
+    pub(crate) fn new(settings: GuardSettings) -> Self {
         Self {
             settings,
             suspects: BTreeMap::new(),
@@ -131,23 +199,41 @@ impl Guard {
             turned_at: Timestamp::EPOCH,
             bans: BTreeMap::new(),
             ends: BTreeSet::new(),
-            accounts: BTreeMap::new(),
+            waits: Waits::default(),
             homes: BTreeMap::new(),
+            flows: BTreeMap::new(),
             at_home: BTreeMap::new(),
         }
     }
 
     /// A phone is registered from here.
-    pub(crate) fn registered(&mut self, id: BindingId, address: IpAddr) {
+    pub(crate) fn registered(
+        &mut self,
+        id: BindingId,
+        (transport, peer): (Transport, SocketAddr),
+        now: Timestamp,
+    ) {
+        let key = (Lane::of(transport).scope(), peer);
+        if self.homes.get(&id) == Some(&key) {
+            return;
+        }
         self.gone(id);
-        let source = source_of(address);
-        self.homes.insert(id, source);
-        *self.at_home.entry(source).or_default() += 1;
+        self.homes.insert(id, key);
+        let bucket = Bucket::full(Pace::of(&self.settings), now);
+        self.flows.entry(key).or_insert(Flow { bucket, bindings: 0 }).bindings += 1;
+        *self.at_home.entry(source_of(peer.ip())).or_default() += 1;
     }
 
     /// A phone is registered no more.
     pub(crate) fn gone(&mut self, id: BindingId) {
-        let Some(source) = self.homes.remove(&id) else { return };
+        let Some(key) = self.homes.remove(&id) else { return };
+        if let Some(flow) = self.flows.get_mut(&key) {
+            flow.bindings = flow.bindings.saturating_sub(1);
+            if flow.bindings == 0 {
+                self.flows.remove(&key);
+            }
+        }
+        let source = source_of(key.1.ip());
         if let Some(count) = self.at_home.get_mut(&source) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -156,34 +242,37 @@ impl Guard {
         }
     }
 
-    /// Whether a request from here is read; it counts.
-    pub(crate) fn admits(&mut self, address: IpAddr, now: Timestamp) -> Admission {
-        let source = source_of(address);
-        if self.is_trusted(address) {
+    /// Whether something from here is read; it counts.
+    pub(crate) fn admits(&mut self, peer: SocketAddr, lane: Lane, now: Timestamp) -> Admission {
+        if self.is_trusted(peer.ip()) {
             return Admission::Yes;
         }
-        if self.is_banned(source, now) {
+        let pace = Pace::of(&self.settings);
+        let takes = |bucket: &mut Bucket| {
+            if bucket.takes(pace, now) { Admission::Yes } else { Admission::TooMany }
+        };
+        if let Some(flow) = self.flows.get_mut(&(lane.scope(), peer)) {
+            return takes(&mut flow.bucket);
+        }
+        let source = source_of(peer.ip());
+        if self.is_banned(source, lane.scope(), now) {
             return Admission::Banned;
         }
-        let (rate, burst) = (u64::from(self.settings.rate), u64::from(self.settings.burst));
         let suspect = self.suspect(source, now);
-        // So many requests a second are as many thousandths a millisecond; less than one is kept.
-        let gained = u64::try_from(now.since(suspect.at).as_millis()).unwrap_or(u64::MAX);
-        let full = burst.saturating_mul(1_000);
-        suspect.allowance = suspect.allowance.saturating_add(gained.saturating_mul(rate)).min(full);
-        suspect.at = suspect.at + Duration::from_millis(gained);
-        match suspect.allowance.checked_sub(1_000) {
-            Some(left) => {
-                suspect.allowance = left;
-                Admission::Yes
-            }
-            None => Admission::TooMany,
-        }
+        takes(match lane {
+            Lane::KeepAlives => &mut suspect.keep_alives,
+            Lane::Datagrams => &mut suspect.datagrams,
+            Lane::Streams => &mut suspect.streams,
+            Lane::Connections => &mut suspect.connections,
+        })
     }
 
-    /// Whether a connection from here is taken.
-    pub(crate) fn is_shut_out(&mut self, address: IpAddr, now: Timestamp) -> bool {
-        !self.is_trusted(address) && self.is_banned(source_of(address), now)
+    /// Whether nothing from here is read.
+    pub(crate) fn is_shut_out(&mut self, peer: SocketAddr, lane: Lane, now: Timestamp) -> bool {
+        let scope = lane.scope();
+        self.is_banned(source_of(peer.ip()), scope, now)
+            && !self.is_trusted(peer.ip())
+            && !self.flows.contains_key(&(scope, peer))
     }
 
     /// Whether this `User-Agent` is a scanner's.
@@ -195,32 +284,39 @@ impl Guard {
         self.settings.scanners.iter().any(begins)
     }
 
-    /// A source has done what no phone does. Gives its ban, when it is shut out for this.
+    /// A source has done what no phone does. Gives its ban, when it is shut out for this; who is shut
+    /// out already is not shut out for longer by what still comes of it.
     pub(crate) fn offence(
         &mut self,
         address: IpAddr,
+        scope: Scope,
         (why, weight): (&'static str, u32),
         now: Timestamp,
     ) -> Option<Ban> {
         let source = source_of(address);
-        if self.is_trusted(address) || self.at_home.contains_key(&source) {
+        let is_home = self.at_home.contains_key(&source);
+        if is_home || self.is_trusted(address) || self.is_banned(source, scope, now) {
             return None;
         }
         let (most, within) = (self.settings.offences, self.settings.within);
         let suspect = self.suspect(source, now);
-        if now.since(suspect.since) > within {
-            (suspect.offences, suspect.since) = (0, now);
+        let record = match scope {
+            Scope::Datagrams => &mut suspect.said,
+            Scope::Everything => &mut suspect.shown,
+        };
+        if now.since(record.since) > within {
+            (record.offences, record.since) = (0, now);
         }
-        suspect.offences = suspect.offences.saturating_add(weight);
-        if suspect.offences < most {
+        record.offences = record.offences.saturating_add(weight);
+        if record.offences < most {
             return None;
         }
-        suspect.offences = 0;
-        suspect.bans = suspect.bans.saturating_add(1);
-        let times = suspect.bans;
+        record.offences = 0;
+        record.bans = record.bans.saturating_add(1);
+        let times = record.bans;
         let doubled = 1_u32.checked_shl(times - 1).unwrap_or(u32::MAX);
         let span = self.settings.ban.saturating_mul(doubled).min(self.settings.longest_ban);
-        let ban = Ban { source, until: now + span, why, times };
+        let ban = Ban { source, until: now + span, why, times, scope };
         self.shut_out(ban.clone());
         Some(ban)
     }
@@ -230,30 +326,29 @@ impl Guard {
         self.settings.offences
     }
 
-    /// How long an account's attempt must wait, if it must.
-    pub(crate) fn must_wait(&self, phone: &PhoneId, now: Timestamp) -> Option<Duration> {
-        let (_, from) = self.accounts.get(phone)?;
-        (*from > now).then(|| from.since(now))
+    /// How long an attempt for this account must wait from here, if it must.
+    pub(crate) fn must_wait(
+        &self,
+        phone: &PhoneId,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Option<Duration> {
+        self.waits.must_wait(phone, source_of(address), now)
     }
 
-    /// Somebody brought a wrong secret for this account.
-    pub(crate) fn wrong_secret(&mut self, phone: &PhoneId, now: Timestamp) {
-        let (wrong, from) = self.accounts.entry(phone.clone()).or_insert((0, now));
-        *wrong = wrong.saturating_add(1);
-        let doubled = 1_u32.checked_shl(wrong.saturating_sub(FREE)).unwrap_or(u32::MAX);
-        if *wrong > FREE {
-            *from = now + Duration::from_secs(doubled.into()).min(LONGEST_WAIT);
-        }
+    /// Somebody who is here brought a wrong secret for this account.
+    pub(crate) fn wrong_secret(&mut self, phone: &PhoneId, address: IpAddr, now: Timestamp) {
+        self.waits.wrong(phone, source_of(address), now);
     }
 
     /// Somebody brought the right one.
-    pub(crate) fn right_secret(&mut self, phone: &PhoneId) {
-        self.accounts.remove(phone);
+    pub(crate) fn right_secret(&mut self, phone: &PhoneId, address: IpAddr) {
+        self.waits.right(phone, source_of(address));
     }
 
     /// The account has another secret, or is gone.
     pub(crate) fn forget(&mut self, phone: &PhoneId) {
-        self.accounts.remove(phone);
+        self.waits.forget(phone);
     }
 
     /// Who is shut out now.
@@ -271,16 +366,21 @@ impl Guard {
         self.ends.remove(&(ban.until, source))
     }
 
-    fn is_trusted(&self, address: IpAddr) -> bool {
+    /// Whether this source may do anything.
+    pub(crate) fn is_trusted(&self, address: IpAddr) -> bool {
         self.settings.trusted.iter().any(|range| range.holds(address))
     }
 
-    fn is_banned(&mut self, source: IpAddr, now: Timestamp) -> bool {
+    fn is_banned(&mut self, source: IpAddr, scope: Scope, now: Timestamp) -> bool {
         self.expire(now);
-        self.bans.contains_key(&source)
+        self.bans.get(&source).is_some_and(|ban| ban.scope >= scope)
     }
 
     fn shut_out(&mut self, ban: Ban) {
+        // A source has one ban at a time: this one says more than the one before.
+        if let Some(narrower) = self.bans.remove(&ban.source) {
+            self.ends.remove(&(narrower.until, narrower.source));
+        }
         if self.bans.len() >= MOST
             && let Some((_, first)) = self.ends.pop_first()
         {
@@ -306,175 +406,27 @@ impl Guard {
             self.before = std::mem::take(&mut self.suspects);
             self.turned_at = now;
         }
-        let full = u64::from(self.settings.burst).saturating_mul(1_000);
-        let known = self.before.remove(&source);
-        self.suspects.entry(source).or_insert_with(|| {
-            known.unwrap_or(Suspect { allowance: full, at: now, offences: 0, since: now, bans: 0 })
-        })
+        let bucket = Bucket::full(Pace::of(&self.settings), now);
+        let record = Record { offences: 0, since: now, bans: 0 };
+        let known = self.before.remove(&source).unwrap_or(Suspect {
+            keep_alives: bucket,
+            datagrams: bucket,
+            streams: bucket,
+            connections: bucket,
+            said: record,
+            shown: record,
+        });
+        self.suspects.entry(source).or_insert(known)
     }
 }
 
 /// What counts as one source: an IPv4 address, or the 64 bits that one customer has of IPv6.
-fn source_of(address: IpAddr) -> IpAddr {
+pub(crate) fn source_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {
             let half = address.to_bits() >> 64 << 64;
             IpAddr::V6(Ipv6Addr::from_bits(half))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const THEM: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
-
-    fn at(seconds: u64) -> Timestamp {
-        Timestamp::from_secs(1_000_000 + seconds)
-    }
-
-    fn guard() -> Guard {
-        Guard::new(GuardSettings { rate: 10, burst: 20, offences: 3, ..GuardSettings::default() })
-    }
-
-    fn guilty(guard: &mut Guard, now: Timestamp) -> Option<Ban> {
-        (0..3).filter_map(|_| guard.offence(THEM, ("wrong_secret", 1), now)).last()
-    }
-
-    #[test]
-    fn a_source_may_send_a_burst_and_then_its_rate() {
-        let mut guard = guard();
-        let admitted = |guard: &mut Guard, now| {
-            (0..100).filter(|_| guard.admits(THEM, now) == Admission::Yes).count()
-        };
-        assert_eq!(admitted(&mut guard, at(0)), 20);
-        assert_eq!(admitted(&mut guard, at(1)), 10);
-        assert_eq!(admitted(&mut guard, at(100)), 20);
-        assert_eq!(guard.admits(THEM, at(100)), Admission::TooMany);
-        // A neighbour is somebody else.
-        assert_eq!(guard.admits("203.0.113.8".parse().unwrap(), at(100)), Admission::Yes);
-    }
-
-    #[test]
-    fn a_source_that_offends_is_shut_out_for_twice_as_long_each_time() {
-        let mut guard = guard();
-        let mut now = at(0);
-        for (times, minutes) in [(1, 10), (2, 20), (3, 40)] {
-            let ban = guilty(&mut guard, now).unwrap();
-            assert_eq!((ban.times, ban.until), (times, now + Duration::from_mins(minutes)));
-            assert_eq!(guard.admits(THEM, now), Admission::Banned);
-            assert_eq!(guard.bans(now), vec![ban.clone()]);
-            now = ban.until;
-            assert_eq!(guard.admits(THEM, now), Admission::Yes);
-            assert!(guard.bans(now).is_empty());
-        }
-        for _ in 0..20 {
-            now = guilty(&mut guard, now).unwrap().until;
-        }
-        let ban = guilty(&mut guard, now).unwrap();
-        assert_eq!(ban.until, now + Duration::from_hours(24));
-    }
-
-    #[test]
-    fn offences_long_past_do_not_count() {
-        let mut guard = guard();
-        for turn in 0..10 {
-            assert_eq!(guard.offence(THEM, ("malformed", 1), at(turn * 601)), None);
-        }
-    }
-
-    #[test]
-    fn a_ban_can_be_lifted_and_is_then_forgotten() {
-        let mut guard = guard();
-        guilty(&mut guard, at(0)).unwrap();
-        assert!(guard.lift(THEM));
-        assert!(!guard.lift(THEM));
-        assert_eq!(guard.admits(THEM, at(1)), Admission::Yes);
-        assert_eq!(guilty(&mut guard, at(1)).unwrap().times, 1);
-    }
-
-    #[test]
-    fn where_a_phone_is_registered_nobody_is_shut_out_for_another() {
-        let mut guard = guard();
-        guard.registered(BindingId(1), THEM);
-        guard.registered(BindingId(2), THEM);
-        guard.registered(BindingId(2), "203.0.113.8".parse().unwrap());
-        assert_eq!(guilty(&mut guard, at(0)), None);
-        guard.gone(BindingId(1));
-        assert!(guilty(&mut guard, at(0)).is_some());
-    }
-
-    #[test]
-    fn a_flood_is_let_through_at_its_rate_however_close_its_requests_follow() {
-        let mut guard = guard();
-        let start = at(0);
-        let times = (0..100_000_u64).map(|turn| start + Duration::from_micros(turn * 100));
-        let admitted = times.filter(|now| guard.admits(THEM, *now) == Admission::Yes).count();
-        assert!((118..=121).contains(&admitted), "{admitted}");
-    }
-
-    #[test]
-    fn this_machine_and_trusted_networks_may_do_anything() {
-        let mut trusted = GuardSettings::default().trusted;
-        trusted.push("203.0.113.0/24".parse().unwrap());
-        let mut guard = Guard::new(GuardSettings { trusted, ..GuardSettings::default() });
-        for address in ["127.0.0.9", "::1", "203.0.113.7"] {
-            let address = address.parse().unwrap();
-            for _ in 0..10_000 {
-                assert_eq!(guard.offence(address, ("malformed", 1), at(0)), None);
-                assert_eq!(guard.admits(address, at(0)), Admission::Yes);
-            }
-        }
-    }
-
-    #[test]
-    fn one_customer_of_ipv6_is_one_source() {
-        let mut guard = guard();
-        let address = |last: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, last]);
-        for last in 1..=3 {
-            guard.offence(address(last), ("unknown_user", 1), at(0));
-        }
-        assert_eq!(guard.admits(address(77), at(0)), Admission::Banned);
-        let elsewhere = IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1]);
-        assert_eq!(guard.admits(elsewhere, at(0)), Admission::Yes);
-    }
-
-    #[test]
-    fn an_accounts_next_attempt_waits_longer_after_each_wrong_secret() {
-        let mut guard = guard();
-        let phone = PhoneId::from("1001");
-        for _ in 0..5 {
-            guard.wrong_secret(&phone, at(0));
-            assert_eq!(guard.must_wait(&phone, at(0)), None);
-        }
-        for seconds in [2, 4, 8, 16, 32, 60, 60] {
-            guard.wrong_secret(&phone, at(0));
-            assert_eq!(guard.must_wait(&phone, at(0)), Some(Duration::from_secs(seconds)));
-        }
-        assert_eq!(guard.must_wait(&phone, at(60)), None);
-        guard.right_secret(&phone);
-        guard.wrong_secret(&phone, at(61));
-        assert_eq!(guard.must_wait(&phone, at(61)), None);
-    }
-
-    #[test]
-    fn a_million_sources_fill_nothing() {
-        let mut guard = guard();
-        for number in 0..1_000_000_u32 {
-            let address = IpAddr::V4(Ipv4Addr::from_bits(0x0b00_0000 + number));
-            guard.admits(address, at(0));
-            guard.offence(address, ("malformed", 3), at(0));
-        }
-        assert!(guard.suspects.len() + guard.before.len() <= 2 * MOST);
-        assert!(guard.bans.len() <= MOST && guard.ends.len() == guard.bans.len());
-    }
-
-    #[test]
-    fn a_scanner_is_known_by_the_name_it_gives_itself() {
-        let guard = guard();
-        assert!(guard.is_scanner("friendly-scanner") && guard.is_scanner("SIPVicious 0.3"));
-        assert!(!guard.is_scanner("Yealink SIP-T46U") && !guard.is_scanner(""));
     }
 }

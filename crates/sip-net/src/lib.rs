@@ -6,10 +6,10 @@
 //! | file | concern |
 //! |---|---|
 //! | `driver` | the loop: read one thing, hand it over with the time, send what comes back |
-//! | `listener`, `stream`, `channel`, `tls` | sockets, connections and what they are made of |
+//! | `listener`, `stream`, `line`, `channel`, `tls` | sockets, connections and what they are made of |
 //! | `exchange` | signalling without sockets, and its concerns beside it: |
-//! | `door` | who somebody is |
-//! | `guard`, `strain` | scanners, guessers and floods; whether we keep up |
+//! | `gate`, `door` | who is read at all, and who somebody is |
+//! | `guard`, `grumble`, `strain` | scanners, guessers and floods; what the log says of them; whether we keep up |
 //! | `strays` | phones that are where they may not be |
 //! | `desk` | registrations, OPTIONS |
 //! | `arriving`, `dialling`, `talking`, `replacing`, `referring` | calls |
@@ -31,9 +31,12 @@ mod dialling;
 mod door;
 mod driver;
 mod exchange;
+mod gate;
+mod grumble;
 mod guard;
 mod handle;
 mod legs;
+mod line;
 mod listener;
 mod meaning;
 mod patience;
@@ -58,7 +61,7 @@ pub use accounts::{
 pub use carriers::{Health, RegistrationStatus, TrunkStatus};
 pub use counters::{Counted, Counters};
 pub use driver::{Setup, start};
-pub use guard::{Ban, GuardSettings};
+pub use guard::{Ban, GuardSettings, Scope};
 pub use handle::{Busy, Handle};
 pub use listener::StartError;
 pub use ports::{BindingStore, NoStore, Ports};

@@ -6,35 +6,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clock::Clock;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt as _, StreamExt as _};
-use model::Timestamp;
 use sip::endpoint::{ConnectionId, Destination, ListenerId, Transport};
-use sip::{Frame, Framer, Limits, Message, ParseError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use sip::{Message, ParseError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message as WebSocketMessage;
+use tokio::time::timeout;
 
-use crate::channel::{self, Channel, Octets};
+use crate::channel::{self, Channel, Unopened};
 use crate::counters::Counted;
+use crate::guard::source_of;
+use crate::line::Line;
 use crate::settings::{ConnectionLimits, Protocol, Settings};
 use crate::tls::{self, TlsClient};
 
 /// Messages that may wait to be written to one connection.
 const QUEUED: usize = 64;
-/// How long writing one message may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// One in so many of all connections is kept for those that we open.
+const KEPT: usize = 10;
 /// Pause after the system could not accept a connection: it may be out of files for a while.
 const BREATH: Duration = Duration::from_millis(100);
-/// Octets read at a time.
-const CHUNK: usize = 16 * 1024;
 
 /// What comes from streams.
 pub(crate) enum Arrival {
@@ -44,6 +39,8 @@ pub(crate) enum Arrival {
     Message { connection: ConnectionId, message: Box<Message> },
     /// What is none.
     Malformed { connection: ConnectionId, error: ParseError },
+    /// Whoever connected breaks the rules before the first message; the reason is counted.
+    Offended { connection: ConnectionId, why: Counted },
     /// The connection is over; the reason is counted, where there is one.
     Closed { connection: ConnectionId, why: Option<Counted> },
 }
@@ -60,8 +57,21 @@ pub(crate) struct Connections {
     arrivals: mpsc::Sender<Arrival>,
     open: BTreeMap<ConnectionId, Connection>,
     by_peer: BTreeMap<(ListenerId, SocketAddr), ConnectionId>,
+    /// Those that were accepted, and how many of them strangers have.
+    accepted: usize,
     per_source: BTreeMap<IpAddr, usize>,
     last: u64,
+}
+
+/// How a connection came about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// We opened it.
+    Ours,
+    /// A trunk or somebody who may do anything did.
+    Friend,
+    /// Somebody did of whom nothing is known yet.
+    Stranger,
 }
 
 /// One connection.
@@ -71,6 +81,9 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     outgoing: mpsc::Sender<Arc<[u8]>>,
     task: AbortHandle,
+    origin: Origin,
+    /// Whether it has been of use: only then it may be silent for long.
+    of_use: Arc<AtomicBool>,
     /// The destinations that were meant by it: they fail with it.
     destinations: BTreeSet<Destination>,
 }
@@ -86,6 +99,7 @@ impl Connections {
             arrivals,
             open: BTreeMap::new(),
             by_peer: BTreeMap::new(),
+            accepted: 0,
             per_source: BTreeMap::new(),
             last: 0,
         }
@@ -100,23 +114,47 @@ impl Connections {
         self.open.get(&id)
     }
 
+    /// Whether we opened this connection.
+    pub(crate) fn is_ours(&self, id: ConnectionId) -> bool {
+        self.open.get(&id).is_some_and(|connection| connection.origin == Origin::Ours)
+    }
+
+    /// What is spoken over connections that this listener accepts.
+    pub(crate) fn transport(&self, listener: ListenerId) -> Transport {
+        let protocol = self.protocols.get(usize::from(listener.0));
+        protocol.map_or(Transport::Tcp, Protocol::transport)
+    }
+
     /// Takes an accepted connection, or closes it when there are too many.
     pub(crate) fn accept(
         &mut self,
         listener: ListenerId,
         stream: TcpStream,
-        peer: SocketAddr,
+        (peer, origin): (SocketAddr, Origin),
     ) -> Result<(), Counted> {
-        let of_source = self.per_source.get(&peer.ip()).copied().unwrap_or_default();
-        if self.open.len() >= self.limits.total || of_source >= self.limits.per_source {
+        let total = self.limits.total - self.limits.total / KEPT;
+        let of_source = self.per_source.get(&source_of(peer.ip())).copied().unwrap_or_default();
+        let is_crowd = origin == Origin::Stranger && of_source >= self.limits.per_source;
+        if is_crowd || self.accepted >= total || self.open.len() >= self.limits.total {
             return Err(Counted::TooManyConnections);
         }
         let Some(protocol) = self.protocols.get(usize::from(listener.0)).cloned() else {
             return Ok(());
         };
         let transport = protocol.transport();
-        self.begin((listener, transport), peer, channel::greet(stream, protocol));
+        self.accepted += 1;
+        if origin == Origin::Stranger {
+            *self.per_source.entry(source_of(peer.ip())).or_default() += 1;
+        }
+        self.begin((listener, transport), (peer, origin), channel::greet(stream, protocol));
         Ok(())
+    }
+
+    /// A connection has been of use: somebody has proven over it who they are.
+    pub(crate) fn is_of_use(&self, id: ConnectionId) {
+        if let Some(connection) = self.open.get(&id) {
+            connection.of_use.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Queues octets for a connection, opening one where none is; false when they cannot be queued,
@@ -146,8 +184,13 @@ impl Connections {
         if self.by_peer.get(&key) == Some(&id) {
             self.by_peer.remove(&key);
         }
-        let source = connection.peer.ip();
-        if let Some(count) = self.per_source.get_mut(&source) {
+        if connection.origin != Origin::Ours {
+            self.accepted = self.accepted.saturating_sub(1);
+        }
+        let source = source_of(connection.peer.ip());
+        if connection.origin == Origin::Stranger
+            && let Some(count) = self.per_source.get_mut(&source)
+        {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.per_source.remove(&source);
@@ -160,18 +203,20 @@ impl Connections {
     /// set up.
     fn call(&mut self, to: Destination) -> Option<ConnectionId> {
         let place = (to.listener, to.transport);
-        let failed = |channel: Option<Channel>| channel.ok_or(Counted::ConnectFailed);
+        let to_peer = (to.peer, Origin::Ours);
+        let failed =
+            |channel: Option<Channel>| channel.ok_or(Unopened::Left(Counted::ConnectFailed));
         match to.transport {
             Transport::Tcp => {
                 let opening = channel::connect(to.peer);
-                Some(self.begin(place, to.peer, async move { failed(opening.await) }))
+                Some(self.begin(place, to_peer, async move { failed(opening.await) }))
             }
             Transport::Tls => {
                 let client = self.tls_client.clone()?;
                 let host = self.hosts.get(&to.peer).map(String::as_str);
                 let name = tls::server_name(host, to.peer.ip());
                 let opening = channel::connect_secured(to.peer, (client, name));
-                Some(self.begin(place, to.peer, async move { failed(opening.await) }))
+                Some(self.begin(place, to_peer, async move { failed(opening.await) }))
             }
             Transport::Udp | Transport::Ws | Transport::Wss => None,
         }
@@ -180,33 +225,39 @@ impl Connections {
     fn begin(
         &mut self,
         (listener, transport): (ListenerId, Transport),
-        peer: SocketAddr,
-        opening: impl Future<Output = Result<Channel, Counted>> + Send + 'static,
+        (peer, origin): (SocketAddr, Origin),
+        opening: impl Future<Output = Result<Channel, Unopened>> + Send + 'static,
     ) -> ConnectionId {
         self.last += 1;
         let id = ConnectionId(self.last);
         let (outgoing, queued) = mpsc::channel(QUEUED);
+        let of_use = Arc::new(AtomicBool::new(origin != Origin::Stranger));
         let line = Line {
             id,
             clock: self.clock,
             limits: self.limits,
             arrivals: self.arrivals.clone(),
             pongs: outgoing.clone(),
+            of_use: Arc::clone(&of_use),
         };
         let task = tokio::spawn(async move {
-            let why = match timeout(line.limits.slowest_message, opening).await {
-                Ok(Ok(channel)) => line.serve(channel, queued).await,
-                Ok(Err(why)) => Some(why),
-                Err(_) => Some(Counted::SlowConnection),
+            let connection = line.id;
+            let end = match timeout(line.limits.slowest_message, opening).await {
+                Ok(Ok(channel)) => {
+                    Arrival::Closed { connection, why: line.serve(channel, queued).await }
+                }
+                Ok(Err(Unopened::Left(why))) => Arrival::Closed { connection, why: Some(why) },
+                Ok(Err(Unopened::Offended(why))) => Arrival::Offended { connection, why },
+                Err(_) => Arrival::Offended { connection, why: Counted::SlowConnection },
             };
-            let _ = line.arrivals.send(Arrival::Closed { connection: line.id, why }).await;
+            let _ = line.arrivals.send(end).await;
         });
         let task = task.abort_handle();
         let destinations = BTreeSet::new();
-        let connection = Connection { listener, transport, peer, outgoing, task, destinations };
+        let connection =
+            Connection { listener, transport, peer, outgoing, task, origin, of_use, destinations };
         self.open.insert(id, connection);
         self.by_peer.insert((listener, peer), id);
-        *self.per_source.entry(peer.ip()).or_default() += 1;
         id
     }
 }
@@ -233,177 +284,63 @@ pub(crate) async fn accept(
     }
 }
 
-/// What the task of a connection works with.
-struct Line {
-    id: ConnectionId,
-    clock: Clock,
-    limits: ConnectionLimits,
-    arrivals: mpsc::Sender<Arrival>,
-    pongs: mpsc::Sender<Arc<[u8]>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Listen, Serves};
 
-impl Line {
-    /// Reads and writes until the connection ends; gives the reason, where it is to be counted.
-    async fn serve(&self, channel: Channel, queued: mpsc::Receiver<Arc<[u8]>>) -> Option<Counted> {
-        match channel {
-            Channel::Octets(stream) => {
-                let (reader, writer) = tokio::io::split(stream);
-                tokio::select! {
-                    why = self.read(reader) => why,
-                    why = write(writer, queued) => why,
-                }
-            }
-            Channel::Messages(socket) => self.exchange(*socket, queued).await,
+    const PHONES: ListenerId = ListenerId(0);
+
+    /// Connections of which so many are allowed, and what they are made of.
+    async fn connections(limits: ConnectionLimits) -> (Connections, TcpListener) {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listen = Listen::plain(Serves::Phones, tcp.local_addr().unwrap());
+        let mut settings = Settings::new(vec![listen], "400.example.cn");
+        settings.connections = limits;
+        let (arrivals, _) = mpsc::channel(1);
+        (Connections::new(&settings, Clock::start(), arrivals), tcp)
+    }
+
+    /// Whether a connection that seems to come from this peer is taken.
+    async fn takes(
+        (connections, tcp): &mut (Connections, TcpListener),
+        peer: &str,
+        origin: Origin,
+    ) -> bool {
+        let stream = TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap();
+        connections.accept(PHONES, stream, (peer.parse().unwrap(), origin)).is_ok()
+    }
+
+    #[tokio::test]
+    async fn one_customer_of_ipv6_is_one_source_and_friends_are_not_counted() {
+        let limits = ConnectionLimits { per_source: 2, ..ConnectionLimits::default() };
+        let mut all = connections(limits).await;
+        for (peer, origin, taken) in [
+            ("[2001:db8::1]:1", Origin::Stranger, true),
+            ("[2001:db8::2]:1", Origin::Friend, true),
+            ("[2001:db8::3]:1", Origin::Stranger, true),
+            ("[2001:db8::4]:1", Origin::Stranger, false),
+            ("[2001:db8:0:1::4]:1", Origin::Stranger, true),
+            ("[2001:db8::5]:1", Origin::Friend, true),
+        ] {
+            assert_eq!(takes(&mut all, peer, origin).await, taken, "{peer}");
         }
+        all.0.close(ConnectionId(2));
+        assert!(!takes(&mut all, "[2001:db8::6]:1", Origin::Stranger).await);
+        all.0.close(ConnectionId(1));
+        assert!(takes(&mut all, "[2001:db8::6]:1", Origin::Stranger).await);
     }
 
-    /// Takes and gives whole messages, each one frame (RFC 7118 §4.3), until the connection ends.
-    async fn exchange(
-        &self,
-        socket: WebSocketStream<Box<dyn Octets>>,
-        queued: mpsc::Receiver<Arc<[u8]>>,
-    ) -> Option<Counted> {
-        let (sink, source) = socket.split();
-        tokio::select! {
-            why = self.take_messages(source) => why,
-            why = give_messages(sink, queued) => why,
+    #[tokio::test]
+    async fn strangers_leave_room_for_connections_of_ours() {
+        let limits = ConnectionLimits { total: 10, ..ConnectionLimits::default() };
+        let mut all = connections(limits).await;
+        for number in 1..=9 {
+            assert!(takes(&mut all, &format!("192.0.2.{number}:1"), Origin::Stranger).await);
         }
+        assert!(!takes(&mut all, "192.0.2.10:1", Origin::Stranger).await);
+        let peer = all.1.local_addr().unwrap();
+        let there = Destination { transport: Transport::Tcp, ..Destination::udp(PHONES, peer) };
+        assert!(all.0.send(b"\r\n"[..].into(), there));
     }
-
-    async fn take_messages(
-        &self,
-        mut source: SplitStream<WebSocketStream<Box<dyn Octets>>>,
-    ) -> Option<Counted> {
-        let connection = self.id;
-        let mut heard = false;
-        let mut until = self.clock.now() + self.limits.slowest_message;
-        loop {
-            let Ok(next) = timeout_at(self.instant(until), source.next()).await else {
-                return Some(Counted::SlowConnection);
-            };
-            let octets = match next {
-                Some(Ok(WebSocketMessage::Text(text))) => text.as_bytes().to_vec(),
-                Some(Ok(WebSocketMessage::Binary(octets))) => octets.to_vec(),
-                Some(Ok(WebSocketMessage::Close(_)) | Err(_)) | None => return None,
-                // The library answers a ping by itself.
-                Some(Ok(_)) => Vec::new(),
-            };
-            let is_empty = octets.iter().all(|octet| matches!(octet, b'\r' | b'\n'));
-            heard |= !is_empty;
-            if heard {
-                until = self.clock.now() + self.limits.longest_silence;
-            }
-            if is_empty {
-                if octets.len() >= 4 {
-                    let _ = self.pongs.try_send(Framer::PONG.into());
-                }
-                continue;
-            }
-            let arrival = match Message::parse(&octets) {
-                Ok(message) => Arrival::Message { connection, message: Box::new(message) },
-                Err(error) => Arrival::Malformed { connection, error },
-            };
-            if self.arrivals.send(arrival).await.is_err() {
-                return None;
-            }
-        }
-    }
-
-    async fn read(&self, mut reader: ReadHalf<Box<dyn Octets>>) -> Option<Counted> {
-        let mut framer = Framer::new(Limits::DEFAULT);
-        let mut chunk = vec![0; CHUNK];
-        let mut heard = false;
-        let mut until = self.clock.now() + self.limits.slowest_message;
-        loop {
-            let Ok(read) = timeout_at(self.instant(until), reader.read(&mut chunk)).await else {
-                return Some(Counted::SlowConnection);
-            };
-            let octets = match read {
-                Ok(0) | Err(_) => return None,
-                Ok(length) => chunk.get(..length).unwrap_or_default(),
-            };
-            let between_messages = framer.pending() == 0;
-            framer.push(octets);
-            let messages = match self.hand_over(&mut framer).await {
-                Ok(messages) => messages,
-                Err(why) => return why,
-            };
-            heard |= messages > 0;
-            let now = self.clock.now();
-            if framer.pending() == 0 && heard {
-                until = now + self.limits.longest_silence;
-            } else if messages > 0 || (between_messages && heard) {
-                until = now + self.limits.slowest_message;
-            }
-        }
-    }
-
-    /// Hands every whole message over; gives their number.
-    async fn hand_over(&self, framer: &mut Framer) -> Result<usize, Option<Counted>> {
-        let connection = self.id;
-        let mut messages = 0;
-        loop {
-            let arrival = match framer.next_frame() {
-                Ok(None) => return Ok(messages),
-                Ok(Some(Frame::Keepalive)) => {
-                    let _ = self.pongs.try_send(Framer::PONG.into());
-                    continue;
-                }
-                Ok(Some(Frame::Message(message))) => Arrival::Message { connection, message },
-                Ok(Some(Frame::Malformed(error))) => Arrival::Malformed { connection, error },
-                Err(error) => {
-                    let _ = self.arrivals.send(Arrival::Malformed { connection, error }).await;
-                    // What answers it is queued by then.
-                    tokio::time::sleep(BREATH).await;
-                    return Err(Some(Counted::BadStream));
-                }
-            };
-            messages += 1;
-            if self.arrivals.send(arrival).await.is_err() {
-                return Err(None);
-            }
-        }
-    }
-
-    fn instant(&self, at: Timestamp) -> Instant {
-        Instant::from_std(self.clock.instant(at))
-    }
-}
-
-async fn write(
-    mut writer: WriteHalf<Box<dyn Octets>>,
-    mut queued: mpsc::Receiver<Arc<[u8]>>,
-) -> Option<Counted> {
-    while let Some(bytes) = queued.recv().await {
-        let written = async {
-            writer.write_all(&bytes).await?;
-            // Over TLS, what is written is not yet sent.
-            writer.flush().await
-        };
-        match timeout(PATIENCE, written).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return None,
-            Err(_) => return Some(Counted::SlowConnection),
-        }
-    }
-    None
-}
-
-async fn give_messages(
-    mut sink: SplitSink<WebSocketStream<Box<dyn Octets>>, WebSocketMessage>,
-    mut queued: mpsc::Receiver<Arc<[u8]>>,
-) -> Option<Counted> {
-    while let Some(bytes) = queued.recv().await {
-        // Browsers want text; what is none goes as it is.
-        let message = match std::str::from_utf8(&bytes) {
-            Ok(text) => WebSocketMessage::text(text),
-            Err(_) => WebSocketMessage::binary(bytes.to_vec()),
-        };
-        match timeout(PATIENCE, sink.send(message)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return None,
-            Err(_) => return Some(Counted::SlowConnection),
-        }
-    }
-    None
 }

@@ -36,7 +36,17 @@ const fn figure(count: u64) -> f64 {
 
 fn signalling(sip: &sip_net::Handle) -> Vec<Sample> {
     let counted = sip.counters().all().map(of_signalling);
-    counted.chain(sip.trunk_status().iter().flat_map(of_trunk)).collect()
+    let refused = sip.counters().refused().map(of_refusals).collect::<Vec<_>>();
+    counted.chain(refused).chain(sip.trunk_status().iter().flat_map(of_trunk)).collect()
+}
+
+fn of_refusals((status, count): (u16, u64)) -> Sample {
+    Sample {
+        name: "hotline_sip_refusals_total",
+        help: "Requests answered with a refusal before anything was remembered of them, by status.",
+        labels: vec![("status", status.to_string())],
+        value: figure(count),
+    }
 }
 
 /// A trunk is there while one of its places is not known to be gone.

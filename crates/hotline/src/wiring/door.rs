@@ -35,7 +35,7 @@ impl api::Signalling for Door {
 }
 
 fn shown(ban: &sip_net::Ban) -> api::Ban {
-    let sip_net::Ban { source, until, why, times } = *ban;
+    let sip_net::Ban { source, until, why, times, .. } = *ban;
     api::Ban { source, until, why: why.to_owned(), times }
 }
 

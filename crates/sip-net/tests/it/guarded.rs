@@ -6,12 +6,13 @@ use std::time::Duration;
 use model::Cause;
 use sip::digest::{Algorithm, Ha1};
 use sip::{HeaderName, Method, Request, StatusCode};
-use sip_net::{Account, Counted, GuardSettings, Listen, Serves};
+use sip_net::{Account, Counted, GuardSettings, Listen, Scope, Serves};
 use switchboard::ports::LegFact;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 use crate::house::{House, REALM, account};
+use crate::line::Line;
 use crate::peer::Peer;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
@@ -51,6 +52,7 @@ async fn who_guesses_at_many_accounts_is_shut_out_until_somebody_lets_it_in_agai
     }
     let bans = house.handle.bans().await.unwrap();
     assert_eq!((bans.len(), bans[0].source, bans[0].why), (1, HERE, "unknown_user"));
+    assert_eq!(bans[0].scope, Scope::Everything, "who answers challenges is where it says");
     guesser.user = "1001".to_owned();
     let request = guesser.register("again");
     guesser.send(&request.to_bytes()).await;
@@ -80,11 +82,30 @@ async fn who_guesses_at_one_account_must_wait_and_its_phone_need_not() {
         }
     }
     assert_eq!((waits, house.counted(Counted::AccountWaits)), (2, 2));
-    // The right secret is not looked at either, from there; from the phone's place it is.
+    // The right secret is not looked at either, from there; from the phone's place it is, and from
+    // wherever nobody guessed.
     let request = guesser.register("right");
     let answer = guesser.ask_with(request, ("secret", Algorithm::Sha256)).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     phone.registered().await;
+    let mut moved = Peer::at(5, "1001", house.handle.phones()).await;
+    moved.registered().await;
+}
+
+#[tokio::test]
+async fn who_sends_guesses_in_anothers_name_makes_nobody_wait() {
+    let (house, mut stranger) = attacked("1001").await;
+    let request = stranger.register("stranger");
+    let given_to_another = stranger.ask(&request).await;
+    let mut phone = Peer::at(4, "1001", house.handle.phones()).await;
+    for turn in 0..8 {
+        let request = phone.register(&format!("forged-{turn}"));
+        let secret = ("guess", Algorithm::Sha256);
+        let forged = phone.with_credentials(request, &given_to_another, secret);
+        assert_eq!(phone.ask(&forged).await.status, StatusCode::UNAUTHORIZED);
+    }
+    phone.registered().await;
+    assert_eq!(house.counted(Counted::AccountWaits), 0);
 }
 
 #[tokio::test]
@@ -98,9 +119,8 @@ async fn wrong_secrets_of_before_do_not_count_against_a_new_one() {
     let secret = Ha1::of(Algorithm::Sha256, "1001", REALM, "renewed");
     let renewed = Account { secrets: vec![secret], ..account("1001") };
     house.handle.replace_accounts([renewed].into_iter().collect()).await.unwrap();
-    let mut phone = Peer::at(4, "1001", house.handle.phones()).await;
-    let request = phone.register("renewed");
-    let answer = phone.ask_with(request, ("renewed", Algorithm::Sha256)).await;
+    let request = former.register("renewed");
+    let answer = former.ask_with(request, ("renewed", Algorithm::Sha256)).await;
     assert_eq!(answer.status, StatusCode::OK);
 }
 
@@ -125,7 +145,72 @@ async fn a_scanner_gets_no_answer_and_is_shut_out_at_once() {
     scanner.send(&request.to_bytes()).await;
     counted(&house, Counted::Scanner, 1).await;
     let bans = house.handle.bans().await.unwrap();
-    assert_eq!((bans.len(), bans[0].why), (1, "scanner"));
+    assert_eq!((bans.len(), bans[0].why, bans[0].scope), (1, "scanner", Scope::Datagrams));
+}
+
+/// A connection from 127.0.0.3.
+async fn connected(house: &House) -> Line<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(HERE, 0)).unwrap();
+    Line::new(socket.connect(house.handle.phones()).await.unwrap(), "SIP/2.0/TCP")
+}
+
+#[tokio::test]
+async fn what_is_forged_in_datagrams_keeps_nobodys_connections_out() {
+    let (mut house, mut forger) = attacked("1001").await;
+    let mut phone = connected(&house).await;
+    for turn in 0..20 {
+        forger.send(format!("OPTIONS {turn}\r\n\r\n").as_bytes()).await;
+    }
+    counted(&house, Counted::Banned, 1).await;
+    let request = forger.register("over-tcp");
+    phone.send(&request.to_bytes()).await;
+    let challenged = phone.response().await;
+    let again = forger.with_credentials(request, &challenged, ("secret", Algorithm::Sha256));
+    phone.send(&again.to_bytes()).await;
+    assert_eq!(phone.response().await.status, StatusCode::OK);
+    assert_eq!(house.bindings().await, ("1001".into(), 1));
+}
+
+#[tokio::test]
+async fn who_is_shut_out_over_a_connection_loses_all_of_them() {
+    let (house, mut scanner) = attacked("100").await;
+    let (mut first, mut second) = (connected(&house).await, connected(&house).await);
+    let mut request = scanner.request("OPTIONS", "sip:100@400.example.cn", "scan");
+    request.headers.set(HeaderName::UserAgent, "friendly-scanner");
+    first.send(&request.to_bytes()).await;
+    first.is_closed().await;
+    let request = scanner.request("OPTIONS", "sip:100@400.example.cn", "again");
+    second.send(&request.to_bytes()).await;
+    second.is_closed().await;
+    connected(&house).await.is_closed().await;
+    let bans = house.handle.bans().await.unwrap();
+    assert_eq!((bans.len(), bans[0].scope), (1, Scope::Everything));
+}
+
+#[tokio::test]
+async fn what_is_malformed_is_answered_no_more_often_than_requests() {
+    let house = House::with(|setup| {
+        setup.settings.guard = GuardSettings {
+            trusted: Vec::new(),
+            offences: 10_000,
+            burst: 5,
+            rate: 1,
+            ..GuardSettings::default()
+        };
+    })
+    .await;
+    let mut flood = Peer::at(3, "1001", house.handle.phones()).await;
+    let request = flood.request("OPTIONS", "sip:400.example.cn", "o");
+    let text = String::from_utf8(request.to_bytes()).unwrap();
+    let malformed = text.replace("Content-Length: 0", "Content-Length: 9");
+    for _ in 0..50 {
+        flood.send(malformed.as_bytes()).await;
+    }
+    counted(&house, Counted::Malformed, 50).await;
+    assert_eq!(flood.response().await.status, StatusCode::BAD_REQUEST);
+    assert!(house.counted(Counted::RateLimited) >= 40);
+    assert!(house.counted(Counted::Sent) <= 10);
 }
 
 /// A Binding request with its transaction, 12 octets.

@@ -17,7 +17,8 @@ use sip::endpoint::Transport;
 use sip::locate::Wanted;
 use sip::{HeaderName, Message, Method, Request, Response, StatusCode};
 use sip_net::{
-    Counted, Dates, Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles, TlsFiles, Trunk,
+    Counted, Dates, GuardSettings, Listen, Protocol, Serves, Tls, TlsClient, TlsClientFiles,
+    TlsFiles, Trunk,
 };
 use switchboard::ports::{LegCommand, LegFact, Origin, Target};
 use tempfile::TempDir;
@@ -286,6 +287,55 @@ async fn pings_of_a_websocket_are_answered_and_keep_no_stranger_in() {
     let end = timeout(PATIENCE, socket.next()).await.expect("it is closed");
     assert!(end.is_none_or(|it| it.is_err()));
     counted(&house, Counted::SlowConnection, 1).await;
+}
+
+#[tokio::test]
+async fn half_a_frame_is_not_waited_for_as_long_as_the_next() {
+    let (house, address) = house_with(Serves::Phones, Protocol::WebSocket([].into())).await;
+    let mut voice = Peer::at(1, "1001", address).await;
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut socket = Socket::open(stream, "", "SIP/2.0/WS").await.unwrap();
+    let options = voice.request("OPTIONS", "sip:400.example.cn", "o1");
+    socket.send(&options.to_bytes()).await;
+    assert_eq!(socket.response().await.status, StatusCode::OK);
+    // A text of 100 octets begins (RFC 6455 §5.2), and goes on for ever.
+    socket.0.get_mut().write_all(b"\x81\xe4mask").await.unwrap();
+    let end = timeout(PATIENCE, socket.0.next()).await.expect("it is closed");
+    assert!(end.is_none_or(|it| it.is_err()));
+    counted(&house, Counted::SlowConnection, 1).await;
+}
+
+#[tokio::test]
+async fn who_breaks_handshakes_off_is_shut_out_before_the_next_but_not_who_only_leaves() {
+    let authority = Authority::new();
+    authority.certifies("server");
+    let tls = Tls::load(authority.files("server", None)).unwrap();
+    let house = House::with(|setup| {
+        setup.settings.guard =
+            GuardSettings { trusted: Vec::new(), offences: 3, ..Default::default() };
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listen =
+            Listen { protocol: Protocol::Tls(tls), ..Listen::plain(Serves::Phones, address) };
+        setup.settings.listeners.push(listen);
+    })
+    .await;
+    let address = *house.handle.bound().last().unwrap();
+    for _ in 0..4 {
+        drop(TcpStream::connect(address).await.unwrap());
+    }
+    counted(&house, Counted::HandshakeFailed, 4).await;
+    assert!(house.handle.bans().await.unwrap().is_empty());
+    for _ in 0..3 {
+        let mut clear = TcpStream::connect(address).await.unwrap();
+        clear.write_all(b"OPTIONS sip:x SIP/2.0\r\n\r\n").await.unwrap();
+        let mut octets = Vec::new();
+        let _ = timeout(PATIENCE, clear.read_to_end(&mut octets)).await.expect("it is closed");
+    }
+    counted(&house, Counted::HandshakeFailed, 7).await;
+    let bans = house.handle.bans().await.unwrap();
+    assert_eq!((bans.len(), bans[0].why), (1, "handshake_failed"));
+    assert!(secured(address, authority.client(None)).await.is_err());
+    assert!(house.counted(Counted::Banned) > 0);
 }
 
 async fn counted(house: &House, what: Counted, times: u64) {

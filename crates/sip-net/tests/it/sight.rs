@@ -109,6 +109,24 @@ async fn after_a_restart_a_call_is_drawn_from_disk_as_it_was_from_memory() {
 }
 
 #[tokio::test]
+async fn what_strays_in_pushes_no_call_out_of_the_ladder() {
+    let mut house = House::with(|setup| setup.settings.trace = 16_384).await;
+    let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
+    let leg = calls(&mut house, &mut phone, "kept").await;
+    let mut stranger = Peer::at(3, "9", house.handle.phones()).await;
+    let stray =
+        stranger.request("INVITE", "sip:9@400.example.cn", "stray").response(StatusCode::OK);
+    let ack = stranger.request("ACK", "sip:9@400.example.cn", "stray");
+    for _ in 0..100 {
+        stranger.send(&stray.to_bytes()).await;
+        stranger.send(&ack.to_bytes()).await;
+    }
+    let options = stranger.request("OPTIONS", "sip:400.example.cn", "last");
+    stranger.ask(&options).await;
+    is_the_call(&house.handle.ladder(vec![leg]).await.unwrap(), leg, &phone);
+}
+
+#[tokio::test]
 async fn what_memory_has_forgotten_is_drawn_from_disk_and_what_it_has_stands_there_once() {
     let folder = tempfile::tempdir().unwrap();
     for octets in [0, 4_096] {

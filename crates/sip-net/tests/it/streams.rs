@@ -78,6 +78,26 @@ async fn a_connection_that_says_nothing_or_half_a_message_is_closed() {
 }
 
 #[tokio::test]
+async fn only_a_connection_that_was_of_use_may_be_silent_for_long() {
+    let mut house = House::with(|setup| {
+        setup.settings.guard.trusted.clear();
+        setup.settings.connections.slowest_message = Duration::from_millis(300);
+    })
+    .await;
+    let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
+    let mut phone = registered(&mut house, &mut voice).await;
+    let mut stranger = connected(&house).await;
+    let options = voice.request("OPTIONS", "sip:400.example.cn", "o1");
+    stranger.send(&options.to_bytes()).await;
+    assert_eq!(stranger.response().await.status, StatusCode::OK);
+    stranger.is_closed().await;
+    // It was silent for longer than the stranger.
+    let options = voice.request("OPTIONS", "sip:400.example.cn", "o2");
+    phone.send(&options.to_bytes()).await;
+    assert_eq!(phone.response().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_connection_that_carries_no_sip_is_closed_and_others_live_on() {
     let mut house = House::open().await;
     let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
@@ -93,7 +113,11 @@ async fn a_connection_that_carries_no_sip_is_closed_and_others_live_on() {
 
 #[tokio::test]
 async fn one_address_may_have_so_many_connections_and_no_more() {
-    let house = House::with(|setup| setup.settings.connections.per_source = 2).await;
+    let house = House::with(|setup| {
+        setup.settings.guard.trusted.clear();
+        setup.settings.connections.per_source = 2;
+    })
+    .await;
     let mut first = connected(&house).await;
     let _second = connected(&house).await;
     let mut third = connected(&house).await;

@@ -1,5 +1,8 @@
 //! Nonces that need no memory until they are used: 16 digits of time (µs), 8 of a running number,
-//! 32 of a keyed hash over both.
+//! 8 of a keyed hash over the address they were given to, 32 of a keyed hash over all that.
+//!
+//! The address says who has shown that it hears what is sent there; a nonce is good from anywhere, as
+//! requests may come through several proxies in turn (RFC 7616 §3.3).
 //!
 //! What was used is remembered as the nonce counts seen, in at most [`NonceSettings::remembered`]
 //! entries. When they run out the oldest nonce goes, and with it every older one becomes stale: a
@@ -7,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use model::Timestamp;
@@ -17,6 +21,10 @@ use super::to_hex;
 
 /// The block of SHA-256 in octets, to which HMAC pads its key (RFC 2104).
 const BLOCK: usize = 64;
+/// How many digits tell when a nonce was given out, and as which.
+const ID_DIGITS: usize = 24;
+/// How many digits of the keyed hash over the address a nonce carries.
+const MARK_DIGITS: usize = 8;
 /// How many digits of the keyed hash a nonce carries: 128 bits.
 const SEAL_DIGITS: usize = 32;
 /// How far behind the highest count a request may still arrive out of order.
@@ -31,6 +39,13 @@ impl NonceKey {
     #[must_use]
     pub const fn new(octets: [u8; 32]) -> Self {
         Self(octets)
+    }
+
+    /// What an address is known by; no head of a nonce begins so.
+    fn mark(&self, source: IpAddr) -> String {
+        let mut mark = self.seal(&format!("given to {source}"));
+        mark.truncate(MARK_DIGITS);
+        mark
     }
 
     /// HMAC-SHA-256 (RFC 2104), cut to the digits a nonce carries (§5).
@@ -97,11 +112,23 @@ impl Nonces {
         Self { key, settings, given: 0, used: BTreeMap::new(), forgotten }
     }
 
-    pub(super) fn give(&mut self, now: Timestamp) -> String {
+    pub(super) fn give(&mut self, source: IpAddr, now: Timestamp) -> String {
         self.given = self.given.wrapping_add(1);
-        let head = format!("{:016x}{:08x}", now.as_micros(), self.given);
+        let mark = self.key.mark(source);
+        let head = format!("{:016x}{:08x}{mark}", now.as_micros(), self.given);
         let seal = self.key.seal(&head);
         head + &seal
+    }
+
+    /// Whether this nonce is ours, however old.
+    pub(super) fn made(&self, nonce: &str) -> bool {
+        self.identify(nonce).is_some()
+    }
+
+    /// Whether this nonce is ours and was given to this address.
+    pub(super) fn gave(&self, nonce: &str, source: IpAddr) -> bool {
+        let mark = nonce.get(ID_DIGITS..ID_DIGITS + MARK_DIGITS);
+        self.made(nonce) && mark == Some(self.key.mark(source).as_str())
     }
 
     /// Whether this nonce is ours, young, and the count new; then the count is used up.
@@ -122,11 +149,11 @@ impl Nonces {
 
     /// The nonce's place, if its seal is ours.
     fn identify(&self, nonce: &str) -> Option<NonceId> {
-        let (head, seal) = nonce.split_at_checked(24)?;
+        let (head, seal) = nonce.split_at_checked(ID_DIGITS + MARK_DIGITS)?;
         if !bool::from(self.key.seal(head).as_bytes().ct_eq(seal.as_bytes())) {
             return None;
         }
-        let (micros, number) = head.split_at_checked(16)?;
+        let (micros, number) = head.get(..ID_DIGITS)?.split_at_checked(16)?;
         let micros = u64::from_str_radix(micros, 16).ok()?;
         Some((Timestamp::from_micros(micros), u32::from_str_radix(number, 16).ok()?))
     }

@@ -1,5 +1,7 @@
 //! The server's side: challenges, and the check of what comes back.
 
+use std::net::IpAddr;
+
 use model::Timestamp;
 use subtle::ConstantTimeEq;
 
@@ -34,7 +36,8 @@ pub enum Denial {
     UnknownUser,
     /// The proof is wrong.
     WrongSecret,
-    /// The proof is right, the nonce too old, not ours, or its count already used.
+    /// The nonce is not ours, and the proof not looked at; or the proof is right, the nonce too old or
+    /// its count already used.
     Stale,
     /// Made for another realm.
     OtherRealm,
@@ -73,11 +76,16 @@ impl Authenticator {
         &self.realm
     }
 
-    /// The challenges to send, in the order of their headers; `denial` is why the last attempt
-    /// failed, if there was one.
+    /// The challenges to send to this address, in the order of their headers; `denial` is why the last
+    /// attempt failed, if there was one.
     #[must_use]
-    pub fn challenges(&mut self, denial: Option<Denial>, now: Timestamp) -> [Challenge; 2] {
-        let nonce = self.nonces.give(now);
+    pub fn challenges(
+        &mut self,
+        denial: Option<Denial>,
+        source: IpAddr,
+        now: Timestamp,
+    ) -> [Challenge; 2] {
+        let nonce = self.nonces.give(source, now);
         Algorithm::OFFERED.map(|algorithm| Challenge {
             realm: self.realm.clone(),
             nonce: nonce.clone(),
@@ -86,6 +94,13 @@ impl Authenticator {
             stale: denial == Some(Denial::Stale),
             protected: true,
         })
+    }
+
+    /// Whether these credentials bring back a nonce that was given to this address: whoever sent them
+    /// hears what is sent there, and has not only written it on a datagram.
+    #[must_use]
+    pub fn gave(&self, credentials: &Credentials, source: IpAddr) -> bool {
+        self.nonces.gave(&credentials.nonce, source)
     }
 
     /// Checks an attempt against the secrets of the user it names; none for a user who is unknown,
@@ -106,6 +121,10 @@ impl Authenticator {
         let Some(protection) = &attempt.credentials.protection else {
             return Err(Denial::Unprotected);
         };
+        // Whoever makes nonces up learns nothing of who exists or which secret is right.
+        if !self.nonces.made(nonce) {
+            return Err(Denial::Stale);
+        }
         let of_algorithm = |secret: &&Ha1| secret.algorithm() == *algorithm;
         let known = secrets.and_then(|secrets| secrets.iter().find(of_algorithm));
         // The hash is computed for nobody too: how long we take tells nothing about who exists.

@@ -1,3 +1,4 @@
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::*;
@@ -5,6 +6,8 @@ use model::Timestamp;
 
 const REALM: &str = "400.example.cn";
 const URI: &str = "sip:400.example.cn";
+/// Where the phone is.
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
 #[test]
 fn the_examples_of_rfc_7616_section_3_9_1_come_out() {
@@ -47,7 +50,7 @@ fn a_challenge_without_qop_gets_the_response_of_rfc_2069() {
 #[test]
 fn sha_256_is_offered_before_md5() {
     let mut server = server();
-    let challenges = server.challenges(None, at(0));
+    let challenges = server.challenges(None, HERE, at(0));
     let algorithms = challenges.each_ref().map(|challenge| challenge.algorithm);
     assert_eq!(algorithms, [Algorithm::Sha256, Algorithm::Md5]);
     let text = challenges[0].to_string();
@@ -81,7 +84,7 @@ fn a_nonce_past_its_lifetime_is_stale_and_a_new_one_may_be_tried_at_once() {
     let old = answered(&mut server, Algorithm::Sha256, "secret", at(0));
     let denial = attempt(&mut server, &old, at(301)).unwrap_err();
     assert_eq!(denial, Denial::Stale);
-    let [challenge, _] = server.challenges(Some(denial), at(301));
+    let [challenge, _] = server.challenges(Some(denial), HERE, at(301));
     assert!(challenge.stale && challenge.to_string().contains("stale=true"));
     let credentials = answer(&challenge, "secret", 1);
     assert_eq!(attempt(&mut server, &credentials, at(302)), Ok(()));
@@ -100,12 +103,37 @@ fn a_nonce_that_we_did_not_make_is_stale() {
     let mut other = Authenticator::new(REALM, NonceSettings::default(), NonceKey::new([9; 32]));
     let foreign = answered(&mut other, Algorithm::Sha256, "secret", at(0));
     assert_eq!(attempt(&mut server, &foreign, at(1)), Err(Denial::Stale));
-    let [mut challenge, _] = server.challenges(None, at(0));
+    let [mut challenge, _] = server.challenges(None, HERE, at(0));
     for nonce in ["", "x", "好好好好好好好好好好", &challenge.nonce.clone()[..40]] {
         challenge.nonce = nonce.to_owned();
         let credentials = answer(&challenge, "secret", 1);
         assert_eq!(attempt(&mut server, &credentials, at(1)), Err(Denial::Stale));
     }
+}
+
+#[test]
+fn whoever_makes_a_nonce_up_learns_nothing_of_secrets_and_users() {
+    let mut server = server();
+    let mut other = Authenticator::new(REALM, NonceSettings::default(), NonceKey::new([9; 32]));
+    for secret in ["secret", "guess"] {
+        let foreign = answered(&mut other, Algorithm::Sha256, secret, at(0));
+        assert_eq!(attempt(&mut server, &foreign, at(1)), Err(Denial::Stale));
+        let request = Attempt { method: "REGISTER", uri: URI, credentials: &foreign };
+        assert_eq!(server.check(&request, None, at(1)), Err(Denial::Stale));
+    }
+}
+
+#[test]
+fn a_nonce_shows_to_whom_it_was_given_and_is_good_from_anywhere() {
+    let mut server = server();
+    let mut credentials = answered(&mut server, Algorithm::Sha256, "secret", at(0));
+    assert!(server.gave(&credentials, HERE));
+    assert!(!server.gave(&credentials, "203.0.113.8".parse().unwrap()));
+    assert_eq!(attempt(&mut server, &credentials, at(1)), Ok(()));
+    // The mark of one nonce is no good in another.
+    let [elsewhere, _] = server.challenges(None, "203.0.113.8".parse().unwrap(), at(0));
+    credentials.nonce.replace_range(24..32, &elsewhere.nonce[24..32]);
+    assert!(!server.gave(&credentials, "203.0.113.8".parse().unwrap()));
 }
 
 #[test]
@@ -118,7 +146,7 @@ fn a_nonce_from_the_future_is_stale() {
 #[test]
 fn a_captured_request_cannot_be_replayed() {
     let mut server = server();
-    let [challenge, _] = server.challenges(None, at(0));
+    let [challenge, _] = server.challenges(None, HERE, at(0));
     let verdicts = [1, 1, 3, 2, 2, 3, 0, 100, 36, 35, 99].map(|count| {
         let credentials = answer(&challenge, "secret", count);
         attempt(&mut server, &credentials, at(1)).is_ok()
@@ -190,7 +218,7 @@ fn credentials_without_qop_or_for_another_realm_are_denied() {
 
 #[test]
 fn a_client_answers_the_first_challenge_that_its_secrets_are_good_for() {
-    let challenges = server().challenges(None, at(0));
+    let challenges = server().challenges(None, HERE, at(0));
     let anything = password("1001", "secret");
     assert_eq!(choose(&challenges, &anything).unwrap().algorithm, Algorithm::Sha256);
     let md5 = vec![Ha1::of(Algorithm::Md5, "1001", REALM, "secret")];
@@ -204,7 +232,7 @@ fn a_client_answers_the_first_challenge_that_its_secrets_are_good_for() {
 fn headers_read_back_as_written_with_quotes_and_backslashes_in_them() {
     let mut server =
         Authenticator::new("呼叫\"中心\\", NonceSettings::default(), NonceKey::new([1; 32]));
-    let [challenge, _] = server.challenges(Some(Denial::Stale), at(0));
+    let [challenge, _] = server.challenges(Some(Denial::Stale), HERE, at(0));
     assert_eq!(Challenge::parse(&challenge.to_string()), Ok(challenge.clone()));
     let credentials = answer(&challenge, "secret", 0xabcd);
     assert_eq!(Credentials::parse(&credentials.to_string()), Ok(credentials));
@@ -289,7 +317,7 @@ fn answered(
     secret: &str,
     now: Timestamp,
 ) -> Credentials {
-    let challenges = server.challenges(None, now);
+    let challenges = server.challenges(None, HERE, now);
     let challenge = challenges.iter().find(|challenge| challenge.algorithm == algorithm).unwrap();
     answer(challenge, secret, 1)
 }

@@ -57,6 +57,8 @@ impl Endpoint {
         }
         match (&request.method, session) {
             (Method::Ack, Some(session)) => self.acknowledged(session, request, now),
+            // The end of a request that was refused and forgotten (§17.2.6 asks no more of it).
+            (Method::Ack, None) if self.is_unremembered(&request) => {}
             (Method::Ack, None) => self.tally.stray_acks += 1,
             (Method::Cancel, _) => self.cancelled(&request, fresh, source, now),
             (_, Some(session)) => self.receive_within(session, (request, fresh), source, now),

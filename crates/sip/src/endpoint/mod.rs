@@ -55,7 +55,7 @@ pub use settings::{Bounds, EndpointSettings, LargeRequests, Listener, Reach, Ses
 
 use crate::dialog::RemoteTag;
 use crate::header::Replaces;
-use crate::message::{Message, Method, Request};
+use crate::message::{Message, Method, Request, Response};
 use crate::session::{Change, Phase, SessionId, Sessions};
 use crate::transaction::{TransactionEvent, TransactionId, TransactionLayer, TransactionOutput};
 use crate::validate::Violation;
@@ -87,7 +87,7 @@ pub struct Endpoint {
 pub struct Tally {
     /// Responses that belong to no request of ours, or cannot be read.
     pub stray_responses: u64,
-    /// ACKs that belong to no session, those of forgotten refusals among them.
+    /// ACKs that belong to no session and to no answer of ours.
     pub stray_acks: u64,
     /// Requests too broken to be answered.
     pub unanswerable: u64,
@@ -158,29 +158,39 @@ impl Endpoint {
                 self.receive_judged(request, judged, source, now);
             }
             Message::Response(response) => {
-                let whole = crate::validate_response(&response).is_ok();
-                if !whole || !self.transactions.receive_response(response, source, now) {
-                    self.tally.stray_responses += 1;
-                }
-                self.settle(now);
+                self.receive_response(response, source, now);
             }
         }
     }
 
-    /// Takes in a request of which [`crate::validate`] has said `judged`: looked at once is enough.
+    /// Takes in a response; false for one that answers nothing of ours, which changes nothing.
+    pub fn receive_response(&mut self, response: Response, source: Source, now: Timestamp) -> bool {
+        let strays = self.tally.stray_responses;
+        let whole = crate::validate_response(&response).is_ok();
+        if !whole || !self.transactions.receive_response(response, source, now) {
+            self.tally.stray_responses += 1;
+        }
+        self.settle(now);
+        self.tally.stray_responses == strays
+    }
+
+    /// Takes in a request of which [`crate::validate`] has said `judged`: looked at once is enough. False
+    /// for an ACK that acknowledges nothing of ours, which changes nothing.
     pub fn receive_judged(
         &mut self,
         request: Request,
         judged: Result<(), Violation>,
         source: Source,
         now: Timestamp,
-    ) {
+    ) -> bool {
+        let strays = self.tally.stray_acks;
         match judged {
             Ok(()) => self.receive_request(request, source, now),
             Err(_) if request.method == Method::Ack => self.tally.stray_acks += 1,
             Err(violation) => self.refuse(&request, &Rejection::from(violation), &source),
         }
         self.settle(now);
+        self.tally.stray_acks == strays
     }
 
     /// Carries out an order.

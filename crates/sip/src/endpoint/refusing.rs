@@ -47,6 +47,12 @@ impl Endpoint {
         *self.tally.refused.entry(response.status.code()).or_default() += 1;
     }
 
+    /// Whether an ACK is for an answer that nobody remembers: only who has heard it knows its tag.
+    pub(super) fn is_unremembered(&self, ack: &Request) -> bool {
+        let tag = ack.headers.to_ref().ok().and_then(|to| to.tag().map(|tag| tag.into_owned()));
+        tag.is_some_and(|tag| tag == self.unremembered_tag(&ack.headers))
+    }
+
     /// Our tag in an answer that nobody remembers: a function of the request.
     pub(super) fn unremembered_tag(&self, headers: &Headers) -> String {
         let branch = headers.via_ref().ok().and_then(|via| via.branch()).unwrap_or_default();

@@ -6,6 +6,10 @@ use super::host::{HostRef, host_and_port};
 use super::{Scheme, Uri, UriError, escape};
 use crate::header::Params;
 
+/// Parameters of a URI, and header components of one. More than phones and carriers ever write, and few
+/// enough that each may be compared with each (RFC 3261 §19.1.4).
+const MOST: usize = 32;
+
 /// A URI that borrows from the text it was read from.
 #[derive(Clone, Debug)]
 pub struct UriRef<'a> {
@@ -92,6 +96,9 @@ fn sip(scheme: Scheme, rest: &str) -> Result<UriRef<'_>, UriError> {
     }
     let (host, port) = host_and_port(hostport)?;
     check_params(params)?;
+    if headers.is_some_and(|headers| headers.split('&').count() > MOST) {
+        return Err(UriError("uri has too many headers"));
+    }
     Ok(UriRef { scheme, user, password, host, port, params, headers })
 }
 
@@ -134,9 +141,13 @@ fn split(text: &str, octet: u8) -> Option<(&str, &str)> {
 }
 
 fn check_params(params: Option<&str>) -> Result<(), UriError> {
+    let Some(params) = params else { return Ok(()) };
     let nameless = |param: &str| param.is_empty() || param.starts_with('=');
-    if params.is_some_and(|params| params.split(';').any(nameless)) {
+    if params.split(';').any(nameless) {
         return Err(UriError("uri has an empty parameter"));
+    }
+    if params.split(';').count() > MOST {
+        return Err(UriError("uri has too many parameters"));
     }
     Ok(())
 }

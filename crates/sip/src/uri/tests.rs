@@ -70,6 +70,19 @@ fn malformed_uris_are_refused() {
 }
 
 #[test]
+fn a_uri_has_so_many_parameters_and_headers_and_no_more() {
+    let list = |count: usize, between: &str| {
+        (0..count).map(|number| format!("p{number}=1")).collect::<Vec<_>>().join(between)
+    };
+    for scheme in ["sip:a@h;", "tel:+1;", "sip:a@h?"] {
+        let between = if scheme.ends_with('?') { "&" } else { ";" };
+        let of = |count| format!("{scheme}{}", list(count, between));
+        assert!(of(32).parse::<Uri>().is_ok(), "{scheme}");
+        assert!(of(33).parse::<Uri>().is_err(), "{scheme}");
+    }
+}
+
+#[test]
 fn uris_that_mean_the_same_are_equivalent() {
     for (one, two) in [
         ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),

@@ -1,6 +1,7 @@
 //! The registrar as the service has it: who may register is asked first, then it is carried out.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use model::{PhoneId, Timestamp};
 use sip::digest::{
@@ -43,7 +44,7 @@ impl Desk {
     ) -> Response {
         let phone = match self.admit(request, now) {
             Ok(phone) => phone,
-            Err(denial) => return self.challenge(request, denial, now),
+            Err(denial) => return self.challenge(request, denial, (flow.peer.ip(), now)),
         };
         match self.registrar.register(&phone, request, flow, now) {
             Ok(contacts) => {
@@ -74,9 +75,14 @@ impl Desk {
         Ok(PhoneId::from(credentials.user.as_str()))
     }
 
-    fn challenge(&mut self, request: &Request, denial: Option<Denial>, now: Timestamp) -> Response {
+    fn challenge(
+        &mut self,
+        request: &Request,
+        denial: Option<Denial>,
+        (source, now): (IpAddr, Timestamp),
+    ) -> Response {
         let mut response = request.response(StatusCode::UNAUTHORIZED);
-        for challenge in self.door.challenges(denial, now) {
+        for challenge in self.door.challenges(denial, source, now) {
             response.headers.push(HeaderName::WwwAuthenticate, challenge.to_string());
         }
         response

@@ -143,7 +143,7 @@ pub(crate) const LISTENERS: Table = Table {
 
 pub(crate) const GUARD: Table = Table {
     path: "guard",
-    text: "Against scanners, guessers and floods. Trunks' addresses are judged by their own rules; a place from which a phone is registered is never shut out.",
+    text: "Against scanners, guessers and floods. Trunks' addresses are judged by their own rules; a place from which a phone is registered is never shut out. For what comes in datagrams, which anybody can send in another's name, only datagrams of a source are shut out; for what it does over connections or after it has answered a challenge, everything is, and its connections are closed.",
     keys: &[
         may(
             "trusted",
@@ -154,14 +154,14 @@ pub(crate) const GUARD: Table = Table {
             "rate",
             Kind::Number(1, 100_000),
             "100",
-            "Requests a second from one source, in the long run; more are dropped.",
+            "Requests a second from one source, in the long run; more are dropped. Datagrams, connections, new connections and keep-alives are counted apart, and each registered phone for itself.",
         ),
         else_("burst", Kind::Number(1, 1_000_000), "500", "Requests at once from one source."),
         else_(
             "offences",
             Kind::Number(1, 10_000),
             "20",
-            "Wrong secrets, unknown users and broken messages after which a source is shut out.",
+            "Wrong secrets, unknown users, broken messages and broken handshakes after which a source is shut out.",
         ),
         else_("within", Kind::Span("1s", "24h"), "10m", "The time in which they count."),
         else_(

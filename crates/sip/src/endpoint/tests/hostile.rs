@@ -244,6 +244,17 @@ fn an_ack_of_nothing_is_counted_and_never_answered() {
 }
 
 #[test]
+fn the_ack_of_an_answer_that_nobody_remembers_is_known_by_its_tag() {
+    let mut net = Network::perfect();
+    let Some(Message::Response(refusal)) = net.stranger(&request("REFER", "")) else { panic!() };
+    let tag = refusal.to().unwrap().tag().unwrap().to_owned();
+    assert_eq!(net.stranger(&request("ACK", &format!("To: <sip:a@b>;tag={tag}\n"))), None);
+    assert_eq!(net.callee.tally().stray_acks, 0);
+    assert_eq!(net.stranger(&request("ACK", &format!("To: <sip:a@b>;tag={tag}x\n"))), None);
+    assert_eq!(net.callee.tally().stray_acks, 1);
+}
+
+#[test]
 fn a_response_to_nothing_is_counted_and_never_answered() {
     let mut net = Network::perfect();
     let text = request("OPTIONS", "")
