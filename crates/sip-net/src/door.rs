@@ -36,7 +36,8 @@ impl Exchange {
         }
         let is_new = || request.headers.to_ref().is_ok_and(|to| to.tag().is_none());
         let opens = request.method == Method::Invite && is_new();
-        if self.is_too_much(request) && is_new() {
+        // A call that rings must not be answered 503 because its INVITE comes again.
+        if self.is_too_much(request) && is_new() && !self.endpoint.is_under_way(request) {
             let refusal = self.strained();
             self.endpoint.refuse(request, &refusal, source);
             return true;
@@ -44,7 +45,7 @@ impl Exchange {
         let refusal = if self.serves(source.listener) == Serves::Trunks {
             let known = self.trunks.from_source(source.peer.ip()).is_some();
             if known { None } else { Some(self.stranger(source, now)) }
-        } else if opens && self.stopping {
+        } else if opens && self.stopping && !self.endpoint.is_under_way(request) {
             Some(self.stopped())
         } else if request.method == Method::Subscribe && self.is_crowded() {
             self.count(Counted::Overload);

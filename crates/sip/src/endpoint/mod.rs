@@ -257,6 +257,13 @@ impl Endpoint {
         (!is_over && session.knows(&RemoteTag(replaces.from_tag.as_str().into()))).then_some(id)
     }
 
+    /// Whether a request that came in is part of a transaction under way: then it is answered as it
+    /// was before, and not anew (RFC 3261 §17.2).
+    #[must_use]
+    pub fn is_under_way(&self, request: &Request) -> bool {
+        self.transactions.knows(request)
+    }
+
     /// Whether whoever our INVITE went to has said anything, be it that it tries.
     #[must_use]
     pub fn was_heard(&self, session: SessionId) -> bool {

@@ -146,6 +146,12 @@ impl<U: Copy> TransactionLayer<U> {
         if merged { Matched::Merged } else { Matched::New(Fresh { key, origin }) }
     }
 
+    /// Whether a request that came in is part of a transaction under way.
+    #[must_use]
+    pub fn knows(&self, request: &Request) -> bool {
+        ServerKey::of(request).is_ok_and(|key| self.servers.contains_key(&key))
+    }
+
     /// Opens the transaction of a request that [`Self::receive_request`] called new.
     ///
     /// # Errors
