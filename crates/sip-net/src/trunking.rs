@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use model::{Timestamp, TrunkId};
-use sip::digest::{self, Challenge, Protected};
+use sip::digest::{self, Protected};
 use sip::endpoint::{Attempt, Destination, ListenerId, Order, Outgoing, RequestId, Transport};
 use sip::locate::{Place, Wanted};
 use sip::{HeaderName, Host, Method, NameAddr, Response, StatusCode, Uri};
@@ -304,10 +304,9 @@ impl Exchange {
         response: &Response,
         target: &Uri,
     ) -> Option<(HeaderName, String)> {
-        let (asked, answered) = challenge_headers(response.status)?;
+        let (answered, challenges) = digest::challenged(response)?;
         let cnonce = format!("r{}", self.next_number());
         let login = self.trunks.find(id)?.login.as_ref()?;
-        let challenges = challenges(response, &asked);
         let challenge = digest::choose(&challenges, login)?;
         let half = Protected { nonce_count: 1, cnonce };
         let asked = ("REGISTER", target.to_string());
@@ -318,23 +317,6 @@ impl Exchange {
 
 fn status_text(status: StatusCode) -> String {
     format!("{status} {}", status.reason_phrase())
-}
-
-/// Where a challenge stands and where it is answered.
-pub(crate) fn challenge_headers(status: StatusCode) -> Option<(HeaderName, HeaderName)> {
-    match status {
-        StatusCode::UNAUTHORIZED => Some((HeaderName::WwwAuthenticate, HeaderName::Authorization)),
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            Some((HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization))
-        }
-        _ => None,
-    }
-}
-
-/// The challenges of a response that can be read.
-pub(crate) fn challenges(response: &Response, asked: &HeaderName) -> Vec<Challenge> {
-    let values = response.headers.all(asked);
-    values.filter_map(|value| Challenge::parse(std::str::from_utf8(value).ok()?).ok()).collect()
 }
 
 /// When a peer wants to be asked again.

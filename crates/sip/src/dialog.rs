@@ -138,8 +138,14 @@ impl Dialog {
 
     /// The next request of ours in this dialog (§12.2.1.1), without Via and Contact.
     pub fn request(&mut self, method: Method) -> Request {
+        let number = self.next_cseq();
+        self.numbered(method, number)
+    }
+
+    /// The number of the next request of ours in this dialog.
+    pub(crate) const fn next_cseq(&mut self) -> u32 {
         self.local_cseq += 1;
-        self.numbered(method, self.local_cseq)
+        self.local_cseq
     }
 
     /// The next request of ours in this dialog, for dialogs that no session keeps: to be sent with

@@ -22,6 +22,7 @@ use std::time::Duration;
 use model::Timestamp;
 
 use crate::dialog::{Dialog, RemoteTag};
+use crate::digest::Login;
 use crate::endpoint::{Attempt, Body, Destination, ReleaseCause};
 use crate::header::SessionExpires;
 use crate::message::{Method, Response, StatusCode};
@@ -43,6 +44,8 @@ impl SessionId {
 pub(crate) struct Session {
     pub(crate) call_id: String,
     pub(crate) local_tag: String,
+    /// What challenges to our requests within it are answered with.
+    pub(crate) login: Option<Box<Login>>,
     pub(crate) phase: Phase,
 }
 
@@ -319,6 +322,16 @@ impl Session {
             Phase::Alerting(alerting) => Some(&mut alerting.change),
             Phase::Established(established) => Some(&mut established.change),
             Phase::Releasing(_) => None,
+        }
+    }
+
+    /// The dialog with the peer of this tag; none before it has answered so that there is one.
+    pub(crate) fn dialog_mut(&mut self, remote: &RemoteTag) -> Option<&mut Dialog> {
+        match &mut self.phase {
+            Phase::Calling(calling) => calling.early.get_mut(remote)?.dialog.as_mut(),
+            Phase::Alerting(alerting) => Some(&mut alerting.dialog),
+            Phase::Established(established) => Some(&mut established.dialog),
+            Phase::Releasing(releasing) => Some(&mut releasing.dialog),
         }
     }
 

@@ -199,6 +199,43 @@ async fn a_trunk_that_challenges_us_is_answered_with_its_login() {
 }
 
 #[tokio::test]
+async fn a_trunk_may_challenge_the_bye_of_a_call_as_well() {
+    let login = Login::Password { user: "acme".into(), password: "pw".into() };
+    let mut carrier = Peer::at(2, "carrier", SocketAddr::from(([127, 0, 0, 1], 9))).await;
+    let port = carrier.address().port();
+    let mut house = House::with(move |setup| {
+        setup.trunks = [trunk(([127, 0, 0, 2], port), Some(login))].into_iter().collect();
+    })
+    .await;
+    carrier.server = house.handle.trunks();
+    let target = Target::Trunk { trunk: "carrier".into(), number: number("13900139000") };
+    house.command(dialled(1), dial(target));
+    let invite = carrier.request_of(&Method::Invite).await;
+    carrier.answer(&invite, StatusCode::OK, &sdp(carrier.address(), 1)).await;
+    carrier.request_of(&Method::Ack).await;
+    house.fact(dialled(1)).await;
+    let invite = carrier.invite("4008001234", "from-the-carrier");
+    carrier.send(&invite.to_bytes()).await;
+    let (leg, _) = house.rings_in().await;
+    house.command(leg, LegCommand::Answer { answer: ours(20_000) });
+    let answer = carrier.response().await;
+    carrier.acknowledge(&answer, b"").await;
+    for leg in [dialled(1), leg] {
+        house.command(leg, LegCommand::Release { cause: Cause::AgentHungUp, status: None });
+        house.fact(leg).await;
+        let bye = carrier.request_of(&Method::Bye).await;
+        let challenge = "Digest realm=\"carrier.cn\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
+        let mut refusal = bye.response(StatusCode::UNAUTHORIZED);
+        refusal.headers.push(HeaderName::WwwAuthenticate, challenge);
+        carrier.send(&refusal.to_bytes()).await;
+        let again = carrier.request_of(&Method::Bye).await;
+        let credentials = again.headers.text(&HeaderName::Authorization).unwrap();
+        assert_eq!(sip::digest::Credentials::parse(credentials).unwrap().user, "acme");
+        carrier.answer(&again, StatusCode::OK, b"").await;
+    }
+}
+
+#[tokio::test]
 async fn bindings_are_back_after_a_restart_and_asked_whether_they_are_there() {
     let (mut house, phones) = with_phones(1).await;
     let (kind, row) = house.change().await;

@@ -101,6 +101,7 @@ impl Endpoint {
             | Purpose::Reinvite(_)
             | Purpose::Refresh(_)
             | Purpose::Bye(_)
+            | Purpose::Said(_)
             | Purpose::Within(..)
             | Purpose::Outside(_)
             | Purpose::Arrival(_)
@@ -197,7 +198,7 @@ impl Endpoint {
         };
         let call_id = alerting.dialog.call_id().to_owned();
         let phase = Phase::Alerting(Box::new(alerting));
-        self.sessions.insert(session, Session { call_id, local_tag: tag, phase });
+        self.sessions.insert(session, Session { call_id, local_tag: tag, login: None, phase });
         let max_forwards = request.max_forwards().ok().flatten().unwrap_or(70);
         let (request, source) = (Box::new(request), *source);
         self.report(EndpointEvent::Invited { session, request, source, max_forwards, replaces });
@@ -263,6 +264,7 @@ impl Endpoint {
             | Purpose::Reinvite(_)
             | Purpose::Refresh(_)
             | Purpose::Bye(_)
+            | Purpose::Said(_)
             | Purpose::Within(..)
             | Purpose::Outside(_)
             | Purpose::Arrival(_)

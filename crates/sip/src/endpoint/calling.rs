@@ -34,6 +34,9 @@ impl Endpoint {
         now: Timestamp,
     ) {
         let status = received.0.status;
+        if self.repeated_with_credentials((transaction, purpose), &received.0, now) {
+            return;
+        }
         match purpose {
             Purpose::Invite(session) if status.is_provisional() => {
                 self.progressed(session, transaction, received, now);
@@ -62,6 +65,7 @@ impl Endpoint {
             Purpose::Incoming(_)
             | Purpose::Changing(_)
             | Purpose::Arrival(_)
+            | Purpose::Said(_)
             | Purpose::Unattended => {}
         }
     }
@@ -92,7 +96,8 @@ impl Endpoint {
             Purpose::Outside(request) => self.responded(request, Err(status)),
             Purpose::Incoming(session) => self.cut_off(session, now),
             // What we answered was not heard: the session's own deadline sees to it.
-            Purpose::Changing(_) | Purpose::Arrival(_) | Purpose::Unattended => {}
+            Purpose::Changing(_) | Purpose::Arrival(_) | Purpose::Said(_) | Purpose::Unattended => {
+            }
         }
     }
 
@@ -254,7 +259,7 @@ impl Endpoint {
         if let Some(before) = early.as_ref().and_then(|early| early.dialog.as_ref()) {
             dialog.follow_on(before);
         }
-        let ack = self.acknowledge(&dialog, cseq);
+        let ack = self.acknowledge(&dialog, (transaction, cseq));
         let refresh = self.agreed(&response, now);
         self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
         let longest = self.settings.bounds.longest_session;

@@ -130,7 +130,7 @@ impl Endpoint {
             Phase::Releasing(releasing) => releasing.dialog.clone(),
             Phase::Calling(_) | Phase::Alerting(_) => return,
         };
-        let ack = self.acknowledge(&dialog, cseq);
+        let ack = self.acknowledge(&dialog, (transaction, cseq));
         if let Some(tag) = tag {
             self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
         }

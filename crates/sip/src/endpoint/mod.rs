@@ -30,6 +30,7 @@ mod opening;
 mod order;
 mod ordered;
 mod place;
+mod proving;
 mod refreshing;
 mod refusing;
 mod reliable;
@@ -106,6 +107,8 @@ enum Purpose {
     Refresh(SessionId),
     /// Our BYE.
     Bye(SessionId),
+    /// Our PRACK or NOTIFY: nobody waits for what comes of it but a challenge.
+    Said(SessionId),
     /// Another request of ours within a session.
     Within(SessionId, RequestId),
     /// A request of ours outside any dialog.

@@ -51,7 +51,7 @@ impl Endpoint {
             offer,
             until: now + self.settings.bounds.longest_ringing,
         }));
-        self.sessions.insert(session, Session { call_id, local_tag, phase });
+        self.sessions.insert(session, Session { call_id, local_tag, login: None, phase });
         Ok(())
     }
 

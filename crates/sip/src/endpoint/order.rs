@@ -5,6 +5,7 @@ use std::fmt;
 use super::Destination;
 use super::event::{ArrivalId, RequestId};
 use crate::Violation;
+use crate::digest::Login;
 use crate::header::{HeaderName, NameAddr};
 use crate::message::{Method, Response, StatusCode};
 use crate::session::SessionId;
@@ -87,6 +88,14 @@ pub enum Order {
         session: SessionId,
         /// The request.
         outgoing: Box<Outgoing>,
+    },
+    /// Answer challenges (401, 407) to our requests within a session with this login, each request
+    /// once (RFC 3261 §22). Those to its first INVITE are the application's to answer.
+    Prove {
+        /// The session.
+        session: SessionId,
+        /// The login.
+        login: Box<Login>,
     },
     /// Give a provisional response to an incoming INVITE.
     Progress {

@@ -25,6 +25,7 @@ impl Endpoint {
     pub(super) fn carry_out(&mut self, order: Order, now: Timestamp) -> Done {
         match order {
             Order::Invite { session, outgoing } => self.invite(session, *outgoing, now),
+            Order::Prove { session, login } => self.prove(session, login),
             Order::Progress { session, status, body } => self.progress(session, status, body, now),
             Order::Accept { session, body } => self.accept(session, body, now),
             Order::Reject { session, refusal } => self.turn_away(session, &refusal, now),

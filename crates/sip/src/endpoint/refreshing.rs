@@ -15,7 +15,7 @@ use super::settings::SessionTimer;
 use super::writing::seconds;
 use super::{Endpoint, OrderError, Purpose, ReleaseCause};
 use crate::header::{HeaderName, Headers, Refresher, SessionExpires};
-use crate::message::{Message, Method, Request, Response, StatusCode};
+use crate::message::{Method, Request, Response, StatusCode};
 use crate::session::{Ending, Phase, Refresh, RefreshWish, Session, SessionId};
 use crate::transaction::TransactionId;
 
@@ -201,18 +201,12 @@ impl Endpoint {
             return false;
         }
         let least = response.headers.number(&HeaderName::MinSe).ok().flatten().unwrap_or_default();
-        let Some(Message::Request(mut request)) =
-            self.transactions.sent(transaction).and_then(|sent| Message::parse(sent).ok())
-        else {
+        let Some((mut request, destination)) = self.transactions.sent(transaction) else {
             return false;
         };
         let asked = request.headers.session_expires().ok().flatten();
         let asked = asked.map_or(0, |asked| u64::from(asked.seconds));
-        let (Ok(mut cseq), Some(destination)) =
-            (request.cseq(), self.transactions.destination(transaction))
-        else {
-            return false;
-        };
+        let Ok(mut cseq) = request.cseq() else { return false };
         if least <= asked || least > LONGEST.as_secs() {
             return false;
         }

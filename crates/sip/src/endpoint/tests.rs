@@ -6,5 +6,6 @@ mod early;
 mod hostile;
 mod large;
 mod network;
+mod proving;
 mod refreshing;
 mod registering;

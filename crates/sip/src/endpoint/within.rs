@@ -120,19 +120,10 @@ impl Endpoint {
         let listener = self.settings.listeners.get(usize::from(source.listener.0));
         let observed = listener.is_none_or(|listener| listener.reach == Reach::Observed);
         let Some(state) = self.sessions.get_mut(session) else { return Sequence::Stale };
-        let dialog = match &mut state.phase {
-            Phase::Calling(calling) => {
-                let tag = request.from().map(|from| RemoteTag::of(&from)).ok();
-                let early = tag.and_then(|tag| calling.early.get_mut(&tag));
-                match early.and_then(|early| early.dialog.as_mut()) {
-                    Some(dialog) => dialog,
-                    // A response that made no dialog has no order to mind.
-                    None => return Sequence::InOrder,
-                }
-            }
-            Phase::Alerting(alerting) => &mut alerting.dialog,
-            Phase::Established(established) => &mut established.dialog,
-            Phase::Releasing(releasing) => &mut releasing.dialog,
+        let tag = request.from().map(|from| RemoteTag::of(&from)).ok();
+        let Some(dialog) = tag.and_then(|tag| state.dialog_mut(&tag)) else {
+            // A response that made no dialog has no order to mind.
+            return Sequence::InOrder;
         };
         let sequence = dialog.follow(cseq.number);
         if sequence == Sequence::InOrder {

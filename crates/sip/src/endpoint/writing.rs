@@ -9,6 +9,7 @@ use super::{Destination, Endpoint, ListenerId, Output, Sending, Source, Transpor
 use crate::dialog::Dialog;
 use crate::header::{self, HeaderName, Headers, NameAddr, Via};
 use crate::message::{Method, Request, Response, StatusCode};
+use crate::transaction::TransactionId;
 use crate::uri::{Host, Uri};
 
 /// The extensions that we know of calls (RFC 3262, RFC 4028, RFC 3891).
@@ -77,10 +78,19 @@ impl Endpoint {
         self.output.push_back(Output::Send { bytes, destination });
     }
 
-    /// The ACK of a 2xx: outside any transaction, with a branch of its own (§13.2.2.4).
-    pub(super) fn acknowledge(&mut self, dialog: &Dialog, cseq: u32) -> Sending {
+    /// The ACK of a 2xx to an INVITE of ours: outside any transaction, with a branch of its own and
+    /// the credentials of the INVITE, for nobody may challenge it (§13.2.2.4, §22.1).
+    pub(super) fn acknowledge(
+        &mut self,
+        dialog: &Dialog,
+        (invite, cseq): (TransactionId, u32),
+    ) -> Sending {
         let destination = dialog.destination();
         let mut ack = dialog.acknowledgement(cseq);
+        if let Some(invite) = self.transactions.request(invite) {
+            ack.headers.copy(&HeaderName::Authorization, &invite.headers);
+            ack.headers.copy(&HeaderName::ProxyAuthorization, &invite.headers);
+        }
         self.dress(&mut ack, &destination);
         let sending = Sending { bytes: ack.to_bytes().into(), destination };
         self.send_now(Arc::clone(&sending.bytes), destination);
