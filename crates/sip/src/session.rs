@@ -23,7 +23,7 @@ use model::Timestamp;
 
 use crate::dialog::{Dialog, RemoteTag};
 use crate::digest::Login;
-use crate::endpoint::{Attempt, Body, Destination, ReleaseCause};
+use crate::endpoint::{Attempt, Body, Destination, ListenerId, ReleaseCause};
 use crate::header::SessionExpires;
 use crate::message::{Method, Response, StatusCode};
 use crate::transaction::{Resend, TransactionId, TransactionLayer};
@@ -44,6 +44,8 @@ impl SessionId {
 pub(crate) struct Session {
     pub(crate) call_id: String,
     pub(crate) local_tag: String,
+    /// Where it was opened.
+    pub(crate) listener: ListenerId,
     /// What challenges to our requests within it are answered with.
     pub(crate) login: Option<Box<Login>>,
     pub(crate) phase: Phase,

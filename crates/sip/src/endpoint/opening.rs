@@ -51,7 +51,9 @@ impl Endpoint {
             offer,
             until: now + self.settings.bounds.longest_ringing,
         }));
-        self.sessions.insert(session, Session { call_id, local_tag, login: None, phase });
+        let listener = destination.listener;
+        let opened = Session { call_id, local_tag, listener, login: None, phase };
+        self.sessions.insert(session, opened);
         Ok(())
     }
 
