@@ -1,6 +1,7 @@
 //! Whole lives of legs under chance: a floor that commands anything at any time, a carrier and a
 //! phone that do anything at any time, and a network that loses messages. Time is virtual.
 
+mod registering;
 mod within;
 
 use std::collections::{BTreeMap, VecDeque};
