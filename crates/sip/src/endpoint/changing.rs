@@ -166,9 +166,9 @@ impl Endpoint {
     /// Glare: whoever made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s (§14.1).
     fn try_later(&mut self, session: SessionId, now: Timestamp) -> bool {
         let owner = session < SessionId::FIRST_INCOMING;
-        let chance = self.tokens.thousandths();
-        let pause = if owner { 2_100 + chance * 19 / 10 } else { chance * 2 };
-        let at = now + Duration::from_millis(pause);
+        // In steps of 10 ms, both ends of the range included.
+        let pause = if owner { 210 + self.tokens.below(191) } else { self.tokens.below(201) };
+        let at = now + Duration::from_millis(u64::from(pause) * 10);
         let Some(state) = self.sessions.get_mut(session) else { return false };
         let Phase::Established(established) = &mut state.phase else { return false };
         let change = std::mem::replace(&mut established.change, Change::None);

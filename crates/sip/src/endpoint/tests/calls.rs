@@ -1,5 +1,6 @@
 //! One call at a time, over a network that loses only what the test says.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::network::{CALL, Network, Side, address, busy, sdp};
@@ -334,6 +335,37 @@ fn offers_that_cross_are_tried_again_until_both_are_answered() {
     assert!(net.ladder.contains(&"caller 491 INVITE".to_owned()));
     assert_eq!(answered.0, ["offer answered yes", "offered one", "acknowledged"]);
     assert_eq!(answered.1, ["offered two", "acknowledged", "offer answered yes"]);
+}
+
+#[test]
+fn a_change_that_meets_another_is_tried_again_after_a_pause_by_chance() {
+    let (mut owners, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for seed in 0..200 {
+        let mut net = Network::new(super::network::PERFECT, seed);
+        let session = net.connect();
+        net.order(Side::Caller, Order::Reinvite { session: CALL, body: sdp("one") });
+        net.order(Side::Callee, Order::Reinvite { session, body: sdp("two") });
+        // Each refuses the other's; nobody hears what is tried again.
+        let met = net.now + Duration::from_millis(2);
+        net.run(Duration::from_millis(5));
+        net.swallowed = vec!["INVITE"];
+        let pause = |endpoint: &crate::endpoint::Endpoint, id| {
+            let state = endpoint.sessions.get(id).unwrap();
+            let crate::session::Phase::Established(established) = &state.phase else { panic!() };
+            established.postponed.as_ref().unwrap().at.since(met).as_millis()
+        };
+        owners.insert(pause(&net.caller, CALL));
+        others.insert(pause(&net.callee, session));
+    }
+    // §14.1: whoever owns the Call-ID 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms.
+    for (pauses, least, most) in [(&owners, 2_100, 4_000), (&others, 0, 2_000)] {
+        let (first, last) = (*pauses.first().unwrap(), *pauses.last().unwrap());
+        assert!(first >= least && last <= most, "{first} to {last}");
+        assert!(pauses.iter().all(|pause| pause % 10 == 0), "{pauses:?}");
+        assert!(pauses.len() > 50, "{} different ones", pauses.len());
+        let span = most - least;
+        assert!(first < least + span / 10 && last > most - span / 10, "{first} to {last}");
+    }
 }
 
 #[test]
