@@ -291,6 +291,10 @@ impl Endpoint {
         let refer_to = match request.headers.address(&HeaderName::ReferTo) {
             Ok(refer_to) => Box::new(refer_to),
             Err(error) => {
+            Said::Package => {
+                Rejection::new(StatusCode::BAD_INFO_PACKAGE, "no package of INFO is taken")
+                    .with(HeaderName::RecvInfo, digit::PACKAGES)
+            }
                 let refusal = Rejection::new(StatusCode::BAD_REQUEST, &error.to_string());
                 return self.refuse_within(transaction, &refusal, now);
             }

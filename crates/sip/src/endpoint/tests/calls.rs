@@ -407,6 +407,25 @@ fn keys_sent_by_info_are_heard_and_other_bodies_refused() {
 }
 
 #[test]
+fn an_info_of_a_package_is_refused_with_the_packages_that_we_take() {
+    let mut net = Network::perfect();
+    net.connect();
+    let body = crate::endpoint::Body {
+        content_type: "application/dtmf-relay".to_owned(),
+        bytes: b"Signal=7".to_vec(),
+    };
+    let headers = vec![(HeaderName::InfoPackage, b"conference".to_vec())];
+    let within = Box::new(Within { method: Method::Info, headers, body: Some(body) });
+    net.order(Side::Caller, Order::RequestWithin { session: CALL, request: RequestId(7), within });
+    net.run(MOMENT);
+    let Some((_, EndpointEvent::Responded { response, .. })) = net.events.pop() else { panic!() };
+    let response = response.unwrap();
+    assert_eq!(response.status.code(), 469);
+    assert_eq!(response.headers.text(&HeaderName::RecvInfo), Some(""), "none (RFC 6086 §4.2.1)");
+    assert!(net.take(Side::Callee).is_empty());
+}
+
+#[test]
 fn a_refer_is_accepted_and_its_sender_told_how_the_new_call_goes() {
     let mut net = Network::perfect();
     let session = net.connect();
