@@ -165,6 +165,8 @@ pub(crate) struct Unconfirmed {
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) dialog: Dialog,
+    /// The other forks of our INVITE that rang, which may still answer.
+    pub(crate) early: BTreeMap<RemoteTag, Early>,
     /// What we last said of our media: a refresh that must carry an offer says it again.
     pub(crate) described: Option<Body>,
     /// How long the session lasts without a refresh; for ever without (RFC 4028).
@@ -353,6 +355,7 @@ impl Established {
     pub(crate) fn new(dialog: Dialog, until: Timestamp) -> Self {
         Self {
             dialog,
+            early: BTreeMap::new(),
             described: None,
             refresh: None,
             takes_update: false,

@@ -269,15 +269,17 @@ impl Endpoint {
             self.send_bye(&mut dialog, Purpose::Unattended, reason, now);
             return;
         };
-        let (change, described, cancelled) = match phase {
+        let (change, described, cancelled, forks) = match phase {
             Phase::Calling(calling) => (
                 std::mem::replace(&mut calling.change, Change::None),
                 calling.offer.take(),
                 !matches!(calling.cancel, Cancel::No),
+                std::mem::take(&mut calling.early),
             ),
             Phase::Alerting(_) | Phase::Established(_) | Phase::Releasing(_) => return,
         };
         let mut established = Established::new(dialog, now + longest);
+        established.early = forks;
         established.described = described;
         established.refresh = refresh;
         established.takes_update = RefreshWish::of(&response.headers).takes_update;
@@ -296,7 +298,8 @@ impl Endpoint {
     fn early(&mut self, session: SessionId, tag: &RemoteTag) -> Option<Early> {
         match &mut self.sessions.get_mut(session)?.phase {
             Phase::Calling(calling) => calling.early.remove(tag),
-            Phase::Alerting(_) | Phase::Established(_) | Phase::Releasing(_) => None,
+            Phase::Established(established) => established.early.remove(tag),
+            Phase::Alerting(_) | Phase::Releasing(_) => None,
         }
     }
 

@@ -498,6 +498,30 @@ fn of_several_forks_the_first_answer_wins_and_the_others_are_hung_up() {
 }
 
 #[test]
+fn the_bye_of_a_fork_that_answers_too_late_follows_its_prack() {
+    let mut net = Network::perfect();
+    net.swallowed = vec!["INVITE"];
+    net.dial();
+    let reliable = |net: &Network, tag: &str| {
+        let said = fork(net, "183 Session Progress", tag);
+        said.replacen("Contact:", "Require: 100rel\nRSeq: 1\nContact:", 1)
+    };
+    let responses =
+        [reliable(&net, "one"), fork(&net, "200 OK", "two"), fork(&net, "200 OK", "one")];
+    let mut sent = Vec::new();
+    for text in responses {
+        let message = Message::parse(text.replace('\n', "\r\n").as_bytes()).unwrap();
+        net.deliver(Side::Caller, message, source());
+        for (_, message) in net.astray.drain(..) {
+            let Message::Request(request) = message else { panic!("{message:?}") };
+            let user = request.uri.user.as_deref().unwrap_or_default();
+            sent.push(format!("{user} {}", request.cseq().unwrap()));
+        }
+    }
+    assert_eq!(sent, ["one 2 PRACK", "two 1 ACK", "one 1 ACK", "one 3 BYE"]);
+}
+
+#[test]
 fn a_flood_of_answers_from_forks_is_bounded() {
     let mut net = Network::perfect();
     net.swallowed = vec!["INVITE"];
