@@ -394,7 +394,10 @@ impl Exchange {
             return false;
         };
         let Some(challenge) = digest::choose(&challenges, login) else { return false };
-        if tried >= MOST_TRIES || (tried > 0 && !challenge.stale) {
+        // An INVITE that was sent again for longer (422) had no credentials any more.
+        let before = outgoing.attempt.as_ref().and_then(|attempt| attempt.interval);
+        let is_first = tried == 0 || attempt.interval != before;
+        if tried >= MOST_TRIES || !(is_first || challenge.stale) {
             return false;
         }
         // A nonce of the server's and a session of ours are never used together again.

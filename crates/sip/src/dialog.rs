@@ -153,7 +153,8 @@ impl Dialog {
     pub fn outgoing(&mut self, headers: ExtraHeaders, body: Option<Body>) -> Outgoing {
         let (target, routes) = self.addressed();
         let from_tag = self.local_tag().to_owned();
-        let attempt = Attempt { call_id: self.call_id.clone(), from_tag, cseq: self.local_cseq };
+        let (call_id, cseq) = (self.call_id.clone(), self.local_cseq);
+        let attempt = Attempt { call_id, from_tag, cseq, interval: None };
         self.local_cseq += 1;
         Outgoing {
             target,
@@ -309,7 +310,8 @@ mod tests {
         assert_eq!(outgoing.routes.len(), 2);
         assert_eq!((outgoing.from.tag(), outgoing.to.tag()), (Some("ours"), Some("one")));
         // What is sent is one above what it goes on from.
-        let attempt = Attempt { call_id: "a".into(), from_tag: "ours".into(), cseq: 1 };
+        let attempt =
+            Attempt { call_id: "a".into(), from_tag: "ours".into(), cseq: 1, interval: None };
         assert_eq!(outgoing.attempt, Some(attempt));
         assert_eq!(dialog.request(Method::Notify).cseq().unwrap().number, 3);
     }

@@ -42,6 +42,9 @@ pub struct Attempt {
     pub from_tag: String,
     /// The CSeq number last used.
     pub cseq: u32,
+    /// The shortest session that the other side lets go unrefreshed, in seconds, where it has said
+    /// so: an INVITE asks for no less (RFC 4028 §7.3).
+    pub interval: Option<u32>,
 }
 
 /// A request to be sent outside any dialog.

@@ -16,10 +16,10 @@ use super::writing::seconds;
 use super::{Endpoint, OrderError, Purpose, ReleaseCause};
 use crate::header::{HeaderName, Headers, Refresher, SessionExpires};
 use crate::message::{Method, Request, Response, StatusCode};
-use crate::session::{Ending, Phase, Refresh, RefreshWish, Session, SessionId};
+use crate::session::{Cancel, Ending, Phase, Refresh, RefreshWish, Session, SessionId};
 use crate::transaction::TransactionId;
 
-use super::order::Rejection;
+use super::order::{Attempt, Rejection};
 
 /// The option tag.
 const TIMER: &str = "timer";
@@ -55,11 +55,14 @@ impl Refresh {
 
 impl Endpoint {
     /// Asks for refreshes in an INVITE of ours (§7.1); who sends them is the other's to say.
-    pub(super) fn ask_for_refreshes(&self, headers: &mut Headers) {
+    /// Not for less than what it was refused for before.
+    pub(super) fn ask_for_refreshes(&self, attempt: &Attempt, headers: &mut Headers) {
         if let Some(SessionTimer { interval, least }) = self.settings.session_timer {
-            let asked = SessionExpires { seconds: seconds(interval), refresher: None };
+            let known = attempt.interval.unwrap_or_default();
+            let seconds_asked = seconds(interval).max(known);
+            let asked = SessionExpires { seconds: seconds_asked, refresher: None };
             headers.push(HeaderName::SessionExpires, asked.to_string());
-            headers.push(HeaderName::MinSe, seconds(least).to_string());
+            headers.push(HeaderName::MinSe, seconds(least).max(known).to_string());
         }
     }
 
@@ -197,7 +200,10 @@ impl Endpoint {
         response: &Response,
         now: Timestamp,
     ) -> bool {
-        if response.status != StatusCode::SESSION_INTERVAL_TOO_SMALL {
+        let is_wanted = self.sessions.get(session).is_some_and(
+            |state| matches!(&state.phase, Phase::Calling(it) if matches!(it.cancel, Cancel::No)),
+        );
+        if response.status != StatusCode::SESSION_INTERVAL_TOO_SMALL || !is_wanted {
             return false;
         }
         let least = response.headers.number(&HeaderName::MinSe).ok().flatten().unwrap_or_default();
@@ -223,8 +229,12 @@ impl Endpoint {
             calling.transaction = again;
             calling.attempt.cseq = cseq.number;
             calling.heard = false;
+        // They were for the request before: a nonce is not used twice for the same (RFC 7616 §3.4).
+        request.headers.remove(&HeaderName::Authorization);
+        request.headers.remove(&HeaderName::ProxyAuthorization);
             calling.early.clear();
         }
         true
     }
 }
+            calling.attempt.interval = u32::try_from(least).ok();
