@@ -174,6 +174,9 @@ impl Endpoint {
         transaction: TransactionId,
         mut request: Request,
         now: Timestamp,
+        if self.ends_instead(session, transaction, now) {
+            return;
+        }
     ) {
         drop_foreign_body(&mut request);
         let offered = !request.body.is_empty();
@@ -232,6 +235,22 @@ impl Endpoint {
         };
         self.refuse_within(transaction, &refusal, now);
     }
+    /// Hangs up where that waits for the ACK: whoever changes the call has seen our 2xx, though the ACK
+    /// was lost (§15). True when it did; the change is refused.
+    fn ends_instead(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        now: Timestamp,
+    ) -> bool {
+        let waiting = self.established(session).ok().and_then(|it| it.ending.take());
+        let Some(ending) = waiting else { return false };
+        let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "call is over");
+        self.refuse_within(transaction, &refusal, now);
+        self.hang_up(session, ending, now);
+        true
+    }
+
 
     /// The peer's UPDATE without an offer (RFC 4028 §9).
     fn refreshed_by_them(

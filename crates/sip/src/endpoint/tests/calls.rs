@@ -612,3 +612,41 @@ fn a_bye_ends_a_call_in_every_state() {
     assert_eq!(net.take(Side::Callee), ["invited offer", "released WeRefused"]);
     assert_eq!(net.take(Side::Caller), [r#"refused 480 SIP;cause=480;text="call was given up""#]);
 }
+
+#[test]
+fn a_bye_that_waits_for_a_lost_ack_is_sent_when_the_peer_changes_the_call() {
+    for method in [Method::Invite, Method::Update] {
+        let mut net = Network::perfect();
+        net.swallowed = vec!["ACK"];
+        net.dial();
+        let session = net.rung();
+        net.order(Side::Callee, Order::Accept { session, body: sdp("answer") });
+        net.run(MOMENT);
+        net.order(Side::Callee, Order::Bye { session, reason: None });
+        net.take(Side::Callee);
+        assert!(!net.ladder.contains(&"callee BYE".to_owned()), "not before the ack");
+        if method == Method::Invite {
+            net.order(Side::Caller, Order::Reinvite { session: CALL, body: sdp("hold") });
+        } else {
+            let body = Some(sdp("hold"));
+            let within = Box::new(Within { method, headers: Vec::new(), body });
+            let request = RequestId(7);
+            net.order(Side::Caller, Order::RequestWithin { session: CALL, request, within });
+        }
+        net.run(MOMENT);
+        assert!(net.ladder.contains(&"callee BYE".to_owned()));
+        assert_eq!(net.take(Side::Callee), ["released OurBye"], "and nothing is offered");
+        net.run(MINUTE);
+        assert!(net.is_clear());
+    }
+}
+
+#[test]
+fn a_change_of_the_call_asks_for_no_reliable_responses() {
+    let mut net = Network::perfect();
+    net.connect();
+    net.order(Side::Caller, Order::Reinvite { session: CALL, body: sdp("hold") });
+    let Message::Request(change) = net.last_to(Side::Callee) else { panic!("no request") };
+    assert!(!change.headers.lists(&HeaderName::Supported, "100rel"));
+    assert!(change.headers.lists(&HeaderName::Supported, "timer"));
+}
