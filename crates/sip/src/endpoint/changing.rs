@@ -39,7 +39,7 @@ impl Endpoint {
             return Err(OrderError::Pending);
         }
         let (mut request, destination) = self.next_request(session, Method::Invite)?;
-        self.tell_abilities(&mut request.headers);
+        self.tell_abilities_within(&mut request.headers);
         self.go_on_refreshing(session, &mut request.headers);
         set_body(&mut request.headers, &mut request.body, Some(body.clone()));
         let purpose = Purpose::Reinvite(session);

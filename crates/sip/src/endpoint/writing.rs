@@ -14,6 +14,7 @@ use crate::uri::{Host, Uri};
 
 /// The extensions that we know of calls (RFC 3262, RFC 4028, RFC 3891).
 pub(super) const SUPPORTED: &str = "100rel, timer, replaces";
+const SUPPORTED_WITHIN: &str = "timer, replaces";
 /// Hops a request of ours may take (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: &str = "70";
 
@@ -59,6 +60,13 @@ impl Endpoint {
     pub(super) fn tell_abilities(&self, headers: &mut Headers) {
         headers.push(HeaderName::Allow, self.allowed());
         headers.push(HeaderName::Supported, SUPPORTED);
+    }
+
+    /// The same in an INVITE within a session: a reliable response to that would be acknowledged by
+    /// nobody (RFC 3262 §3).
+    pub(super) fn tell_abilities_within(&self, headers: &mut Headers) {
+        headers.push(HeaderName::Allow, self.allowed());
+        headers.push(HeaderName::Supported, SUPPORTED_WITHIN);
     }
 
     pub(super) fn allowed(&self) -> String {
