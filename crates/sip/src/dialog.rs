@@ -198,6 +198,12 @@ impl Dialog {
         }
     }
 
+    /// Whether requests pass proxies on their way, wherever the target is (§12.2.1.1).
+    #[must_use]
+    pub const fn has_routes(&self) -> bool {
+        !self.routes.is_empty()
+    }
+
     fn numbered(&self, method: Method, number: u32) -> Request {
         let (uri, routes) = self.addressed();
         let mut request = Request::new(method.clone(), uri);

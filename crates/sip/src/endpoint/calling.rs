@@ -54,7 +54,7 @@ impl Endpoint {
                 self.change_accepted(session, transaction, received, now);
             }
             Purpose::Reinvite(session) => self.change_refused(session, status, now),
-            Purpose::Refresh(session) => self.refreshed(session, &received.0, now),
+            Purpose::Refresh(session) => self.refreshed(session, &received, now),
             Purpose::Bye(session) => self.over(session),
             Purpose::Within(session, request) => {
                 let response = Ok(received.0);

@@ -8,7 +8,7 @@ use model::Timestamp;
 use super::calling::Received;
 use super::order::{Body, OrderError, Rejection};
 use super::ordered::{AskedChange, Done};
-use super::writing::set_body;
+use super::writing::{refresh_target, set_body};
 use super::{Endpoint, EndpointEvent, Purpose};
 use crate::dialog::RemoteTag;
 use crate::message::{Method, StatusCode};
@@ -105,9 +105,10 @@ impl Endpoint {
         &mut self,
         session: SessionId,
         transaction: TransactionId,
-        (response, _): Received,
+        (response, source): Received,
         now: Timestamp,
     ) {
+        let reach = self.reach(source.listener);
         let agreed = self.agreed(&response, now);
         let tag = response.to().map(|to| RemoteTag::of(&to)).ok();
         let known =
@@ -124,7 +125,8 @@ impl Endpoint {
             Phase::Established(established) => {
                 established.change = Change::None;
                 established.refresh = agreed;
-                established.dialog.refresh(response.contact().ok().flatten());
+                let contact = response.contact().ok().flatten();
+                refresh_target(&mut established.dialog, contact, reach);
                 established.dialog.clone()
             }
             Phase::Releasing(releasing) => releasing.dialog.clone(),

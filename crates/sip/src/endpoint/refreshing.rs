@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use model::Timestamp;
 
+use super::calling::Received;
 use super::settings::SessionTimer;
-use super::writing::seconds;
+use super::writing::{refresh_target, seconds};
 use super::{Endpoint, OrderError, Purpose, ReleaseCause};
 use crate::header::{HeaderName, Headers, Refresher, SessionExpires};
 use crate::message::{Method, Request, Response, StatusCode};
@@ -163,13 +164,20 @@ impl Endpoint {
     }
 
     /// Our UPDATE was answered.
-    pub(super) fn refreshed(&mut self, session: SessionId, response: &Response, now: Timestamp) {
+    pub(super) fn refreshed(
+        &mut self,
+        session: SessionId,
+        (response, source): &Received,
+        now: Timestamp,
+    ) {
         let status = response.status;
+        let reach = self.reach(source.listener);
         let agreed = self.agreed(response, now);
         let Ok(established) = self.established(session) else { return };
         if status.is_success() {
             established.refresh = agreed;
-            established.dialog.refresh(response.contact().ok().flatten());
+            let contact = response.contact().ok().flatten();
+            refresh_target(&mut established.dialog, contact, reach);
         } else if status == StatusCode::SESSION_INTERVAL_TOO_SMALL {
             let least = response.headers.number(&HeaderName::MinSe).ok().flatten();
             if let (Some(refresh), Some(least)) = (&mut established.refresh, least) {
@@ -221,6 +229,9 @@ impl Endpoint {
         request.headers.set(HeaderName::CSeq, &cseq);
         request.headers.set(HeaderName::SessionExpires, least.to_string());
         request.headers.set(HeaderName::MinSe, least.to_string());
+        // They were for the request before: a nonce is not used twice for the same (RFC 7616 §3.4).
+        request.headers.remove(&HeaderName::Authorization);
+        request.headers.remove(&HeaderName::ProxyAuthorization);
         let Some(again) = self.start(request, destination, Purpose::Invite(session), now) else {
             return false;
         };
@@ -228,13 +239,10 @@ impl Endpoint {
         {
             calling.transaction = again;
             calling.attempt.cseq = cseq.number;
+            calling.attempt.interval = u32::try_from(least).ok();
             calling.heard = false;
-        // They were for the request before: a nonce is not used twice for the same (RFC 7616 §3.4).
-        request.headers.remove(&HeaderName::Authorization);
-        request.headers.remove(&HeaderName::ProxyAuthorization);
             calling.early.clear();
         }
         true
     }
 }
-            calling.attempt.interval = u32::try_from(least).ok();

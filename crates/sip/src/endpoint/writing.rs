@@ -108,15 +108,30 @@ impl Endpoint {
     /// Where requests of a dialog go whose peer was heard from at `source`.
     pub(super) fn route(&self, dialog: &Dialog, source: &Source) -> Destination {
         let observed = source.destination();
-        let listener = self.settings.listeners.get(usize::from(source.listener.0));
-        match listener.map(|listener| listener.reach) {
-            Some(Reach::Signalled) => signalled(dialog.next_hop(), &observed),
-            Some(Reach::Observed) | None => observed,
+        match self.reach(source.listener) {
+            Reach::Signalled => signalled(dialog.next_hop(), &observed),
+            Reach::Observed => observed,
         }
+    }
+
+    /// How the peers of this listener are reached.
+    pub(super) fn reach(&self, listener: ListenerId) -> Reach {
+        let listener = self.settings.listeners.get(usize::from(listener.0));
+        listener.map_or(Reach::Observed, |listener| listener.reach)
     }
 
     fn public_or_unspecified(&self, listener: ListenerId) -> SocketAddr {
         self.public(listener).unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 5060)))
+    }
+}
+
+/// Takes note of the peer's new address, and sends what follows there where peers are reached as
+/// they signal and no proxy is on the way (§12.2.1.1).
+pub(super) fn refresh_target(dialog: &mut Dialog, contact: Option<NameAddr>, reach: Reach) {
+    let is_new = contact.is_some();
+    dialog.refresh(contact);
+    if is_new && reach == Reach::Signalled && !dialog.has_routes() {
+        dialog.move_to(signalled(dialog.next_hop(), &dialog.destination()));
     }
 }
 

@@ -13,7 +13,7 @@ fn request(method: &str, more: &str) -> String {
     written(method, "a", more, "")
 }
 
-fn written(method: &str, branch: &str, more: &str, body: &str) -> String {
+pub(super) fn written(method: &str, branch: &str, more: &str, body: &str) -> String {
     let has = |name: &str| more.lines().any(|line| line.starts_with(name));
     let mut text = format!("{method} sip:4008001234@192.0.2.2 SIP/2.0\n");
     let usual = [
@@ -223,7 +223,7 @@ fn answered_stranger(net: &mut Network, body: &str) -> crate::SessionId {
     session
 }
 
-fn to_of(net: &Network, session: crate::SessionId) -> String {
+pub(super) fn to_of(net: &Network, session: crate::SessionId) -> String {
     format!("To: <sip:a@b>;tag={}\n", net.callee.sessions.get(session).unwrap().local_tag)
 }
 
