@@ -3,7 +3,8 @@
 //!
 //! One file a concern: `door` says who somebody is, `desk` registers phones and answers what lies
 //! outside calls, `arriving` takes calls in, `dialling` makes them, `talking` sees to what happens
-//! in them, `replacing` to phones that take a call over, `watching` tells phones of each other.
+//! in them, `replacing` to phones that take a call over, `moving` to phones that come back by another
+//! stream, `watching` tells phones of each other.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use sip::endpoint::{
     ConnectionId, Destination, Endpoint, EndpointEvent, EndpointSettings, LargeRequests, Listener,
     ListenerId, Order, OrderError, Output, Reach, RequestId, Source, Transport,
 };
-use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
+use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar, Removal};
 use sip::stun::BindingRequest;
 use sip::subscription::{Presence, Subscriptions};
 use sip::{CSeq, HeaderName, Host, Message, ParseError, Request, StatusCode};
@@ -496,6 +497,13 @@ impl Exchange {
                     self.guard.registered(id, change.binding.flow.peer.ip());
                 }
                 ChangeKind::Removed(_) => self.guard.gone(id),
+            }
+            match change.kind {
+                ChangeKind::Removed(Removal::FlowLost | Removal::Replaced) => {
+                    self.way_lost(phone, &change.binding, now);
+                }
+                ChangeKind::Registered => self.way_found(phone, now),
+                ChangeKind::Refreshed | ChangeKind::Removed(_) => {}
             }
             self.ports.store.changed(&change);
             if change.kind != ChangeKind::Refreshed {

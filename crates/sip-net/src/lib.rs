@@ -36,6 +36,7 @@ mod handle;
 mod legs;
 mod listener;
 mod meaning;
+mod moving;
 mod patience;
 mod ports;
 mod referring;

@@ -250,6 +250,12 @@ impl Endpoint {
         self.sessions.get(session).map(|session| session.call_id.as_str())
     }
 
+    /// Where our requests within a session go; none before there is a dialog.
+    #[must_use]
+    pub fn way_of(&self, session: SessionId) -> Option<Destination> {
+        self.sessions.get(session)?.destination()
+    }
+
     /// The session that is named by `Replaces` as the peer in it sees it (RFC 3891 §3); none when
     /// there is none, or it is being released.
     #[must_use]

@@ -131,6 +131,13 @@ pub enum Order {
         /// The value of the Reason header field, if any.
         reason: Option<String>,
     },
+    /// Send what follows in a session somewhere else: the peer has come back by another way.
+    Move {
+        /// The session.
+        session: SessionId,
+        /// The way.
+        destination: Destination,
+    },
     /// Offer a change of the session (re-INVITE).
     Reinvite {
         /// The session.

@@ -30,6 +30,7 @@ impl Endpoint {
             Order::Accept { session, body } => self.accept(session, body, now),
             Order::Reject { session, refusal } => self.turn_away(session, &refusal, now),
             Order::Cancel { session, reason } => self.cancel(session, reason, now),
+            Order::Move { session, destination } => self.move_to(session, destination),
             Order::Reinvite { session, body } => self.change(session, body, now),
             Order::AnswerOffer { session, body } => self.answer_offer(session, body, now),
             Order::RefuseOffer { session, refusal } => self.refuse_offer(session, &refusal, now),
@@ -45,6 +46,12 @@ impl Endpoint {
             }
             Order::Respond { arrival, response } => self.respond(arrival, *response, now),
         }
+    }
+
+    fn move_to(&mut self, session: SessionId, destination: Destination) -> Done {
+        self.public(destination.listener).ok_or(OrderError::BadOrder)?;
+        self.established(session)?.dialog.move_to(destination);
+        Ok(())
     }
 
     /// A response with our tag and Contact to an INVITE, UPDATE, PRACK or REFER.
