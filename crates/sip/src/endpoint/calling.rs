@@ -78,6 +78,9 @@ impl Endpoint {
         status: StatusCode,
         now: Timestamp,
     ) {
+        if self.repeated_elsewhere((transaction, purpose), now) {
+            return;
+        }
         match purpose {
             Purpose::Invite(session) => self.refused(session, status, None),
             // Its ACK could not be sent; what came of the change is told.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::hostile::{to_of, written};
-use super::network::{Network, STRANGER, Side, sdp};
-use crate::endpoint::{Order, Reach};
+use super::network::{CALL, Network, STRANGER, Side, sdp};
+use crate::endpoint::{ConnectionId, Destination, Order, Reach, RequestId, Transport, Within};
 use crate::header::HeaderName;
 use crate::message::{Message, Method, Request, StatusCode};
 use crate::session::SessionId;
@@ -103,5 +103,38 @@ fn behind_a_proxy_and_by_a_name_a_carrier_is_called_as_before() {
         let session = signalled(&mut net, route);
         moves(&mut net, session, "UPDATE", contact);
         assert_eq!(bye_goes_to(&mut net, session), (peer.to_owned(), format!("sip:x@{contact}")));
+    }
+}
+
+#[test]
+fn what_was_sent_by_a_stream_that_broke_is_sent_again_by_the_one_the_peer_came_back_by() {
+    let orders = [
+        Order::Reinvite { session: CALL, body: sdp("hold") },
+        Order::RequestWithin {
+            session: CALL,
+            request: RequestId(7),
+            within: Box::new(Within { method: Method::Info, headers: Vec::new(), body: None }),
+        },
+    ];
+    for order in orders {
+        let mut net = Network::perfect();
+        net.transport = Transport::Tcp;
+        net.connect();
+        let before = net.caller.way_of(CALL).unwrap();
+        net.order(Side::Caller, order);
+        let Message::Request(asked) = net.intercept(Side::Callee) else { panic!("no request") };
+        let after = Destination { connection: Some(ConnectionId(2)), ..before };
+        net.order(Side::Caller, Order::Move { session: CALL, destination: after });
+        let now = net.now;
+        net.caller.transport_failed(&before, now);
+        net.collect(Side::Caller);
+        let Message::Request(again) = net.last_to(Side::Callee) else { panic!("no request") };
+        assert_eq!(again.method, asked.method);
+        assert_eq!(again.body, asked.body);
+        assert_eq!(again.cseq().unwrap().number, asked.cseq().unwrap().number + 1);
+        assert_eq!(net.take(Side::Caller), [""; 0], "nothing has come to an end");
+        net.caller.transport_failed(&after, now);
+        net.collect(Side::Caller);
+        assert_eq!(net.take(Side::Caller).len(), 1, "there is no other way");
     }
 }

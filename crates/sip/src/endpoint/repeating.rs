@@ -1,5 +1,6 @@
-//! Challenges to our requests within a session (RFC 3261 §22): each request is sent once more, with
-//! credentials, where the session has been given a login.
+//! Our requests within a session, sent once more: with credentials, when one was challenged (RFC 3261
+//! §22) and the session has been given a login; by another way, when nobody was there by the one
+//! before and the peer has come back.
 //!
 //! | challenged | without it |
 //! |---|---|
@@ -33,35 +34,55 @@ impl Endpoint {
         response: &Response,
         now: Timestamp,
     ) -> bool {
+        let Some(session) = self.awaiting(transaction, purpose) else { return false };
+        let proven = self.proven(session, transaction, response);
+        proven.is_some_and(|request| self.send_again((session, purpose), request, now))
+    }
+
+    /// Repeats a request of ours within a session that nobody answered, or that could not be sent,
+    /// where the peer has come back by another way meanwhile; true when it was.
+    pub(super) fn repeated_elsewhere(
+        &mut self,
+        (transaction, purpose): (TransactionId, Purpose),
+        now: Timestamp,
+    ) -> bool {
+        let Some(session) = self.awaiting(transaction, purpose) else { return false };
+        let Some((request, before)) = self.transactions.sent(transaction) else { return false };
+        let has_moved = self.way_of(session).is_some_and(|way| way != before);
+        has_moved && self.send_again((session, purpose), request, now)
+    }
+
+    /// The session that waits for what comes of this transaction.
+    fn awaiting(&self, transaction: TransactionId, purpose: Purpose) -> Option<SessionId> {
         let session = match purpose {
-            Purpose::Reinvite(session) if !self.is_changed_by(session, transaction) => {
-                return false;
-            }
+            Purpose::Reinvite(session) if !self.is_changed_by(session, transaction) => None,
             Purpose::Reinvite(session)
             | Purpose::Refresh(session)
             | Purpose::Bye(session)
             | Purpose::Said(session)
-            | Purpose::Within(session, _) => session,
+            | Purpose::Within(session, _) => Some(session),
             Purpose::Invite(_)
             | Purpose::Outside(_)
             | Purpose::Incoming(_)
             | Purpose::Changing(_)
             | Purpose::Arrival(_)
-            | Purpose::Unattended => return false,
-        };
-        let phase = self.sessions.get(session).map(|state| &state.phase);
-        if matches!(phase, Some(Phase::Releasing(_))) != matches!(purpose, Purpose::Bye(_)) {
-            // What was asked before the BYE does not matter any more.
-            return false;
-        }
-        let proven = self.proven(session, transaction, response);
-        let next = proven.and_then(|request| self.renumbered(session, request));
-        let Some((request, destination)) = next else { return false };
+            | Purpose::Unattended => None,
+        }?;
+        // What was asked before the BYE does not matter any more.
+        let is_ending = matches!(self.sessions.get(session)?.phase, Phase::Releasing(_));
+        (is_ending == matches!(purpose, Purpose::Bye(_))).then_some(session)
+    }
+
+    fn send_again(
+        &mut self,
+        (session, purpose): (SessionId, Purpose),
+        request: Request,
+        now: Timestamp,
+    ) -> bool {
+        let Some((request, destination)) = self.renumbered(session, request) else { return false };
         let Some(sent) = self.start(request, destination, purpose, now) else { return false };
-        if let Some(Change::Ours { transaction, .. }) =
-            self.sessions.get_mut(session).and_then(|it| it.change_mut())
-            && matches!(purpose, Purpose::Reinvite(_))
-        {
+        let change = self.sessions.get_mut(session).and_then(|it| it.change_mut());
+        if let (Some(Change::Ours { transaction, .. }), Purpose::Reinvite(_)) = (change, purpose) {
             *transaction = sent;
         }
         true
@@ -99,8 +120,14 @@ impl Endpoint {
         let dialog = self.sessions.get_mut(session)?.dialog_mut(&remote)?;
         let number = dialog.next_cseq();
         let method = request.method.clone();
+        let destination = dialog.destination();
+        let user = dialog.local_user().map(ToOwned::to_owned);
         request.headers.remove(&HeaderName::Via);
         request.headers.set(HeaderName::CSeq, &CSeq { number, method });
-        Some((request, dialog.destination()))
+        if request.headers.has(&HeaderName::Contact) {
+            let contact = self.contact(&destination, user.as_deref());
+            request.headers.set(HeaderName::Contact, &contact);
+        }
+        Some((request, destination))
     }
 }
