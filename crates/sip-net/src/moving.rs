@@ -40,14 +40,18 @@ impl Exchange {
             let is_lost = way.is_some_and(|way| way.connection == lost.flow.connection);
             let bindings = self.registrar.bindings(phone);
             let found = bindings.iter().find(|it| is_back(&lost, it, bindings.len()));
-            let Some(destination) = found.map(|it| it.flow).filter(|_| is_lost) else {
+            let found = found.map(|it| it.flow);
+            if is_lost && found.is_none() {
                 continue;
-            };
-            tracing::info!(leg = %id, %phone, peer = %destination.peer, "goes on by another stream");
+            }
             if let Some(leg) = self.legs.get_mut(id) {
                 leg.stranded = None;
             }
-            let _ = self.order(Order::Move { session, destination }, now);
+            if let Some(destination) = found.filter(|_| is_lost) {
+                let peer = destination.peer;
+                tracing::info!(leg = %id, %phone, %peer, "goes on by another stream");
+                let _ = self.order(Order::Move { session, destination }, now);
+            }
         }
     }
 }
