@@ -111,9 +111,9 @@ impl Exchange {
         );
         let call_id = rings.sip_call_id.clone();
         let remote = Some(rings.to.clone());
-        let phone = match &rings.origin {
-            Origin::Phone(phone) => Some(phone.clone()),
-            Origin::Trunk(_) => None,
+        let (phone, trunk) = match &rings.origin {
+            Origin::Phone(phone) => (Some(phone.clone()), None),
+            Origin::Trunk(trunk) => (None, Some(trunk.clone())),
         };
         let fact = LegFact::RingsIn(Box::new(rings));
         if let Err(Full(_)) = self.ports.inbox.put(Input::Leg { leg, fact }) {
@@ -126,6 +126,9 @@ impl Exchange {
         arriving.wanted = Wanted::by(body);
         arriving.remote = remote;
         self.legs.insert(leg, arriving);
+        if let Some(trunk) = trunk {
+            self.proves(session, &trunk, now);
+        }
         Ok(())
     }
 

@@ -93,6 +93,8 @@ counted! {
     AccountWaits = "account_waits",
     /// A phone with the right secret at an address outside its networks: 403.
     OutsideNetworks = "outside_networks",
+    /// A request of a call that does not come from where the call is: 481, or an ACK not heard.
+    OutOfPlace = "out_of_place",
     /// A connection that we wanted could not be opened.
     ConnectFailed = "connect_failed",
     /// A connection closed because there was no TLS or no WebSocket with whoever opened it.

@@ -17,7 +17,7 @@ use crate::carried;
 use crate::exchange::Exchange;
 use crate::legs::{Dialling, Fork, Leg, Phase, Side};
 use crate::meaning;
-use crate::trunking::{challenge_headers, challenges, retry_after};
+use crate::trunking::retry_after;
 
 /// How often credentials are sent for one call: once, and once more when the nonce was stale.
 const MOST_TRIES: u8 = 2;
@@ -63,6 +63,9 @@ impl Exchange {
             if self.order(order, now).is_ok() {
                 if let Some(call_id) = self.endpoint.call_id(session) {
                     self.trace.leg(id, call_id, now);
+                }
+                if let Target::Trunk { trunk, .. } = &target {
+                    self.proves(session, trunk, now);
                 }
                 self.patience.begin(session, now);
                 forks.insert(session, fork);
@@ -355,12 +358,23 @@ impl Exchange {
     /// One more INVITE of a leg that rings.
     fn add_fork(&mut self, id: LegId, (session, fork): (SessionId, Fork), now: Timestamp) {
         self.patience.begin(session, now);
+        if let Fork::Trunk { trunk, .. } = &fork {
+            self.proves(session, trunk, now);
+        }
         if let Some(call_id) = self.endpoint.call_id(session) {
             self.trace.leg(id, call_id, now);
         }
         if let Some(Leg { phase: Phase::Dialling(dialling), .. }) = self.legs.get_mut(id) {
             dialling.forks.insert(session, fork);
             self.legs.join(session, id);
+        }
+    }
+
+    /// A trunk may challenge what we send within the call as well (RFC 3261 §22).
+    pub(crate) fn proves(&mut self, session: SessionId, trunk: &TrunkId, now: Timestamp) {
+        let login = self.trunks.find(trunk).and_then(|trunk| trunk.login.clone());
+        if let Some(login) = login.map(Box::new) {
+            let _ = self.order(Order::Prove { session, login }, now);
         }
     }
 
@@ -374,14 +388,16 @@ impl Exchange {
     ) -> bool {
         let Fork::Trunk { mut outgoing, trunk, tried, instead } = fork else { return false };
         self.carriers.answered(&trunk, place_of(&outgoing));
-        let Some((asked, answered)) = challenge_headers(response.status) else { return false };
+        let Some((answered, challenges)) = digest::challenged(response) else { return false };
         let session = self.next_session();
         let Some(login) = self.trunks.find(&trunk).and_then(|trunk| trunk.login.as_ref()) else {
             return false;
         };
-        let challenges = challenges(response, &asked);
         let Some(challenge) = digest::choose(&challenges, login) else { return false };
-        if tried >= MOST_TRIES || (tried > 0 && !challenge.stale) {
+        // An INVITE that was sent again for longer (422) had no credentials any more.
+        let before = outgoing.attempt.as_ref().and_then(|attempt| attempt.interval);
+        let is_first = tried == 0 || attempt.interval != before;
+        if tried >= MOST_TRIES || !(is_first || challenge.stale) {
             return false;
         }
         // A nonce of the server's and a session of ours are never used together again.

@@ -32,13 +32,24 @@ impl Exchange {
         source: &Source,
         now: Timestamp,
     ) -> bool {
+        let is_out_of_place = self.is_out_of_place(request, source);
+        if is_out_of_place {
+            self.count(Counted::OutOfPlace);
+            tracing::debug!(peer = %source.peer, method = %request.method, "call is not there");
+        }
         // An ACK has no answer.
         if request.method == Method::Ack {
-            return false;
+            return is_out_of_place;
+        }
+        if is_out_of_place {
+            let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "no such call here");
+            self.endpoint.refuse(request, &refusal, source);
+            return true;
         }
         let is_new = || request.headers.to_ref().is_ok_and(|to| to.tag().is_none());
         let opens = request.method == Method::Invite && is_new();
-        if self.is_too_much(request) && is_new() {
+        // A call that rings must not be answered 503 because its INVITE comes again.
+        if self.is_too_much(request) && is_new() && !self.endpoint.is_under_way(request) {
             let refusal = self.strained();
             self.endpoint.refuse(request, &refusal, source);
             return true;
@@ -46,7 +57,7 @@ impl Exchange {
         let refusal = if self.serves(source.listener) == Serves::Trunks {
             let known = self.trunks.from_source(source.peer.ip()).is_some();
             if known { None } else { Some(self.stranger(source, now)) }
-        } else if opens && self.stopping {
+        } else if opens && self.stopping && !self.endpoint.is_under_way(request) {
             Some(self.stopped())
         } else if request.method == Method::Subscribe && self.is_crowded() {
             self.count(Counted::Overload);
@@ -61,6 +72,24 @@ impl Exchange {
         let Some(refusal) = refusal else { return false };
         self.endpoint.refuse(request, &refusal, source);
         true
+    }
+
+    /// Whether a request is about a call that is there, or would end one that rings, but does not come
+    /// from where that call is: from the other side, from an address that is no trunk's, or from
+    /// outside the phone's networks. Tags are no secret to whoever sees the signalling of either side.
+    fn is_out_of_place(&mut self, request: &Request, source: &Source) -> bool {
+        let Some((session, listener)) = self.endpoint.session_of(request) else { return false };
+        let (side, peer) = (self.serves(source.listener), source.peer.ip());
+        if side != self.serves(listener) {
+            return true;
+        }
+        if side == Serves::Trunks {
+            return self.trunks.from_source(peer).is_none();
+        }
+        // Calls of an account that is gone go on, and those that wait for the end only, too.
+        let phone = self.legs.of(session).and_then(|(_, leg)| leg.phone.as_ref());
+        let account = phone.and_then(|phone| self.accounts.of(phone));
+        account.is_some_and(|account| !account.rules.admit(peer))
     }
 
     /// Whether there is no time for this request, which begins something new. CANCEL ends something.

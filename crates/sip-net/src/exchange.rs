@@ -1,9 +1,10 @@
 //! Signalling without sockets: messages and commands go in with the time, octets to send and facts
 //! for the floor come out.
 //!
-//! One file a concern: `gate` says who is read at all, `door` who somebody is, `desk` registers phones and answers what lies
-//! outside calls, `arriving` takes calls in, `dialling` makes them, `talking` sees to what happens
-//! in them, `replacing` to phones that take a call over, `watching` tells phones of each other.
+//! One file a concern: `gate` says who is read at all, `door` who somebody is, `desk` registers
+//! phones and answers what lies outside calls, `arriving` takes calls in, `dialling` makes them, `talking` sees to what happens
+//! in them, `replacing` to phones that take a call over, `moving` to phones that come back by another
+//! stream, `watching` tells phones of each other.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use sip::endpoint::{
     ConnectionId, Destination, Endpoint, EndpointEvent, EndpointSettings, LargeRequests, Listener,
     ListenerId, Order, OrderError, Output, Reach, RequestId, Source, Transport,
 };
-use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar};
+use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar, Removal};
 use sip::subscription::{Presence, Subscriptions};
 use sip::{CSeq, Host, Message, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
@@ -435,6 +436,13 @@ impl Exchange {
                     self.guard.registered(id, (transport, peer), now);
                 }
                 ChangeKind::Removed(_) => self.guard.gone(id),
+            }
+            match change.kind {
+                ChangeKind::Removed(Removal::FlowLost | Removal::Replaced) => {
+                    self.way_lost(phone, &change.binding, now);
+                }
+                ChangeKind::Registered => self.way_found(phone, now),
+                ChangeKind::Refreshed | ChangeKind::Removed(_) => {}
             }
             self.ports.store.changed(&change);
             if change.kind != ChangeKind::Refreshed {

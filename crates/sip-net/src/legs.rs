@@ -13,12 +13,14 @@
 //! a BYE, which concerns the endpoint alone.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use model::{LegId, MediaDescription, Number, PhoneId};
 use sip::SessionId;
 use sip::StatusCode;
 use sip::endpoint::Outgoing;
 use sip::locate::Place;
+use sip::registrar::Binding;
 use sip::sdp::{self, SdpError, SdpOrigin};
 use sip::subscription::{DialogState, Direction};
 
@@ -41,6 +43,8 @@ pub(crate) struct Leg {
     pub(crate) phone: Option<PhoneId>,
     /// A session that is to take the place of this leg's, and waits to be let (RFC 3891).
     pub(crate) taking_over: Option<SessionId>,
+    /// The way by which its phone was reached, where that is gone and the phone has not come back.
+    pub(crate) stranded: Option<Arc<Binding>>,
     /// A change of ours that must wait until one under way is over.
     pub(crate) owed: Option<MediaDescription>,
     /// The description last agreed on, as the far side wrote it.
@@ -159,6 +163,7 @@ impl Leg {
             refer: Refer::None,
             phone: None,
             taking_over: None,
+            stranded: None,
             owed: None,
             agreed: None,
             written: Written { session: number, version: 0, last: None },

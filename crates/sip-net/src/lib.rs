@@ -39,6 +39,7 @@ mod legs;
 mod line;
 mod listener;
 mod meaning;
+mod moving;
 mod patience;
 mod ports;
 mod referring;

@@ -1,11 +1,13 @@
 //! Our own registration at a trunk that wants one (RFC 3261 §10.2): begun at once, refreshed at half
 //! its time, tried again ever later while it fails (RFC 5626 §4.5).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use model::Timestamp;
 use sip::NameAddr;
 use sip::endpoint::{Attempt, Outgoing, RequestId};
+use sip::locate::Place;
 
 use crate::carriers::RegistrationStatus;
 
@@ -50,6 +52,8 @@ pub(crate) struct Asked {
     pub(crate) proven: bool,
     /// What was sent.
     pub(crate) sent: Box<Outgoing>,
+    /// Where the trunk may take it instead (RFC 3263 §4.3), in order.
+    pub(crate) instead: VecDeque<Place>,
 }
 
 impl Registration {

@@ -4,14 +4,14 @@
 //! the call may take it over: who may listen to or fetch other people's calls is the floor's to say.
 
 use model::{LegId, Timestamp};
-use sip::endpoint::{Body, Order, Rejection, Source};
+use sip::endpoint::{Body, Order, Rejection, ReleaseCause, Source};
 use sip::sdp;
 use sip::{Request, SessionId, StatusCode};
 use switchboard::ports::{LegFact, Origin};
 
 use crate::counters::Counted;
 use crate::exchange::Exchange;
-use crate::legs::{Phase, Wanted};
+use crate::legs::{Leg, Phase, Wanted};
 use crate::meaning;
 use crate::settings::Serves;
 
@@ -88,14 +88,29 @@ impl Exchange {
     }
 
     /// Who wanted the call has given up: the leg is where it was before.
-    pub(crate) fn not_taken_over(&mut self, session: SessionId) {
-        if let Some((id, leg)) = self.legs.of(session) {
+    pub(crate) fn gave_up_taking_over(&mut self, id: LegId, session: SessionId) {
+        if let Some(leg) = self.legs.get_mut(id) {
             leg.wanted = Wanted::Nothing;
             let before = leg.agreed.as_deref().map(sdp::parse_description);
-            if let Some(Ok(answer)) = before {
+            let is_still_there = !matches!(leg.phase, Phase::Talking(only) if only == session);
+            if let Some(Ok(answer)) = before
+                && is_still_there
+            {
                 self.fact(id, LegFact::Reanswered { answer });
             }
         }
-        self.legs.part(session);
+        self.not_taken_over(id, session);
+    }
+
+    /// The leg goes on without the session that wanted it; where the one before has hung up
+    /// meanwhile, nobody is left.
+    pub(crate) fn not_taken_over(&mut self, id: LegId, session: SessionId) {
+        let only = |leg: &mut Leg| matches!(leg.phase, Phase::Talking(it) if it == session);
+        match self.legs.get_mut(id).map(|leg| (only(leg), leg.side)) {
+            Some((true, side)) => {
+                self.end(id, meaning::release(ReleaseCause::PeerBye, side), None);
+            }
+            Some(_) | None => self.legs.part(session),
+        }
     }
 }

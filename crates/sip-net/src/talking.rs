@@ -87,7 +87,7 @@ impl Exchange {
         let status = StatusCode::new(status).unwrap_or(StatusCode::NOT_ACCEPTABLE_HERE);
         let refusal = Box::new(Rejection::new(status, "change of the session is refused"));
         if let Some(session) = leg.taking_over.take() {
-            self.legs.part(session);
+            self.not_taken_over(id, session);
             return self.order(Order::Reject { session, refusal }, now).ok();
         }
         let session = leg.changing()?;
@@ -266,7 +266,7 @@ impl Exchange {
         if let Some(other) = leg.taking_over.take() {
             // One of the two that are to be one is gone: the other is the leg.
             if session == other {
-                return self.not_taken_over(session);
+                return self.gave_up_taking_over(id, session);
             }
             leg.phase = Phase::Talking(other);
             leg.taking_over = Some(other);

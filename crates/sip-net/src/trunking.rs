@@ -1,11 +1,11 @@
 //! Trunks as signalling goes: asked whether they are there, registered at, called where they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use model::{Timestamp, TrunkId};
-use sip::digest::{self, Challenge, Protected};
+use sip::digest::{self, Protected};
 use sip::endpoint::{Attempt, Destination, ListenerId, Order, Outgoing, RequestId, Transport};
 use sip::locate::{Place, Wanted};
 use sip::{HeaderName, Host, Method, NameAddr, Response, StatusCode, Uri};
@@ -190,26 +190,40 @@ impl Exchange {
     }
 
     fn register_at(&mut self, id: &TrunkId, now: Timestamp) {
-        match self.registration_of(id, now) {
-            Some(outgoing) => self.send_register(id, outgoing, false, now),
-            None => self.not_registered(id, "the trunk is nowhere".to_owned(), now),
-        }
+        let places = self.carriers.places(id, now).into();
+        self.register_at_next(id, places, "the trunk is nowhere".to_owned(), now);
     }
 
-    fn send_register(&mut self, id: &TrunkId, outgoing: Outgoing, proven: bool, now: Timestamp) {
-        let request = self.next_request();
-        let sent = Box::new(outgoing);
-        let (method, outgoing) = (Method::Register, sent.clone());
+    /// Registers at the first of these places that can be reached (RFC 3263 §4.3); without any, `why`
+    /// says why we are not registered.
+    fn register_at_next(
+        &mut self,
+        id: &TrunkId,
+        mut instead: VecDeque<Place>,
+        why: String,
+        now: Timestamp,
+    ) {
+        while let Some(place) = instead.pop_front() {
+            if let Some(outgoing) = self.registration_of(id, place) {
+                let (request, sent) = (self.next_request(), Box::new(outgoing));
+                let asked = Asked { request, proven: false, sent, instead };
+                return self.send_register(id, asked, now);
+            }
+        }
+        self.not_registered(id, why, now);
+    }
+
+    fn send_register(&mut self, id: &TrunkId, asked: Asked, now: Timestamp) {
+        let (request, method, outgoing) = (asked.request, Method::Register, asked.sent.clone());
         if self.order(Order::Request { request, method, outgoing }, now).is_err() {
             return self.not_registered(id, "we have too much to do".to_owned(), now);
         }
         if let Some(registration) = self.carriers.registration(id) {
-            registration.asking(Asked { request, proven, sent });
+            registration.asking(asked);
         }
     }
 
-    fn registration_of(&mut self, id: &TrunkId, now: Timestamp) -> Option<Outgoing> {
-        let place = *self.carriers.places(id, now).first()?;
+    fn registration_of(&mut self, id: &TrunkId, place: Place) -> Option<Outgoing> {
         let trunk = self.trunks.find(id)?;
         let login = trunk.login.as_ref()?;
         let host = trunk.named()?;
@@ -239,7 +253,7 @@ impl Exchange {
             Ok(response) => response,
             Err(status) => {
                 self.carriers.failed(id, place, ("does not answer REGISTER", now));
-                return self.not_registered(id, status_text(status), now);
+                return self.register_at_next(id, asked.instead, status_text(status), now);
             }
         };
         self.carriers.answered(id, place);
@@ -248,12 +262,14 @@ impl Exchange {
             StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
                 if !asked.proven =>
             {
-                let mut outgoing = *asked.sent;
-                outgoing.attempt = attempt;
-                match self.credentials_for(id, response, &outgoing.target) {
+                let mut sent = asked.sent;
+                sent.attempt = attempt;
+                match self.credentials_for(id, response, &sent.target) {
                     Some((name, value)) => {
-                        outgoing.headers.push((name, value.into_bytes()));
-                        self.send_register(id, outgoing, true, now);
+                        sent.headers.push((name, value.into_bytes()));
+                        let request = self.next_request();
+                        let again = Asked { request, proven: true, sent, instead: asked.instead };
+                        self.send_register(id, again, now);
                     }
                     None => {
                         let why = "its challenge cannot be answered".to_owned();
@@ -263,6 +279,11 @@ impl Exchange {
             }
             StatusCode::INTERVAL_TOO_BRIEF if self.may_last_longer(id, response) => {
                 self.register_at(id, now);
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                self.carriers.busy(id, place, (retry_after(response), now));
+                let why = status_text(StatusCode::SERVICE_UNAVAILABLE);
+                self.register_at_next(id, asked.instead, why, now);
             }
             status => self.not_registered(id, status_text(status), now),
         }
@@ -304,10 +325,9 @@ impl Exchange {
         response: &Response,
         target: &Uri,
     ) -> Option<(HeaderName, String)> {
-        let (asked, answered) = challenge_headers(response.status)?;
+        let (answered, challenges) = digest::challenged(response)?;
         let cnonce = format!("r{}", self.next_number());
         let login = self.trunks.find(id)?.login.as_ref()?;
-        let challenges = challenges(response, &asked);
         let challenge = digest::choose(&challenges, login)?;
         let half = Protected { nonce_count: 1, cnonce };
         let asked = ("REGISTER", target.to_string());
@@ -318,23 +338,6 @@ impl Exchange {
 
 fn status_text(status: StatusCode) -> String {
     format!("{status} {}", status.reason_phrase())
-}
-
-/// Where a challenge stands and where it is answered.
-pub(crate) fn challenge_headers(status: StatusCode) -> Option<(HeaderName, HeaderName)> {
-    match status {
-        StatusCode::UNAUTHORIZED => Some((HeaderName::WwwAuthenticate, HeaderName::Authorization)),
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-            Some((HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization))
-        }
-        _ => None,
-    }
-}
-
-/// The challenges of a response that can be read.
-pub(crate) fn challenges(response: &Response, asked: &HeaderName) -> Vec<Challenge> {
-    let values = response.headers.all(asked);
-    values.filter_map(|value| Challenge::parse(std::str::from_utf8(value).ok()?).ok()).collect()
 }
 
 /// When a peer wants to be asked again.

@@ -138,8 +138,14 @@ impl Dialog {
 
     /// The next request of ours in this dialog (§12.2.1.1), without Via and Contact.
     pub fn request(&mut self, method: Method) -> Request {
+        let number = self.next_cseq();
+        self.numbered(method, number)
+    }
+
+    /// The number of the next request of ours in this dialog.
+    pub(crate) const fn next_cseq(&mut self) -> u32 {
         self.local_cseq += 1;
-        self.numbered(method, self.local_cseq)
+        self.local_cseq
     }
 
     /// The next request of ours in this dialog, for dialogs that no session keeps: to be sent with
@@ -147,7 +153,8 @@ impl Dialog {
     pub fn outgoing(&mut self, headers: ExtraHeaders, body: Option<Body>) -> Outgoing {
         let (target, routes) = self.addressed();
         let from_tag = self.local_tag().to_owned();
-        let attempt = Attempt { call_id: self.call_id.clone(), from_tag, cseq: self.local_cseq };
+        let (call_id, cseq) = (self.call_id.clone(), self.local_cseq);
+        let attempt = Attempt { call_id, from_tag, cseq, interval: None };
         self.local_cseq += 1;
         Outgoing {
             target,
@@ -189,6 +196,12 @@ impl Dialog {
         if let Some(contact) = contact {
             self.target = contact.uri;
         }
+    }
+
+    /// Whether requests pass proxies on their way, wherever the target is (§12.2.1.1).
+    #[must_use]
+    pub const fn has_routes(&self) -> bool {
+        !self.routes.is_empty()
     }
 
     fn numbered(&self, method: Method, number: u32) -> Request {
@@ -303,7 +316,8 @@ mod tests {
         assert_eq!(outgoing.routes.len(), 2);
         assert_eq!((outgoing.from.tag(), outgoing.to.tag()), (Some("ours"), Some("one")));
         // What is sent is one above what it goes on from.
-        let attempt = Attempt { call_id: "a".into(), from_tag: "ours".into(), cseq: 1 };
+        let attempt =
+            Attempt { call_id: "a".into(), from_tag: "ours".into(), cseq: 1, interval: None };
         assert_eq!(outgoing.attempt, Some(attempt));
         assert_eq!(dialog.request(Method::Notify).cseq().unwrap().number, 3);
     }

@@ -19,7 +19,7 @@ use std::fmt;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-pub use client::{Login, choose, respond};
+pub use client::{Login, challenged, choose, respond};
 pub use nonce::{NonceKey, NonceSettings};
 pub use server::{Attempt, Authenticator, Denial};
 

@@ -22,7 +22,8 @@ use std::time::Duration;
 use model::Timestamp;
 
 use crate::dialog::{Dialog, RemoteTag};
-use crate::endpoint::{Attempt, Body, Destination, ReleaseCause};
+use crate::digest::Login;
+use crate::endpoint::{Attempt, Body, Destination, ListenerId, ReleaseCause};
 use crate::header::SessionExpires;
 use crate::message::{Method, Response, StatusCode};
 use crate::transaction::{Resend, TransactionId, TransactionLayer};
@@ -43,6 +44,10 @@ impl SessionId {
 pub(crate) struct Session {
     pub(crate) call_id: String,
     pub(crate) local_tag: String,
+    /// Where it was opened.
+    pub(crate) listener: ListenerId,
+    /// What challenges to our requests within it are answered with.
+    pub(crate) login: Option<Box<Login>>,
     pub(crate) phase: Phase,
 }
 
@@ -160,6 +165,8 @@ pub(crate) struct Unconfirmed {
 #[derive(Debug)]
 pub(crate) struct Established {
     pub(crate) dialog: Dialog,
+    /// The other forks of our INVITE that rang, which may still answer.
+    pub(crate) early: BTreeMap<RemoteTag, Early>,
     /// What we last said of our media: a refresh that must carry an offer says it again.
     pub(crate) described: Option<Body>,
     /// How long the session lasts without a refresh; for ever without (RFC 4028).
@@ -322,6 +329,16 @@ impl Session {
         }
     }
 
+    /// The dialog with the peer of this tag; none before it has answered so that there is one.
+    pub(crate) fn dialog_mut(&mut self, remote: &RemoteTag) -> Option<&mut Dialog> {
+        match &mut self.phase {
+            Phase::Calling(calling) => calling.early.get_mut(remote)?.dialog.as_mut(),
+            Phase::Alerting(alerting) => Some(&mut alerting.dialog),
+            Phase::Established(established) => Some(&mut established.dialog),
+            Phase::Releasing(releasing) => Some(&mut releasing.dialog),
+        }
+    }
+
     /// Whether a request from the peer with this tag is part of a dialog of this session.
     pub(crate) fn knows(&self, remote: &RemoteTag) -> bool {
         match &self.phase {
@@ -338,6 +355,7 @@ impl Established {
     pub(crate) fn new(dialog: Dialog, until: Timestamp) -> Self {
         Self {
             dialog,
+            early: BTreeMap::new(),
             described: None,
             refresh: None,
             takes_update: false,

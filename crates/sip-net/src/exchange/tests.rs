@@ -1,6 +1,9 @@
 //! Whole lives of legs under chance: a floor that commands anything at any time, a carrier and a
 //! phone that do anything at any time, and a network that loses messages. Time is virtual.
 
+mod registering;
+mod within;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

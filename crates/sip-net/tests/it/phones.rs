@@ -199,6 +199,79 @@ async fn a_trunk_that_challenges_us_is_answered_with_its_login() {
 }
 
 #[tokio::test]
+async fn a_trunk_that_wants_longer_sessions_as_well_may_challenge_us_again() {
+    let login = Login::Password { user: "acme".into(), password: "pw".into() };
+    let mut carrier = Peer::at(2, "carrier", SocketAddr::from(([127, 0, 0, 1], 9))).await;
+    let port = carrier.address().port();
+    let mut house = House::with(move |setup| {
+        setup.trunks = [trunk(([127, 0, 0, 2], port), Some(login))].into_iter().collect();
+    })
+    .await;
+    carrier.server = house.handle.trunks();
+    let target = Target::Trunk { trunk: "carrier".into(), number: number("13900139000") };
+    house.command(dialled(1), dial(target));
+    for nonce in ["n1", "n2"] {
+        let invite = carrier.request_of(&Method::Invite).await;
+        assert!(!invite.headers.has(&HeaderName::ProxyAuthorization), "{nonce}");
+        let challenge = format!("Digest realm=\"carrier.cn\", nonce=\"{nonce}\", qop=\"auth\"");
+        let mut refusal = invite.response(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+        refusal.headers.push(HeaderName::ProxyAuthenticate, challenge);
+        carrier.send(&refusal.to_bytes()).await;
+        carrier.request_of(&Method::Ack).await;
+        let again = carrier.request_of(&Method::Invite).await;
+        let credentials = again.headers.text(&HeaderName::ProxyAuthorization).unwrap();
+        assert_eq!(sip::digest::Credentials::parse(credentials).unwrap().nonce, nonce);
+        if nonce == "n1" {
+            let mut refusal = again.response(StatusCode::SESSION_INTERVAL_TOO_SMALL);
+            refusal.headers.push(HeaderName::MinSe, "7200");
+            carrier.send(&refusal.to_bytes()).await;
+            carrier.request_of(&Method::Ack).await;
+        } else {
+            assert_eq!(again.headers.text(&HeaderName::SessionExpires), Some("7200"));
+            carrier.answer(&again, StatusCode::OK, &sdp(carrier.address(), 1)).await;
+        }
+    }
+    assert!(matches!(house.fact(dialled(1)).await, LegFact::Answered { .. }));
+}
+
+#[tokio::test]
+async fn a_trunk_may_challenge_the_bye_of_a_call_as_well() {
+    let login = Login::Password { user: "acme".into(), password: "pw".into() };
+    let mut carrier = Peer::at(2, "carrier", SocketAddr::from(([127, 0, 0, 1], 9))).await;
+    let port = carrier.address().port();
+    let mut house = House::with(move |setup| {
+        setup.trunks = [trunk(([127, 0, 0, 2], port), Some(login))].into_iter().collect();
+    })
+    .await;
+    carrier.server = house.handle.trunks();
+    let target = Target::Trunk { trunk: "carrier".into(), number: number("13900139000") };
+    house.command(dialled(1), dial(target));
+    let invite = carrier.request_of(&Method::Invite).await;
+    carrier.answer(&invite, StatusCode::OK, &sdp(carrier.address(), 1)).await;
+    carrier.request_of(&Method::Ack).await;
+    house.fact(dialled(1)).await;
+    let invite = carrier.invite("4008001234", "from-the-carrier");
+    carrier.send(&invite.to_bytes()).await;
+    let (leg, _) = house.rings_in().await;
+    house.command(leg, LegCommand::Answer { answer: ours(20_000) });
+    let answer = carrier.response().await;
+    carrier.acknowledge(&answer, b"").await;
+    for leg in [dialled(1), leg] {
+        house.command(leg, LegCommand::Release { cause: Cause::AgentHungUp, status: None });
+        house.fact(leg).await;
+        let bye = carrier.request_of(&Method::Bye).await;
+        let challenge = "Digest realm=\"carrier.cn\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"";
+        let mut refusal = bye.response(StatusCode::UNAUTHORIZED);
+        refusal.headers.push(HeaderName::WwwAuthenticate, challenge);
+        carrier.send(&refusal.to_bytes()).await;
+        let again = carrier.request_of(&Method::Bye).await;
+        let credentials = again.headers.text(&HeaderName::Authorization).unwrap();
+        assert_eq!(sip::digest::Credentials::parse(credentials).unwrap().user, "acme");
+        carrier.answer(&again, StatusCode::OK, b"").await;
+    }
+}
+
+#[tokio::test]
 async fn bindings_are_back_after_a_restart_and_asked_whether_they_are_there() {
     let (mut house, phones) = with_phones(1).await;
     let (kind, row) = house.change().await;

@@ -79,26 +79,61 @@ async fn nobody_else_takes_a_call_over_and_nobody_one_that_is_not_there() {
     assert!(house.is_quiet());
 }
 
-#[tokio::test]
-async fn who_gives_up_taking_over_leaves_the_call_as_it_was() {
-    let mut house = House::open().await;
-    let (desk, replaces) = in_a_call(&mut house).await;
-    let mut soft = Peer::at(1, "1001", house.handle.phones()).await;
-    let request = taking_over(&mut soft, &replaces);
+/// The other phone of the account wants the call; its INVITE.
+async fn wants(house: &mut House, soft: &mut Peer, replaces: &str) -> Request {
+    let request = taking_over(soft, replaces);
     let challenged = soft.ask(&request).await;
     soft.acknowledge_refusal(&request, &challenged).await;
     let again = soft.with_credentials(request, &challenged, SECRET);
     soft.send(&again.to_bytes()).await;
     assert!(matches!(house.fact(dialled(1)).await, LegFact::Reoffered { .. }));
-    let mut cancel = Request::new(Method::Cancel, again.uri.clone());
+    again
+}
+
+async fn gives_up(soft: &Peer, invite: &Request) {
+    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
     for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId] {
-        cancel.headers.copy(&name, &again.headers);
+        cancel.headers.copy(&name, &invite.headers);
     }
-    let number = again.cseq().unwrap().number;
+    let number = invite.cseq().unwrap().number;
     cancel.headers.push(HeaderName::CSeq, format!("{number} CANCEL"));
     soft.send(&cancel.to_bytes()).await;
+}
+
+#[tokio::test]
+async fn who_gives_up_taking_over_leaves_the_call_as_it_was() {
+    let mut house = House::open().await;
+    let (desk, replaces) = in_a_call(&mut house).await;
+    let mut soft = Peer::at(1, "1001", house.handle.phones()).await;
+    let invite = wants(&mut house, &mut soft, &replaces).await;
+    gives_up(&soft, &invite).await;
     let before = parse_description(&sdp(desk.address(), 1)).unwrap();
     assert_eq!(house.fact(dialled(1)).await, LegFact::Reanswered { answer: before });
     house.command(dialled(1), LegCommand::Release { cause: Cause::CallerHungUp, status: None });
     desk.request_of(&Method::Bye).await;
+}
+
+#[tokio::test]
+async fn when_the_phone_before_has_hung_up_a_call_ends_that_is_not_taken_over() {
+    for is_refused in [false, true] {
+        let mut house = House::open().await;
+        let (mut desk, replaces) = in_a_call(&mut house).await;
+        let mut soft = Peer::at(1, "1001", house.handle.phones()).await;
+        let invite = wants(&mut house, &mut soft, &replaces).await;
+        let (call_id, tags) = replaces.split_once(";to-tag=").unwrap();
+        let (ours, theirs) = tags.split_once(";from-tag=").unwrap();
+        let mut bye = desk.request("BYE", "sip:1001@400.example.cn", call_id);
+        bye.headers.set(HeaderName::To, format!("<sip:x@400.example.cn>;tag={ours}"));
+        bye.headers.set(HeaderName::From, format!("<sip:1001@400.example.cn>;tag={theirs}"));
+        assert_eq!(desk.ask(&bye).await.status, StatusCode::OK);
+        assert!(house.is_quiet(), "the other may still have it");
+        if is_refused {
+            house.command(dialled(1), LegCommand::RefuseReoffer { status: 488 });
+        } else {
+            gives_up(&soft, &invite).await;
+        }
+        let over = LegFact::Released { cause: Cause::AgentHungUp, status: None };
+        assert_eq!(house.fact(dialled(1)).await, over);
+        assert!(house.is_quiet());
+    }
 }

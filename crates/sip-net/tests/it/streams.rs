@@ -54,6 +54,30 @@ async fn a_phone_over_a_connection_is_rung_by_it_and_lost_with_it() {
 }
 
 #[tokio::test]
+async fn a_phone_whose_stream_breaks_goes_on_with_its_call_when_it_has_registered_again() {
+    let mut house = House::open().await;
+    let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
+    let mut line = registered(&mut house, &mut voice).await;
+    let leg = dialled(1);
+    house.command(leg, rings("1001"));
+    let Message::Request(invite) = line.receive().await else { panic!("not a request") };
+    let mut answer = invite.response(StatusCode::OK);
+    answer.headers.set(HeaderName::To, &invite.to().unwrap().with_tag("phone"));
+    answer.headers.push(HeaderName::Contact, "<sip:1001@127.0.0.1;transport=tcp>");
+    answer.headers.push(HeaderName::ContentType, "application/sdp");
+    answer.body = sdp(voice.address(), 1);
+    line.stream.write_all(&answer.to_bytes()).await.unwrap();
+    assert!(matches!(house.fact(leg).await, LegFact::Answered { .. }));
+    drop(line);
+    assert_eq!(house.bindings().await, ("1001".into(), 0));
+    let mut line = registered(&mut house, &mut voice).await;
+    house.command(leg, LegCommand::Reoffer { offer: ours(20_002) });
+    let Message::Request(change) = line.receive().await else { panic!("not a request") };
+    assert_eq!(change.method, Method::Invite);
+    assert_eq!(change.call_id(), invite.call_id());
+}
+
+#[tokio::test]
 async fn a_ping_is_answered_with_a_pong() {
     let house = House::open().await;
     let mut line = connected(&house).await;

@@ -1,6 +1,8 @@
 //! The client's side: choosing a challenge and answering it.
 
 use super::{Algorithm, Challenge, Credentials, Ha1, Protected, Protection, ResponseFields};
+use crate::header::HeaderName;
+use crate::message::{Response, StatusCode};
 
 /// Who answers a challenge: a trunk's account or a phone's.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,6 +46,22 @@ impl std::fmt::Debug for Login {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "Login({}, hidden)", self.user())
     }
+}
+
+/// The challenges of a 401 or 407 that can be read, and the field in which one is answered
+/// (RFC 3261 §22.2, §22.3); none for other responses.
+#[must_use]
+pub fn challenged(response: &Response) -> Option<(HeaderName, Vec<Challenge>)> {
+    let (asked, answered) = match response.status {
+        StatusCode::UNAUTHORIZED => (HeaderName::WwwAuthenticate, HeaderName::Authorization),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            (HeaderName::ProxyAuthenticate, HeaderName::ProxyAuthorization)
+        }
+        _ => return None,
+    };
+    let values = response.headers.all(&asked);
+    let read = values.filter_map(|it| Challenge::parse(std::str::from_utf8(it).ok()?).ok());
+    Some((answered, read.collect()))
 }
 
 /// The challenge to answer: the first in the server's order that this login has a secret for

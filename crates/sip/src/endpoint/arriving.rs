@@ -8,7 +8,7 @@ use model::Timestamp;
 use super::order::Rejection;
 use super::refusing::reply_destination;
 use super::writing::reason_of;
-use super::{ArrivalId, Endpoint, EndpointEvent, Purpose, ReleaseCause, Source};
+use super::{ArrivalId, Endpoint, EndpointEvent, ListenerId, Purpose, ReleaseCause, Source};
 use crate::Abilities;
 use crate::dialog::{Dialog, RemoteTag};
 use crate::header::{HeaderError, HeaderName};
@@ -37,20 +37,13 @@ impl Endpoint {
     /// Finds what a new request belongs to.
     fn place(&mut self, mut request: Request, fresh: Fresh, source: &Source, now: Timestamp) {
         let headers = &request.headers;
-        let (Ok(via), Ok(to), Ok(from)) = (headers.via_ref(), headers.to_ref(), headers.from_ref())
-        else {
+        let (Ok(via), Ok(to)) = (headers.via_ref(), headers.to_ref()) else {
             // What has been validated has them all.
             self.tally.unanswerable += 1;
             return;
         };
-        let call_id = request.call_id().unwrap_or_default();
-        let tag = to.tag();
-        let session = tag.as_ref().and_then(|tag| self.sessions.find(call_id, tag));
-        let session = session.filter(|session| {
-            let remote = RemoteTag(from.tag().unwrap_or_default().into());
-            self.sessions.get(*session).is_some_and(|session| session.knows(&remote))
-        });
-        let is_tagged = tag.is_some();
+        let session = self.dialog_of_request(&request);
+        let is_tagged = to.tag().is_some();
         if request.method != Method::Ack {
             let stamped = via.stamped(source.peer);
             request.headers.replace_top(HeaderName::Via, stamped);
@@ -67,6 +60,30 @@ impl Endpoint {
             (_, None) if is_tagged => self.refuse_unknown(&request, source),
             (_, None) => self.receive_outside(request, fresh, source, now),
         }
+    }
+
+    /// The session with the dialog of a request that came in (§12.2.2).
+    fn dialog_of_request(&self, request: &Request) -> Option<SessionId> {
+        let to = request.headers.to_ref().ok()?;
+        let id = self.sessions.find(request.call_id().unwrap_or_default(), to.tag().as_ref()?)?;
+        let from = request.headers.from_ref().ok()?;
+        let remote = RemoteTag(from.tag().unwrap_or_default().into());
+        self.sessions.get(id)?.knows(&remote).then_some(id)
+    }
+
+    /// The session that a request is part of, or whose INVITE it cancels, and the listener at which
+    /// that was opened: whoever has read its tags somewhere is not yet whom it is with.
+    #[must_use]
+    pub fn session_of(&self, request: &Request) -> Option<(SessionId, ListenerId)> {
+        let session = if request.method == Method::Cancel {
+            match self.transactions.cancelled_by(request)? {
+                (_, Purpose::Incoming(session) | Purpose::Changing(session)) => Some(session),
+                _ => None,
+            }
+        } else {
+            self.dialog_of_request(request)
+        };
+        session.and_then(|id| Some((id, self.sessions.get(id)?.listener)))
     }
 
     fn refuse_unknown(&mut self, request: &Request, source: &Source) {
@@ -103,6 +120,7 @@ impl Endpoint {
             | Purpose::Reinvite(_)
             | Purpose::Refresh(_)
             | Purpose::Bye(_)
+            | Purpose::Said(_)
             | Purpose::Within(..)
             | Purpose::Outside(_)
             | Purpose::Arrival(_)
@@ -199,7 +217,9 @@ impl Endpoint {
         };
         let call_id = alerting.dialog.call_id().to_owned();
         let phase = Phase::Alerting(Box::new(alerting));
-        self.sessions.insert(session, Session { call_id, local_tag: tag, phase });
+        let (local_tag, listener) = (tag, source.listener);
+        let opened = Session { call_id, local_tag, listener, login: None, phase };
+        self.sessions.insert(session, opened);
         let max_forwards = request.max_forwards().ok().flatten().unwrap_or(70);
         let (request, source) = (Box::new(request), *source);
         self.report(EndpointEvent::Invited { session, request, source, max_forwards, replaces });
@@ -265,6 +285,7 @@ impl Endpoint {
             | Purpose::Reinvite(_)
             | Purpose::Refresh(_)
             | Purpose::Bye(_)
+            | Purpose::Said(_)
             | Purpose::Within(..)
             | Purpose::Outside(_)
             | Purpose::Arrival(_)

@@ -34,6 +34,9 @@ impl Endpoint {
         now: Timestamp,
     ) {
         let status = received.0.status;
+        if self.repeated_with_credentials((transaction, purpose), &received.0, now) {
+            return;
+        }
         match purpose {
             Purpose::Invite(session) if status.is_provisional() => {
                 self.progressed(session, transaction, received, now);
@@ -51,7 +54,7 @@ impl Endpoint {
                 self.change_accepted(session, transaction, received, now);
             }
             Purpose::Reinvite(session) => self.change_refused(session, status, now),
-            Purpose::Refresh(session) => self.refreshed(session, &received.0, now),
+            Purpose::Refresh(session) => self.refreshed(session, &received, now),
             Purpose::Bye(session) => self.over(session),
             Purpose::Within(session, request) => {
                 let response = Ok(received.0);
@@ -62,6 +65,7 @@ impl Endpoint {
             Purpose::Incoming(_)
             | Purpose::Changing(_)
             | Purpose::Arrival(_)
+            | Purpose::Said(_)
             | Purpose::Unattended => {}
         }
     }
@@ -74,6 +78,9 @@ impl Endpoint {
         status: StatusCode,
         now: Timestamp,
     ) {
+        if self.repeated_elsewhere((transaction, purpose), now) {
+            return;
+        }
         match purpose {
             Purpose::Invite(session) => self.refused(session, status, None),
             // Its ACK could not be sent; what came of the change is told.
@@ -92,7 +99,8 @@ impl Endpoint {
             Purpose::Outside(request) => self.responded(request, Err(status)),
             Purpose::Incoming(session) => self.cut_off(session, now),
             // What we answered was not heard: the session's own deadline sees to it.
-            Purpose::Changing(_) | Purpose::Arrival(_) | Purpose::Unattended => {}
+            Purpose::Changing(_) | Purpose::Arrival(_) | Purpose::Said(_) | Purpose::Unattended => {
+            }
         }
     }
 
@@ -254,7 +262,7 @@ impl Endpoint {
         if let Some(before) = early.as_ref().and_then(|early| early.dialog.as_ref()) {
             dialog.follow_on(before);
         }
-        let ack = self.acknowledge(&dialog, cseq);
+        let ack = self.acknowledge(&dialog, (transaction, cseq));
         let refresh = self.agreed(&response, now);
         self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
         let longest = self.settings.bounds.longest_session;
@@ -264,15 +272,17 @@ impl Endpoint {
             self.send_bye(&mut dialog, Purpose::Unattended, reason, now);
             return;
         };
-        let (change, described, cancelled) = match phase {
+        let (change, described, cancelled, forks) = match phase {
             Phase::Calling(calling) => (
                 std::mem::replace(&mut calling.change, Change::None),
                 calling.offer.take(),
                 !matches!(calling.cancel, Cancel::No),
+                std::mem::take(&mut calling.early),
             ),
             Phase::Alerting(_) | Phase::Established(_) | Phase::Releasing(_) => return,
         };
         let mut established = Established::new(dialog, now + longest);
+        established.early = forks;
         established.described = described;
         established.refresh = refresh;
         established.takes_update = RefreshWish::of(&response.headers).takes_update;
@@ -291,7 +301,8 @@ impl Endpoint {
     fn early(&mut self, session: SessionId, tag: &RemoteTag) -> Option<Early> {
         match &mut self.sessions.get_mut(session)?.phase {
             Phase::Calling(calling) => calling.early.remove(tag),
-            Phase::Alerting(_) | Phase::Established(_) | Phase::Releasing(_) => None,
+            Phase::Established(established) => established.early.remove(tag),
+            Phase::Alerting(_) | Phase::Releasing(_) => None,
         }
     }
 

@@ -8,7 +8,7 @@ use model::Timestamp;
 use super::calling::Received;
 use super::order::{Body, OrderError, Rejection};
 use super::ordered::{AskedChange, Done};
-use super::writing::set_body;
+use super::writing::{refresh_target, set_body};
 use super::{Endpoint, EndpointEvent, Purpose};
 use crate::dialog::RemoteTag;
 use crate::message::{Method, StatusCode};
@@ -39,7 +39,7 @@ impl Endpoint {
             return Err(OrderError::Pending);
         }
         let (mut request, destination) = self.next_request(session, Method::Invite)?;
-        self.tell_abilities(&mut request.headers);
+        self.tell_abilities_within(&mut request.headers);
         self.go_on_refreshing(session, &mut request.headers);
         set_body(&mut request.headers, &mut request.body, Some(body.clone()));
         let purpose = Purpose::Reinvite(session);
@@ -105,9 +105,10 @@ impl Endpoint {
         &mut self,
         session: SessionId,
         transaction: TransactionId,
-        (response, _): Received,
+        (response, source): Received,
         now: Timestamp,
     ) {
+        let reach = self.reach(source.listener);
         let agreed = self.agreed(&response, now);
         let tag = response.to().map(|to| RemoteTag::of(&to)).ok();
         let known =
@@ -124,13 +125,14 @@ impl Endpoint {
             Phase::Established(established) => {
                 established.change = Change::None;
                 established.refresh = agreed;
-                established.dialog.refresh(response.contact().ok().flatten());
+                let contact = response.contact().ok().flatten();
+                refresh_target(&mut established.dialog, contact, reach);
                 established.dialog.clone()
             }
             Phase::Releasing(releasing) => releasing.dialog.clone(),
             Phase::Calling(_) | Phase::Alerting(_) => return,
         };
-        let ack = self.acknowledge(&dialog, cseq);
+        let ack = self.acknowledge(&dialog, (transaction, cseq));
         if let Some(tag) = tag {
             self.acknowledgements.entry(transaction).or_default().insert(tag, ack);
         }
@@ -166,9 +168,9 @@ impl Endpoint {
     /// Glare: whoever made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s (§14.1).
     fn try_later(&mut self, session: SessionId, now: Timestamp) -> bool {
         let owner = session < SessionId::FIRST_INCOMING;
-        let chance = self.tokens.thousandths();
-        let pause = if owner { 2_100 + chance * 19 / 10 } else { chance * 2 };
-        let at = now + Duration::from_millis(pause);
+        // In steps of 10 ms, both ends of the range included.
+        let pause = if owner { 210 + self.tokens.below(191) } else { self.tokens.below(201) };
+        let at = now + Duration::from_millis(u64::from(pause) * 10);
         let Some(state) = self.sessions.get_mut(session) else { return false };
         let Phase::Established(established) = &mut state.phase else { return false };
         let change = std::mem::replace(&mut established.change, Change::None);

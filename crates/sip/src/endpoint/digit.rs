@@ -1,10 +1,14 @@
 //! Keys pressed, as sent in INFO: `application/dtmf-relay` and `application/dtmf`. Neither is
 //! standardised; both are what phones send.
 
+use crate::header::HeaderName;
 use crate::message::Request;
 
 /// The media types we take in INFO, as listed in `Accept`.
 pub(super) const ACCEPTED: &str = "application/dtmf-relay, application/dtmf";
+
+/// The packages of INFO that we take (RFC 6086 §4.1): none, for keys come without one.
+pub(super) const PACKAGES: &str = "";
 
 /// What an INFO says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,10 +21,15 @@ pub(super) enum Said {
     Unreadable,
     /// A media type we do not take.
     Foreign,
+    /// Something of a package we do not take.
+    Package,
 }
 
 /// Reads an INFO.
 pub(super) fn read(request: &Request) -> Said {
+    if request.headers.has(&HeaderName::InfoPackage) {
+        return Said::Package;
+    }
     if request.body.is_empty() {
         return Said::Nothing;
     }
@@ -58,7 +67,6 @@ fn digit(key: &str) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::header::HeaderName;
     use crate::message::Method;
     use crate::uri::{Host, Uri};
 

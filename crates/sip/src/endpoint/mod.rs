@@ -33,6 +33,7 @@ mod place;
 mod refreshing;
 mod refusing;
 mod reliable;
+mod repeating;
 mod requesting;
 mod settings;
 mod timers;
@@ -106,6 +107,8 @@ enum Purpose {
     Refresh(SessionId),
     /// Our BYE.
     Bye(SessionId),
+    /// Our PRACK or NOTIFY: nobody waits for what comes of it but a challenge.
+    Said(SessionId),
     /// Another request of ours within a session.
     Within(SessionId, RequestId),
     /// A request of ours outside any dialog.
@@ -257,6 +260,12 @@ impl Endpoint {
         self.sessions.get(session).map(|session| session.call_id.as_str())
     }
 
+    /// Where our requests within a session go; none before there is a dialog.
+    #[must_use]
+    pub fn way_of(&self, session: SessionId) -> Option<Destination> {
+        self.sessions.get(session)?.destination()
+    }
+
     /// The session that is named by `Replaces` as the peer in it sees it (RFC 3891 §3); none when
     /// there is none, or it is being released.
     #[must_use]
@@ -265,6 +274,13 @@ impl Endpoint {
         let session = self.sessions.get(id)?;
         let is_over = matches!(session.phase, Phase::Releasing(_));
         (!is_over && session.knows(&RemoteTag(replaces.from_tag.as_str().into()))).then_some(id)
+    }
+
+    /// Whether a request that came in is part of a transaction under way: then it is answered as it
+    /// was before, and not anew (RFC 3261 §17.2).
+    #[must_use]
+    pub fn is_under_way(&self, request: &Request) -> bool {
+        self.transactions.knows(request)
     }
 
     /// Whether whoever our INVITE went to has said anything, be it that it tries.

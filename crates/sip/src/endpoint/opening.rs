@@ -37,7 +37,7 @@ impl Endpoint {
         let contact = self.contact(&destination, user.as_deref());
         request.headers.push(HeaderName::Contact, &contact);
         self.tell_abilities(&mut request.headers);
-        self.ask_for_refreshes(&mut request.headers);
+        self.ask_for_refreshes(&attempt, &mut request.headers);
         let purpose = Purpose::Invite(session);
         let transaction = self.start(request, destination, purpose, now).ok_or(OrderError::Full)?;
         let (call_id, local_tag) = (attempt.call_id.clone(), attempt.from_tag.clone());
@@ -51,7 +51,9 @@ impl Endpoint {
             offer,
             until: now + self.settings.bounds.longest_ringing,
         }));
-        self.sessions.insert(session, Session { call_id, local_tag, phase });
+        let listener = destination.listener;
+        let opened = Session { call_id, local_tag, listener, login: None, phase };
+        self.sessions.insert(session, opened);
         Ok(())
     }
 
@@ -204,7 +206,8 @@ impl Endpoint {
         let attempt = match outgoing.attempt {
             Some(last) => Attempt { cseq: last.cseq.saturating_add(1), ..last },
             None => {
-                Attempt { call_id: self.tokens.call_id(), from_tag: self.tokens.tag(), cseq: 1 }
+                let (call_id, from_tag) = (self.tokens.call_id(), self.tokens.tag());
+                Attempt { call_id, from_tag, cseq: 1, interval: None }
             }
         };
         let mut request = Request::new(method.clone(), outgoing.target);

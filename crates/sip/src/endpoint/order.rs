@@ -5,6 +5,7 @@ use std::fmt;
 use super::Destination;
 use super::event::{ArrivalId, RequestId};
 use crate::Violation;
+use crate::digest::Login;
 use crate::header::{HeaderName, NameAddr};
 use crate::message::{Method, Response, StatusCode};
 use crate::session::SessionId;
@@ -41,6 +42,9 @@ pub struct Attempt {
     pub from_tag: String,
     /// The CSeq number last used.
     pub cseq: u32,
+    /// The shortest session that the other side lets go unrefreshed, in seconds, where it has said
+    /// so: an INVITE asks for no less (RFC 4028 §7.3).
+    pub interval: Option<u32>,
 }
 
 /// A request to be sent outside any dialog.
@@ -88,6 +92,14 @@ pub enum Order {
         /// The request.
         outgoing: Box<Outgoing>,
     },
+    /// Answer challenges (401, 407) to our requests within a session with this login, each request
+    /// once (RFC 3261 §22). Those to its first INVITE are the application's to answer.
+    Prove {
+        /// The session.
+        session: SessionId,
+        /// The login.
+        login: Box<Login>,
+    },
     /// Give a provisional response to an incoming INVITE.
     Progress {
         /// The session.
@@ -118,6 +130,13 @@ pub enum Order {
         session: SessionId,
         /// The value of the Reason header field, if any.
         reason: Option<String>,
+    },
+    /// Send what follows in a session somewhere else: the peer has come back by another way.
+    Move {
+        /// The session.
+        session: SessionId,
+        /// The way.
+        destination: Destination,
     },
     /// Offer a change of the session (re-INVITE).
     Reinvite {

@@ -25,10 +25,12 @@ impl Endpoint {
     pub(super) fn carry_out(&mut self, order: Order, now: Timestamp) -> Done {
         match order {
             Order::Invite { session, outgoing } => self.invite(session, *outgoing, now),
+            Order::Prove { session, login } => self.prove(session, login),
             Order::Progress { session, status, body } => self.progress(session, status, body, now),
             Order::Accept { session, body } => self.accept(session, body, now),
             Order::Reject { session, refusal } => self.turn_away(session, &refusal, now),
             Order::Cancel { session, reason } => self.cancel(session, reason, now),
+            Order::Move { session, destination } => self.move_to(session, destination),
             Order::Reinvite { session, body } => self.change(session, body, now),
             Order::AnswerOffer { session, body } => self.answer_offer(session, body, now),
             Order::RefuseOffer { session, refusal } => self.refuse_offer(session, &refusal, now),
@@ -44,6 +46,12 @@ impl Endpoint {
             }
             Order::Respond { arrival, response } => self.respond(arrival, *response, now),
         }
+    }
+
+    fn move_to(&mut self, session: SessionId, destination: Destination) -> Done {
+        self.public(destination.listener).ok_or(OrderError::BadOrder)?;
+        self.established(session)?.dialog.move_to(destination);
+        Ok(())
     }
 
     /// A response with our tag and Contact to an INVITE, UPDATE, PRACK or REFER.

@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use model::Timestamp;
 
+use super::calling::Received;
 use super::settings::SessionTimer;
-use super::writing::seconds;
+use super::writing::{refresh_target, seconds};
 use super::{Endpoint, OrderError, Purpose, ReleaseCause};
 use crate::header::{HeaderName, Headers, Refresher, SessionExpires};
-use crate::message::{Message, Method, Request, Response, StatusCode};
-use crate::session::{Ending, Phase, Refresh, RefreshWish, Session, SessionId};
+use crate::message::{Method, Request, Response, StatusCode};
+use crate::session::{Cancel, Ending, Phase, Refresh, RefreshWish, Session, SessionId};
 use crate::transaction::TransactionId;
 
-use super::order::Rejection;
+use super::order::{Attempt, Rejection};
 
 /// The option tag.
 const TIMER: &str = "timer";
@@ -55,11 +56,14 @@ impl Refresh {
 
 impl Endpoint {
     /// Asks for refreshes in an INVITE of ours (§7.1); who sends them is the other's to say.
-    pub(super) fn ask_for_refreshes(&self, headers: &mut Headers) {
+    /// Not for less than what it was refused for before.
+    pub(super) fn ask_for_refreshes(&self, attempt: &Attempt, headers: &mut Headers) {
         if let Some(SessionTimer { interval, least }) = self.settings.session_timer {
-            let asked = SessionExpires { seconds: seconds(interval), refresher: None };
+            let known = attempt.interval.unwrap_or_default();
+            let seconds_asked = seconds(interval).max(known);
+            let asked = SessionExpires { seconds: seconds_asked, refresher: None };
             headers.push(HeaderName::SessionExpires, asked.to_string());
-            headers.push(HeaderName::MinSe, seconds(least).to_string());
+            headers.push(HeaderName::MinSe, seconds(least).max(known).to_string());
         }
     }
 
@@ -160,13 +164,20 @@ impl Endpoint {
     }
 
     /// Our UPDATE was answered.
-    pub(super) fn refreshed(&mut self, session: SessionId, response: &Response, now: Timestamp) {
+    pub(super) fn refreshed(
+        &mut self,
+        session: SessionId,
+        (response, source): &Received,
+        now: Timestamp,
+    ) {
         let status = response.status;
+        let reach = self.reach(source.listener);
         let agreed = self.agreed(response, now);
         let Ok(established) = self.established(session) else { return };
         if status.is_success() {
             established.refresh = agreed;
-            established.dialog.refresh(response.contact().ok().flatten());
+            let contact = response.contact().ok().flatten();
+            refresh_target(&mut established.dialog, contact, reach);
         } else if status == StatusCode::SESSION_INTERVAL_TOO_SMALL {
             let least = response.headers.number(&HeaderName::MinSe).ok().flatten();
             if let (Some(refresh), Some(least)) = (&mut established.refresh, least) {
@@ -197,22 +208,19 @@ impl Endpoint {
         response: &Response,
         now: Timestamp,
     ) -> bool {
-        if response.status != StatusCode::SESSION_INTERVAL_TOO_SMALL {
+        let is_wanted = self.sessions.get(session).is_some_and(
+            |state| matches!(&state.phase, Phase::Calling(it) if matches!(it.cancel, Cancel::No)),
+        );
+        if response.status != StatusCode::SESSION_INTERVAL_TOO_SMALL || !is_wanted {
             return false;
         }
         let least = response.headers.number(&HeaderName::MinSe).ok().flatten().unwrap_or_default();
-        let Some(Message::Request(mut request)) =
-            self.transactions.sent(transaction).and_then(|sent| Message::parse(sent).ok())
-        else {
+        let Some((mut request, destination)) = self.transactions.sent(transaction) else {
             return false;
         };
         let asked = request.headers.session_expires().ok().flatten();
         let asked = asked.map_or(0, |asked| u64::from(asked.seconds));
-        let (Ok(mut cseq), Some(destination)) =
-            (request.cseq(), self.transactions.destination(transaction))
-        else {
-            return false;
-        };
+        let Ok(mut cseq) = request.cseq() else { return false };
         if least <= asked || least > LONGEST.as_secs() {
             return false;
         }
@@ -221,6 +229,9 @@ impl Endpoint {
         request.headers.set(HeaderName::CSeq, &cseq);
         request.headers.set(HeaderName::SessionExpires, least.to_string());
         request.headers.set(HeaderName::MinSe, least.to_string());
+        // They were for the request before: a nonce is not used twice for the same (RFC 7616 §3.4).
+        request.headers.remove(&HeaderName::Authorization);
+        request.headers.remove(&HeaderName::ProxyAuthorization);
         let Some(again) = self.start(request, destination, Purpose::Invite(session), now) else {
             return false;
         };
@@ -228,6 +239,7 @@ impl Endpoint {
         {
             calling.transaction = again;
             calling.attempt.cseq = cseq.number;
+            calling.attempt.interval = u32::try_from(least).ok();
             calling.heard = false;
             calling.early.clear();
         }

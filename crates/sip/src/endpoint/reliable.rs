@@ -204,7 +204,7 @@ impl Endpoint {
         let rack = RAck { response: rseq, request: cseq.number, method: cseq.method };
         prack.headers.push(HeaderName::RAck, rack.to_string());
         // What becomes of it is told by the responses that follow.
-        let _full = self.start(prack, destination, Purpose::Unattended, now);
+        let _full = self.start(prack, destination, Purpose::Said(session), now);
         Heard::New
     }
 

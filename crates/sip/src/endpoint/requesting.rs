@@ -67,7 +67,7 @@ impl Endpoint {
         request.headers.push(HeaderName::ContentType, "message/sipfrag;version=2.0");
         request.body = format!("SIP/2.0 {status} {}\r\n", status.reason_phrase()).into_bytes();
         // When it is lost, so is the subscription only (RFC 5057 §5.1): the call goes on.
-        let sent = self.start(request, destination, Purpose::Unattended, now);
+        let sent = self.start(request, destination, Purpose::Said(session), now);
         sent.map(|_| ()).ok_or(OrderError::Full)
     }
 

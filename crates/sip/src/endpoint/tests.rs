@@ -5,6 +5,8 @@ mod chaos;
 mod early;
 mod hostile;
 mod large;
+mod moving;
 mod network;
+mod proving;
 mod refreshing;
 mod registering;

@@ -9,7 +9,7 @@ use super::digit::{self, Said};
 use super::order::Rejection;
 use super::refusing::reply_destination;
 use super::settings::Reach;
-use super::writing::reason_of;
+use super::writing::{reason_of, refresh_target};
 use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, Source};
 use crate::dialog::{RemoteTag, Sequence};
 use crate::header::{HeaderName, Headers};
@@ -117,29 +117,19 @@ impl Endpoint {
     /// Takes note of the CSeq, and of where the peer is now.
     fn follow(&mut self, session: SessionId, request: &Request, source: &Source) -> Sequence {
         let Ok(cseq) = request.cseq() else { return Sequence::Stale };
-        let listener = self.settings.listeners.get(usize::from(source.listener.0));
-        let observed = listener.is_none_or(|listener| listener.reach == Reach::Observed);
+        let reach = self.reach(source.listener);
         let Some(state) = self.sessions.get_mut(session) else { return Sequence::Stale };
-        let dialog = match &mut state.phase {
-            Phase::Calling(calling) => {
-                let tag = request.from().map(|from| RemoteTag::of(&from)).ok();
-                let early = tag.and_then(|tag| calling.early.get_mut(&tag));
-                match early.and_then(|early| early.dialog.as_mut()) {
-                    Some(dialog) => dialog,
-                    // A response that made no dialog has no order to mind.
-                    None => return Sequence::InOrder,
-                }
-            }
-            Phase::Alerting(alerting) => &mut alerting.dialog,
-            Phase::Established(established) => &mut established.dialog,
-            Phase::Releasing(releasing) => &mut releasing.dialog,
+        let tag = request.from().map(|from| RemoteTag::of(&from)).ok();
+        let Some(dialog) = tag.and_then(|tag| state.dialog_mut(&tag)) else {
+            // A response that made no dialog has no order to mind.
+            return Sequence::InOrder;
         };
         let sequence = dialog.follow(cseq.number);
         if sequence == Sequence::InOrder {
             if matches!(request.method, Method::Invite | Method::Update) {
-                dialog.refresh(request.contact().ok().flatten());
+                refresh_target(dialog, request.contact().ok().flatten(), reach);
             }
-            if observed {
+            if reach == Reach::Observed {
                 dialog.move_to(source.destination());
             }
         }
@@ -184,6 +174,9 @@ impl Endpoint {
         mut request: Request,
         now: Timestamp,
     ) {
+        if self.ends_instead(session, transaction, now) {
+            return;
+        }
         drop_foreign_body(&mut request);
         let offered = !request.body.is_empty();
         if request.method == Method::Update && !offered {
@@ -242,6 +235,22 @@ impl Endpoint {
         self.refuse_within(transaction, &refusal, now);
     }
 
+    /// Hangs up where that waits for the ACK: whoever changes the call has seen our 2xx, though the ACK
+    /// was lost (§15). True when it did; the change is refused.
+    fn ends_instead(
+        &mut self,
+        session: SessionId,
+        transaction: TransactionId,
+        now: Timestamp,
+    ) -> bool {
+        let waiting = self.established(session).ok().and_then(|it| it.ending.take());
+        let Some(ending) = waiting else { return false };
+        let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "call is over");
+        self.refuse_within(transaction, &refusal, now);
+        self.hang_up(session, ending, now);
+        true
+    }
+
     /// The peer's UPDATE without an offer (RFC 4028 §9).
     fn refreshed_by_them(
         &mut self,
@@ -282,6 +291,10 @@ impl Endpoint {
             }
             Said::Nothing => return self.confirm(transaction, now),
             Said::Unreadable => Rejection::new(StatusCode::BAD_REQUEST, "body names no key"),
+            Said::Package => {
+                Rejection::new(StatusCode::BAD_INFO_PACKAGE, "no package of INFO is taken")
+                    .with(HeaderName::RecvInfo, digit::PACKAGES)
+            }
             Said::Foreign => {
                 Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "only keys are taken in INFO")
                     .with(HeaderName::Accept, digit::ACCEPTED)

@@ -9,10 +9,12 @@ use super::{Destination, Endpoint, ListenerId, Output, Sending, Source, Transpor
 use crate::dialog::Dialog;
 use crate::header::{self, HeaderName, Headers, NameAddr, Via};
 use crate::message::{Method, Request, Response, StatusCode};
+use crate::transaction::TransactionId;
 use crate::uri::{Host, Uri};
 
 /// The extensions that we know of calls (RFC 3262, RFC 4028, RFC 3891).
 pub(super) const SUPPORTED: &str = "100rel, timer, replaces";
+const SUPPORTED_WITHIN: &str = "timer, replaces";
 /// Hops a request of ours may take (RFC 3261 §8.1.1.6).
 const MAX_FORWARDS: &str = "70";
 
@@ -60,6 +62,13 @@ impl Endpoint {
         headers.push(HeaderName::Supported, SUPPORTED);
     }
 
+    /// The same in an INVITE within a session: a reliable response to that would be acknowledged by
+    /// nobody (RFC 3262 §3).
+    pub(super) fn tell_abilities_within(&self, headers: &mut Headers) {
+        headers.push(HeaderName::Allow, self.allowed());
+        headers.push(HeaderName::Supported, SUPPORTED_WITHIN);
+    }
+
     pub(super) fn allowed(&self) -> String {
         let methods: Vec<&str> = self.settings.allow.iter().map(Method::as_str).collect();
         methods.join(", ")
@@ -77,10 +86,19 @@ impl Endpoint {
         self.output.push_back(Output::Send { bytes, destination });
     }
 
-    /// The ACK of a 2xx: outside any transaction, with a branch of its own (§13.2.2.4).
-    pub(super) fn acknowledge(&mut self, dialog: &Dialog, cseq: u32) -> Sending {
+    /// The ACK of a 2xx to an INVITE of ours: outside any transaction, with a branch of its own and
+    /// the credentials of the INVITE, for nobody may challenge it (§13.2.2.4, §22.1).
+    pub(super) fn acknowledge(
+        &mut self,
+        dialog: &Dialog,
+        (invite, cseq): (TransactionId, u32),
+    ) -> Sending {
         let destination = dialog.destination();
         let mut ack = dialog.acknowledgement(cseq);
+        if let Some(invite) = self.transactions.request(invite) {
+            ack.headers.copy(&HeaderName::Authorization, &invite.headers);
+            ack.headers.copy(&HeaderName::ProxyAuthorization, &invite.headers);
+        }
         self.dress(&mut ack, &destination);
         let sending = Sending { bytes: ack.to_bytes().into(), destination };
         self.send_now(Arc::clone(&sending.bytes), destination);
@@ -90,15 +108,30 @@ impl Endpoint {
     /// Where requests of a dialog go whose peer was heard from at `source`.
     pub(super) fn route(&self, dialog: &Dialog, source: &Source) -> Destination {
         let observed = source.destination();
-        let listener = self.settings.listeners.get(usize::from(source.listener.0));
-        match listener.map(|listener| listener.reach) {
-            Some(Reach::Signalled) => signalled(dialog.next_hop(), &observed),
-            Some(Reach::Observed) | None => observed,
+        match self.reach(source.listener) {
+            Reach::Signalled => signalled(dialog.next_hop(), &observed),
+            Reach::Observed => observed,
         }
+    }
+
+    /// How the peers of this listener are reached.
+    pub(super) fn reach(&self, listener: ListenerId) -> Reach {
+        let listener = self.settings.listeners.get(usize::from(listener.0));
+        listener.map_or(Reach::Observed, |listener| listener.reach)
     }
 
     fn public_or_unspecified(&self, listener: ListenerId) -> SocketAddr {
         self.public(listener).unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 5060)))
+    }
+}
+
+/// Takes note of the peer's new address, and sends what follows there where peers are reached as
+/// they signal and no proxy is on the way (§12.2.1.1).
+pub(super) fn refresh_target(dialog: &mut Dialog, contact: Option<NameAddr>, reach: Reach) {
+    let is_new = contact.is_some();
+    dialog.refresh(contact);
+    if is_new && reach == Reach::Signalled && !dialog.has_routes() {
+        dialog.move_to(signalled(dialog.next_hop(), &dialog.destination()));
     }
 }
 

@@ -109,6 +109,8 @@ header_names! {
     RetryAfter = "Retry-After";
     ServiceRoute = "Service-Route";
     SessionExpires = "Session-Expires", "x";
+    InfoPackage = "Info-Package";
+    RecvInfo = "Recv-Info";
     SipEtag = "SIP-ETag";
     SipIfMatch = "SIP-If-Match";
     Subject = "Subject", "s";

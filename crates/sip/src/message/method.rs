@@ -147,6 +147,7 @@ status_codes! {
     INTERVAL_TOO_BRIEF = 423 "Interval Too Brief";
     FLOW_FAILED = 430 "Flow Failed";
     FIRST_HOP_LACKS_OUTBOUND = 439 "First Hop Lacks Outbound Support";
+    BAD_INFO_PACKAGE = 469 "Bad Info Package";
     TEMPORARILY_UNAVAILABLE = 480 "Temporarily Unavailable";
     CALL_DOES_NOT_EXIST = 481 "Call/Transaction Does Not Exist";
     LOOP_DETECTED = 482 "Loop Detected";

@@ -34,6 +34,14 @@ impl<U> Entry<U> {
     pub(super) fn reliability(&self) -> Reliability {
         self.destination.transport.reliability()
     }
+
+    /// The octets of a request of ours, and where they were meant to go.
+    pub(super) fn sent(&self) -> Option<(Arc<[u8]>, Destination)> {
+        let bytes = self.repeated.clone().filter(|_| matches!(self.key, Key::Client(_)))?;
+        // The stream was for one large request alone (§18.1.1).
+        let usual = self.instead.as_ref().map_or(self.destination, |it| it.destination);
+        Some((bytes, usual))
+    }
 }
 
 /// The same request, for another transport.
@@ -66,6 +74,15 @@ pub(super) fn essence(request: &Request) -> Request {
         kept.headers.copy(field, &request.headers);
     }
     kept.headers = kept.headers.detached();
+    kept
+}
+
+/// The same of a request of ours: the ACK of a 2xx has its credentials, too (§13.2.2.4).
+pub(super) fn essence_of_ours(request: &Request) -> Request {
+    let mut kept = essence(request);
+    for field in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+        kept.headers.copy(&field, &request.headers);
+    }
     kept
 }
 

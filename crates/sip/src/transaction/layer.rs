@@ -8,13 +8,13 @@ use std::sync::Arc;
 use model::Timestamp;
 
 use super::derived::acknowledgement;
-use super::entry::{Entry, Key, Machine, Origin, essence};
+use super::entry::{Entry, Key, Machine, Origin, essence, essence_of_ours};
 use super::{
     Action, Actions, ClientKey, Fresh, Matched, ResponseClass, ServerKey, Timing, TransactionEvent,
     TransactionOutput,
 };
 use crate::endpoint::{Destination, Source};
-use crate::message::{Method, Request, Response};
+use crate::message::{Message, Method, Request, Response};
 
 /// Names a transaction; never used twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,6 +42,9 @@ pub struct TransactionLayer<U> {
     answered: BTreeSet<(Timestamp, TransactionId)>,
     destinations: BTreeSet<(Destination, TransactionId)>,
     deadlines: BTreeSet<(Timestamp, TransactionId)>,
+    /// What was sent in those of ours that are over, until their users have heard so: over a stream
+    /// a transaction is over with its final response, which may ask for the request once more.
+    over: BTreeMap<TransactionId, (Arc<[u8]>, Destination)>,
     output: VecDeque<TransactionOutput<U>>,
 }
 
@@ -67,6 +70,7 @@ impl<U: Copy> TransactionLayer<U> {
             answered: BTreeSet::new(),
             destinations: BTreeSet::new(),
             deadlines: BTreeSet::new(),
+            over: BTreeMap::new(),
             output: VecDeque::new(),
         }
     }
@@ -117,7 +121,7 @@ impl<U: Copy> TransactionLayer<U> {
         let entry = Entry {
             machine,
             user,
-            request: Some(Box::new(essence(request))),
+            request: Some(Box::new(essence_of_ours(request))),
             repeated: Some(Arc::clone(&bytes)),
             acknowledgement: None,
             instead: None,
@@ -144,6 +148,12 @@ impl<U: Copy> TransactionLayer<U> {
         let merged = origin.as_ref().is_some_and(|origin| self.origins.contains_key(origin))
             && request.headers.to_ref().is_ok_and(|to| to.tag().is_none());
         if merged { Matched::Merged } else { Matched::New(Fresh { key, origin }) }
+    }
+
+    /// Whether a request that came in is part of a transaction under way.
+    #[must_use]
+    pub fn knows(&self, request: &Request) -> bool {
+        ServerKey::of(request).is_ok_and(|key| self.servers.contains_key(&key))
     }
 
     /// Opens the transaction of a request that [`Self::receive_request`] called new.
@@ -260,11 +270,15 @@ impl<U: Copy> TransactionLayer<U> {
         self.entries.get(&id)?.request.as_deref()
     }
 
-    /// The octets of a request of ours, while its transaction lasts.
+    /// A request of ours and where it was sent, until its user has heard that its transaction is over.
     #[must_use]
-    pub fn sent(&self, id: TransactionId) -> Option<&[u8]> {
-        let entry = self.entries.get(&id)?;
-        matches!(entry.key, Key::Client(_)).then_some(entry.repeated.as_deref()).flatten()
+    pub fn sent(&self, id: TransactionId) -> Option<(Request, Destination)> {
+        let last = || self.entries.get(&id).and_then(|it| it.sent());
+        let (bytes, destination) = self.over.get(&id).cloned().or_else(last)?;
+        match Message::parse(&bytes) {
+            Ok(Message::Request(request)) => Some((request, destination)),
+            Ok(Message::Response(_)) | Err(_) => None,
+        }
     }
 
     /// Where a transaction sends to.
@@ -322,7 +336,14 @@ impl<U: Copy> TransactionLayer<U> {
 
     /// The next thing to be done.
     pub fn poll_output(&mut self) -> Option<TransactionOutput<U>> {
-        self.output.pop_front()
+        let output = self.output.pop_front();
+        if let Some(TransactionOutput::Event {
+            transaction, event: TransactionEvent::Ended, ..
+        }) = &output
+        {
+            self.over.remove(transaction);
+        }
+        output
     }
 
     fn repeat(&mut self, id: TransactionId, request: &Request, now: Timestamp) -> Matched {
@@ -412,6 +433,7 @@ impl<U: Copy> TransactionLayer<U> {
     fn end(&mut self, id: TransactionId) {
         let Some(entry) = self.entries.remove(&id) else { return };
         self.destinations.remove(&(entry.destination, id));
+        self.over.extend(entry.sent().map(|sent| (id, sent)));
         if let Some(due) = entry.deadline {
             self.answered.remove(&(due, id));
             self.deadlines.remove(&(due, id));

@@ -1,5 +1,6 @@
 //! One call at a time, over a network that loses only what the test says.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::network::{CALL, Network, Side, address, busy, sdp};
@@ -337,6 +338,37 @@ fn offers_that_cross_are_tried_again_until_both_are_answered() {
 }
 
 #[test]
+fn a_change_that_meets_another_is_tried_again_after_a_pause_by_chance() {
+    let (mut owners, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for seed in 0..200 {
+        let mut net = Network::new(super::network::PERFECT, seed);
+        let session = net.connect();
+        net.order(Side::Caller, Order::Reinvite { session: CALL, body: sdp("one") });
+        net.order(Side::Callee, Order::Reinvite { session, body: sdp("two") });
+        // Each refuses the other's; nobody hears what is tried again.
+        let met = net.now + Duration::from_millis(2);
+        net.run(Duration::from_millis(5));
+        net.swallowed = vec!["INVITE"];
+        let pause = |endpoint: &crate::endpoint::Endpoint, id| {
+            let state = endpoint.sessions.get(id).unwrap();
+            let crate::session::Phase::Established(established) = &state.phase else { panic!() };
+            established.postponed.as_ref().unwrap().at.since(met).as_millis()
+        };
+        owners.insert(pause(&net.caller, CALL));
+        others.insert(pause(&net.callee, session));
+    }
+    // §14.1: whoever owns the Call-ID 2.1 to 4 s, the other 0 to 2 s, in steps of 10 ms.
+    for (pauses, least, most) in [(&owners, 2_100, 4_000), (&others, 0, 2_000)] {
+        let (first, last) = (*pauses.first().unwrap(), *pauses.last().unwrap());
+        assert!(first >= least && last <= most, "{first} to {last}");
+        assert!(pauses.iter().all(|pause| pause % 10 == 0), "{pauses:?}");
+        assert!(pauses.len() > 50, "{} different ones", pauses.len());
+        let span = most - least;
+        assert!(first < least + span / 10 && last > most - span / 10, "{first} to {last}");
+    }
+}
+
+#[test]
 fn an_offer_that_the_application_forgets_is_refused_and_the_call_goes_on() {
     let mut net = Network::perfect();
     net.connect();
@@ -372,6 +404,25 @@ fn keys_sent_by_info_are_heard_and_other_bodies_refused() {
     }
     assert_eq!(net.take(Side::Callee), ["digit 7"]);
     assert_eq!(net.take(Side::Caller), ["responded 200", "responded 415"]);
+}
+
+#[test]
+fn an_info_of_a_package_is_refused_with_the_packages_that_we_take() {
+    let mut net = Network::perfect();
+    net.connect();
+    let body = crate::endpoint::Body {
+        content_type: "application/dtmf-relay".to_owned(),
+        bytes: b"Signal=7".to_vec(),
+    };
+    let headers = vec![(HeaderName::InfoPackage, b"conference".to_vec())];
+    let within = Box::new(Within { method: Method::Info, headers, body: Some(body) });
+    net.order(Side::Caller, Order::RequestWithin { session: CALL, request: RequestId(7), within });
+    net.run(MOMENT);
+    let Some((_, EndpointEvent::Responded { response, .. })) = net.events.pop() else { panic!() };
+    let response = response.unwrap();
+    assert_eq!(response.status.code(), 469);
+    assert_eq!(response.headers.text(&HeaderName::RecvInfo), Some(""), "none (RFC 6086 §4.2.1)");
+    assert!(net.take(Side::Callee).is_empty());
 }
 
 #[test]
@@ -560,4 +611,42 @@ fn a_bye_ends_a_call_in_every_state() {
     net.run(MOMENT);
     assert_eq!(net.take(Side::Callee), ["invited offer", "released WeRefused"]);
     assert_eq!(net.take(Side::Caller), [r#"refused 480 SIP;cause=480;text="call was given up""#]);
+}
+
+#[test]
+fn a_bye_that_waits_for_a_lost_ack_is_sent_when_the_peer_changes_the_call() {
+    for method in [Method::Invite, Method::Update] {
+        let mut net = Network::perfect();
+        net.swallowed = vec!["ACK"];
+        net.dial();
+        let session = net.rung();
+        net.order(Side::Callee, Order::Accept { session, body: sdp("answer") });
+        net.run(MOMENT);
+        net.order(Side::Callee, Order::Bye { session, reason: None });
+        net.take(Side::Callee);
+        assert!(!net.ladder.contains(&"callee BYE".to_owned()), "not before the ack");
+        if method == Method::Invite {
+            net.order(Side::Caller, Order::Reinvite { session: CALL, body: sdp("hold") });
+        } else {
+            let body = Some(sdp("hold"));
+            let within = Box::new(Within { method, headers: Vec::new(), body });
+            let request = RequestId(7);
+            net.order(Side::Caller, Order::RequestWithin { session: CALL, request, within });
+        }
+        net.run(MOMENT);
+        assert!(net.ladder.contains(&"callee BYE".to_owned()));
+        assert_eq!(net.take(Side::Callee), ["released OurBye"], "and nothing is offered");
+        net.run(MINUTE);
+        assert!(net.is_clear());
+    }
+}
+
+#[test]
+fn a_change_of_the_call_asks_for_no_reliable_responses() {
+    let mut net = Network::perfect();
+    net.connect();
+    net.order(Side::Caller, Order::Reinvite { session: CALL, body: sdp("hold") });
+    let Message::Request(change) = net.last_to(Side::Callee) else { panic!("no request") };
+    assert!(!change.headers.lists(&HeaderName::Supported, "100rel"));
+    assert!(change.headers.lists(&HeaderName::Supported, "timer"));
 }

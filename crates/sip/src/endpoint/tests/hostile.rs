@@ -13,7 +13,7 @@ fn request(method: &str, more: &str) -> String {
     written(method, "a", more, "")
 }
 
-fn written(method: &str, branch: &str, more: &str, body: &str) -> String {
+pub(super) fn written(method: &str, branch: &str, more: &str, body: &str) -> String {
     let has = |name: &str| more.lines().any(|line| line.starts_with(name));
     let mut text = format!("{method} sip:4008001234@192.0.2.2 SIP/2.0\n");
     let usual = [
@@ -223,7 +223,7 @@ fn answered_stranger(net: &mut Network, body: &str) -> crate::SessionId {
     session
 }
 
-fn to_of(net: &Network, session: crate::SessionId) -> String {
+pub(super) fn to_of(net: &Network, session: crate::SessionId) -> String {
     format!("To: <sip:a@b>;tag={}\n", net.callee.sessions.get(session).unwrap().local_tag)
 }
 
@@ -506,6 +506,30 @@ fn of_several_forks_the_first_answer_wins_and_the_others_are_hung_up() {
     net.order(Side::Caller, Order::Bye { session: CALL, reason: None });
     net.run(Duration::from_mins(2));
     assert!(net.is_clear());
+}
+
+#[test]
+fn the_bye_of_a_fork_that_answers_too_late_follows_its_prack() {
+    let mut net = Network::perfect();
+    net.swallowed = vec!["INVITE"];
+    net.dial();
+    let reliable = |net: &Network, tag: &str| {
+        let said = fork(net, "183 Session Progress", tag);
+        said.replacen("Contact:", "Require: 100rel\nRSeq: 1\nContact:", 1)
+    };
+    let responses =
+        [reliable(&net, "one"), fork(&net, "200 OK", "two"), fork(&net, "200 OK", "one")];
+    let mut sent = Vec::new();
+    for text in responses {
+        let message = Message::parse(text.replace('\n', "\r\n").as_bytes()).unwrap();
+        net.deliver(Side::Caller, message, source());
+        for (_, message) in net.astray.drain(..) {
+            let Message::Request(request) = message else { panic!("{message:?}") };
+            let user = request.uri.user.as_deref().unwrap_or_default();
+            sent.push(format!("{user} {}", request.cseq().unwrap()));
+        }
+    }
+    assert_eq!(sent, ["one 2 PRACK", "two 1 ACK", "one 1 ACK", "one 3 BYE"]);
 }
 
 #[test]

@@ -343,6 +343,13 @@ impl Network {
         Message::parse(&packet.bytes).unwrap()
     }
 
+    /// The same, which does not arrive.
+    pub(super) fn intercept(&mut self, side: Side) -> Message {
+        let last = self.wire.iter().rev().find(|(_, packet)| packet.to == side);
+        let at = *last.unwrap().0;
+        Message::parse(&self.wire.remove(&at).unwrap().bytes).unwrap()
+    }
+
     /// Nothing is left of any call.
     pub(super) fn is_clear(&self) -> bool {
         [&self.caller, &self.callee]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::network::{CALL, Network, STRANGER, Side, sdp};
-use crate::endpoint::Order;
+use crate::endpoint::{EndpointEvent, Order, Transport};
 use crate::header::HeaderName;
-use crate::message::{Message, Response, StatusCode};
+use crate::message::{Message, Request, Response, StatusCode};
 use crate::session::SessionId;
 
 const HALF_AN_HOUR: Duration = Duration::from_mins(30);
@@ -128,6 +128,62 @@ fn a_call_is_made_again_for_longer_when_the_callee_wants_that() {
     assert_eq!(again.cseq().unwrap().number, request.cseq().unwrap().number + 1);
     assert_eq!(again.call_id(), request.call_id());
     assert_eq!(net.caller.session_ids(), [CALL], "the same call goes on");
+}
+
+/// The callee wants sessions of two hours at least.
+fn too_short(net: &mut Network, request: &Request) {
+    let mut refusal = request.response(StatusCode::SESSION_INTERVAL_TOO_SMALL);
+    refusal.headers.set(HeaderName::To, &request.to().unwrap().with_tag("callee"));
+    refusal.headers.push(HeaderName::MinSe, "7200");
+    net.deliver(Side::Caller, Message::Response(refusal), net.callees_source());
+}
+
+#[test]
+fn a_call_made_again_for_longer_proves_itself_anew_and_asks_for_no_less() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let mut net = Network::perfect();
+        net.transport = transport;
+        let mut outgoing = net.outgoing();
+        outgoing.headers = vec![(HeaderName::Authorization, b"Digest used".to_vec())];
+        let order = Order::Invite { session: CALL, outgoing: Box::new(outgoing.clone()) };
+        net.order(Side::Caller, order);
+        let Message::Request(first) = net.intercept(Side::Callee) else { panic!("no invite") };
+        assert!(first.headers.has(&HeaderName::Authorization));
+        too_short(&mut net, &first);
+        net.run(Duration::from_millis(50));
+        let longer = net.invite();
+        assert_eq!(longer.headers.text(&HeaderName::SessionExpires), Some("7200"));
+        assert!(!longer.headers.has(&HeaderName::Authorization), "a nonce is used once");
+        let mut challenge = longer.response(StatusCode::UNAUTHORIZED);
+        challenge.headers.set(HeaderName::To, &longer.to().unwrap().with_tag("callee"));
+        net.events.clear();
+        net.deliver(Side::Caller, Message::Response(challenge), net.callees_source());
+        let Some((_, EndpointEvent::Refused { attempt, .. })) = net.events.pop() else { panic!() };
+        assert_eq!(attempt.interval, Some(7200));
+        outgoing.attempt = Some(attempt);
+        outgoing.headers = vec![(HeaderName::Authorization, b"Digest new".to_vec())];
+        net.order(Side::Caller, Order::Invite { session: CALL, outgoing: Box::new(outgoing) });
+        net.run(Duration::from_millis(50));
+        let again = net.invite();
+        assert_eq!(again.headers.text(&HeaderName::SessionExpires), Some("7200"));
+        assert_eq!(again.headers.text(&HeaderName::MinSe), Some("7200"));
+        assert_eq!(again.headers.text(&HeaderName::Authorization), Some("Digest new"));
+    }
+}
+
+#[test]
+fn a_call_that_is_given_up_is_not_made_again_for_longer() {
+    let mut net = Network::perfect();
+    net.dial();
+    net.run(Duration::from_millis(50));
+    let request = net.invite();
+    net.events.clear();
+    net.swallowed = vec!["CANCEL"];
+    net.order(Side::Caller, Order::Cancel { session: CALL, reason: None });
+    too_short(&mut net, &request);
+    net.run(Duration::from_millis(50));
+    assert_eq!(net.take(Side::Caller), ["refused 422"]);
+    assert_eq!(sent(&net, "caller INVITE"), 1);
 }
 
 fn answer_to(net: &mut Network, more: &str) -> Response {

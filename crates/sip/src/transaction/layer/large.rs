@@ -10,7 +10,7 @@ use crate::endpoint::{Destination, Transport};
 use crate::header::{self, HeaderName};
 use crate::message::Request;
 use crate::transaction::Reliability;
-use crate::transaction::entry::{Datagram, Machine, essence};
+use crate::transaction::entry::{Datagram, Machine, essence_of_ours};
 
 impl<U: Copy> TransactionLayer<U> {
     /// Sends a request like [`Self::send`], that is too large for the datagram it was made for.
@@ -32,7 +32,7 @@ impl<U: Copy> TransactionLayer<U> {
         let id = self.send(&by_stream, stream, user, now)?;
         if let Some(entry) = self.entries.get_mut(&id) {
             let bytes = request.to_bytes().into();
-            let request = Box::new(essence(request));
+            let request = Box::new(essence_of_ours(request));
             entry.instead = Some(Box::new(Datagram { bytes, request, destination }));
         }
         Ok(id)

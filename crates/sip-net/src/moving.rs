@@ -1,0 +1,80 @@
+//! A phone over a stream that breaks, and comes back by another: its calls go on by that. Its address
+//! leads nowhere behind a NAT, so what we send it within a call would reach nobody.
+
+use std::sync::Arc;
+
+use model::{PhoneId, Timestamp};
+use sip::SessionId;
+use sip::endpoint::Order;
+use sip::registrar::Binding;
+
+use crate::exchange::Exchange;
+use crate::legs::{Leg, Phase};
+
+impl Exchange {
+    /// A stream to a phone is gone: its calls over it wait for it to come back, or go on by another
+    /// that is there already.
+    pub(crate) fn way_lost(&mut self, phone: &PhoneId, lost: &Arc<Binding>, now: Timestamp) {
+        let Some(connection) = lost.flow.connection else { return };
+        let by_it = self.legs.of_phone(phone).filter_map(|(id, leg)| {
+            let way = self.endpoint.way_of(talking(leg)?)?;
+            (way.connection == Some(connection)).then_some(id)
+        });
+        for id in by_it.collect::<Vec<_>>() {
+            if let Some(leg) = self.legs.get_mut(id) {
+                leg.stranded = Some(Arc::clone(lost));
+            }
+        }
+        self.way_found(phone, now);
+    }
+
+    /// A phone has registered: if it is the one that was lost, its calls go on there.
+    pub(crate) fn way_found(&mut self, phone: &PhoneId, now: Timestamp) {
+        let stranded = self
+            .legs
+            .of_phone(phone)
+            .filter_map(|(id, leg)| Some((id, talking(leg)?, Arc::clone(leg.stranded.as_ref()?))));
+        for (id, session, lost) in stranded.collect::<Vec<_>>() {
+            let way = self.endpoint.way_of(session);
+            // Meanwhile it may have been heard from by another way.
+            let is_lost = way.is_some_and(|way| way.connection == lost.flow.connection);
+            let bindings = self.registrar.bindings(phone);
+            let found = bindings.iter().find(|it| is_back(&lost, it, bindings.len()));
+            let found = found.map(|it| it.flow);
+            if is_lost && found.is_none() {
+                continue;
+            }
+            if let Some(leg) = self.legs.get_mut(id) {
+                leg.stranded = None;
+            }
+            if let Some(destination) = found.filter(|_| is_lost) {
+                let peer = destination.peer;
+                tracing::info!(leg = %id, %phone, %peer, "goes on by another stream");
+                let _ = self.order(Order::Move { session, destination }, now);
+            }
+        }
+    }
+}
+
+/// The session of a leg that is answered.
+const fn talking(leg: &Leg) -> Option<SessionId> {
+    match leg.phase {
+        Phase::Talking(session) => Some(session),
+        Phase::Arriving(_) | Phase::Dialling(_) => None,
+    }
+}
+
+/// Whether a binding is of the device whose way was lost: by its instance where both say that
+/// (RFC 5626 §4.1), else by its address or registration, or because the phone has no other.
+fn is_back(lost: &Binding, found: &Binding, bindings: usize) -> bool {
+    if lost.flow == found.flow {
+        return false;
+    }
+    match (lost.device(), found.device()) {
+        (Some(before), Some(now)) => before == now,
+        _ => {
+            let is_same = lost.contact.is_equivalent(&found.contact);
+            is_same || lost.sip_call_id == found.sip_call_id || bindings == 1
+        }
+    }
+}
