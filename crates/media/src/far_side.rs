@@ -1,6 +1,6 @@
 //! What signalling has agreed with a far side, in the form packets need.
 
-use model::{Codec, CodecChoice, Direction, MediaDescription};
+use model::{Codec, CodecChoice, Direction, MediaDescription, Rtcp};
 
 /// The payload type we name for telephone events when we offer.
 const OUR_TELEPHONE_EVENT: u8 = 101;
@@ -25,6 +25,8 @@ pub(crate) struct FarSide {
     /// The payload type under which it takes key presses.
     pub(crate) telephone_event: Option<u8>,
     direction: Direction,
+    /// Where its reports go to and come from.
+    pub(crate) rtcp: Rtcp,
 }
 
 impl FarSide {
@@ -35,6 +37,7 @@ impl FarSide {
             codecs: description.codecs.clone(),
             telephone_event: description.telephone_event,
             direction: description.direction,
+            rtcp: description.rtcp,
         }
     }
 

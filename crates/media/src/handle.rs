@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 use clock::Clock;
-use model::LegId;
+use model::{Fingerprint, LegId};
 use switchboard::ports::{Capture, Inbox, Input, MediaCommand, MediaFact};
 
 use crate::counters::{Count, Counters, CountersSnapshot};
 use crate::directory::{Directory, Entries};
+use crate::identity::Identity;
 use crate::order::{Order, Post};
 use crate::prompts::PromptLibrary;
 use crate::settings::{MediaSettings, StartError};
@@ -25,6 +26,7 @@ pub struct Media {
     inbox: Arc<dyn Inbox>,
     counters: Vec<Arc<Counters>>,
     refused: Count,
+    certificate: Fingerprint,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -53,8 +55,12 @@ impl Media {
             waiting.push((poller, letterbox, capture));
         }
         let directory = Arc::new(Directory::new(posts.len()));
+        let identity = Identity::new(clock).map_err(|what| StartError { what })?;
+        let identity = Arc::new(identity);
+        let certificate = identity.fingerprint;
         let common = Common {
             settings,
+            identity,
             prompts,
             ringback: rtp::ringback().into(),
             inbox: Arc::clone(&inbox),
@@ -71,6 +77,7 @@ impl Media {
             inbox,
             counters,
             refused: refused_commands,
+            certificate,
             threads,
         };
         for (number, (poller, letterbox, capture)) in waiting.into_iter().enumerate() {
@@ -121,6 +128,12 @@ impl Media {
     pub fn counters(&self) -> CountersSnapshot {
         let refused = CountersSnapshot::refused(&self.refused);
         self.counters.iter().fold(refused, |sum, counters| sum.with(counters))
+    }
+
+    /// The certificate that streams show in handshakes, for descriptions to announce.
+    #[must_use]
+    pub const fn certificate(&self) -> Fingerprint {
+        self.certificate
     }
 
     /// Whether all threads are alive. Once one has ended by itself its streams are dead, and only

@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Codec, LegId, MediaDescription, Security, Timestamp};
+use model::{Codec, LegId, MediaDescription, Rtcp, Security, Timestamp};
 use rtp::{
     DigitReceiver, FRAME, HEADER, Header, Latch, Outgoing, Packet, Reception, Verdict,
     alaw_to_ulaw, is_rtcp, ulaw_to_alaw,
@@ -13,9 +14,10 @@ use rtp::{
 use crate::allowance::Allowance;
 use crate::counters::Counters;
 use crate::far_side::{FarSide, Payload};
+use crate::identity::Identity;
 use crate::player::Player;
 use crate::reporting::{Reporting, report};
-use crate::shield::Shield;
+use crate::shield::{Shield, Takes};
 use crate::sockets::Sockets;
 use crate::srtp::{Fault, MOST_ADDED};
 use crate::tap::{MAX_TAPS, Ring, Tap};
@@ -82,7 +84,12 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// A stream over open sockets; `chance` picks its SSRC and where its numbers begin.
-    pub(crate) fn new(leg: LegId, sockets: Sockets, chance: u64, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        (leg, sockets): (LegId, Sockets),
+        identity: Arc<Identity>,
+        chance: u64,
+        now: Timestamp,
+    ) -> Self {
         let [s0, s1, s2, s3, n0, n1, n2, n3] = chance.to_be_bytes();
         let ssrc = u32::from_be_bytes([s0, s1, s2, s3]);
         // In the lower half, lest a loss of the first packets hides that the number has wrapped
@@ -92,7 +99,7 @@ impl Stream {
             leg,
             sockets,
             far: None,
-            shield: Shield::default(),
+            shield: Shield::new(identity),
             latch: Latch::default(),
             allowance: Allowance::default(),
             reception: Reception::default(),
@@ -115,14 +122,18 @@ impl Stream {
             self.outgoing.switch();
         }
         self.far = Some(far);
-        self.shield.theirs(&description.security);
+        self.shield.theirs(&description.security, now);
         self.latch.signal(description.address);
+        // A path that was checked is better known than any address in a description.
+        if let Some(path) = self.shield.path() {
+            self.latch.prove(path, now);
+        }
         self.alive_at = self.alive_at.map(|_| now);
     }
 
     /// What we have said about protecting what we send.
-    pub(crate) fn protect(&mut self, security: &Security) {
-        self.shield.own(security);
+    pub(crate) fn protect(&mut self, security: &Security, now: Timestamp) {
+        self.shield.own(security, now);
     }
 
     /// From now on the far side is in a conversation and expected to speak.
@@ -150,9 +161,15 @@ impl Stream {
     pub(crate) fn receive(&mut self, buffer: &mut [u8], turn: Turn<'_>) -> Taken {
         let Some((length, from)) = self.sockets.rtp.receive(buffer) else { return Taken::Nothing };
         let datagram = buffer.get_mut(..length).unwrap_or(&mut []);
-        if is_rtcp(datagram) {
-            self.take_report(datagram, from, turn);
-            return Taken::Nothing;
+        // What comes to one port is told apart by its first octets (RFC 7983 §7).
+        match datagram.first() {
+            Some(0..=3) => return self.take_check(&*datagram, from, turn),
+            Some(20..=63) => return self.take_handshake(&*datagram, from, turn),
+            Some(_) if is_rtcp(datagram) => {
+                self.take_report(datagram, from, turn);
+                return Taken::Nothing;
+            }
+            Some(_) | None => {}
         }
         let Some(datagram) = self.opened(datagram, from, turn) else { return Taken::Nothing };
         let Ok(packet) = Packet::read(datagram) else {
@@ -182,6 +199,34 @@ impl Stream {
         }
     }
 
+    /// A check of the path by which the far side reaches us.
+    fn take_check(&mut self, datagram: &[u8], from: SocketAddr, turn: Turn<'_>) -> Taken {
+        match self.shield.check(datagram, from) {
+            Ok((answer, takes)) => {
+                self.sockets.rtp.send(answer.octets(), from);
+                if takes == Takes::Yes {
+                    self.latch.prove(from, turn.now);
+                }
+            }
+            Err(fault) => self.shut_out(fault, from, turn.counters),
+        }
+        Taken::Nothing
+    }
+
+    /// Part of a handshake.
+    fn take_handshake(&mut self, datagram: &[u8], from: SocketAddr, turn: Turn<'_>) -> Taken {
+        if !self.allowance.take(turn.now) {
+            turn.counters.excess.one();
+            return Taken::Nothing;
+        }
+        let sockets = &self.sockets;
+        let send = |datagram: &[u8]| _ = sockets.rtp.send(datagram, from);
+        if let Err(fault) = self.shield.shake(datagram, (from, turn.now), send) {
+            self.shut_out(fault, from, turn.counters);
+        }
+        Taken::Nothing
+    }
+
     /// What a datagram says, where it comes from who has the key.
     fn opened<'a>(
         &mut self,
@@ -206,7 +251,9 @@ impl Stream {
         now: Timestamp,
     ) -> Verdict {
         if self.shield.proves() {
-            return self.latch.prove(from, now);
+            // Where paths are checked, that says where to send to.
+            let is_chosen = self.shield.path().is_some();
+            return if is_chosen { Verdict::Accepted } else { self.latch.prove(from, now) };
         }
         // What nobody agreed on says nothing for a source that is not known yet.
         if payload == Payload::Other && !self.latch.believes(from) {
@@ -295,6 +342,10 @@ impl Stream {
             self.send_report(now, Farewell::No);
             self.reporting.again(now);
         }
+        if let Some(target) = self.latch.target() {
+            let sockets = &self.sockets;
+            self.shield.tick(now, |datagram| _ = sockets.rtp.send(datagram, target));
+        }
         let lost = self.silent_until(lost_after).is_some_and(|until| now >= until);
         if lost {
             self.alive_at = Some(now);
@@ -304,7 +355,8 @@ impl Stream {
 
     /// When there is something to do next.
     pub(crate) fn next_deadline(&self, lost_after: Duration) -> Timestamp {
-        let report = self.reporting.due;
+        let handshake = self.shield.due().unwrap_or(self.reporting.due);
+        let report = self.reporting.due.min(handshake);
         self.silent_until(lost_after).map_or(report, |until| until.min(report))
     }
 
@@ -359,9 +411,10 @@ impl Stream {
     }
 
     fn send_report(&mut self, now: Timestamp, farewell: Farewell) {
-        let Some(target) = self.latch.target().and_then(|rtp| self.reporting.target(rtp)) else {
-            return;
-        };
+        let Some(rtp) = self.latch.target() else { return };
+        let shares = self.far.as_ref().is_some_and(|far| far.rtcp == Rtcp::Shared);
+        let target = if shares { Some(rtp) } else { self.reporting.target(rtp) };
+        let Some(target) = target else { return };
         let Some(mut compound) = report(&self.outgoing, &mut self.reception, now) else { return };
         if farewell == Farewell::Yes {
             compound = compound.bye(self.outgoing.ssrc());
@@ -373,7 +426,8 @@ impl Stream {
         let sealed = self.shield.seal_report(&mut buffer, octets.len());
         if let Some(packet) = sealed.and_then(|length| buffer.get(..length)) {
             // A report that cannot be sent is followed by another.
-            let _ = self.sockets.rtcp.send(packet, target);
+            let socket = if shares { &self.sockets.rtp } else { &self.sockets.rtcp };
+            let _ = socket.send(packet, target);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Streams on real sockets, judged by RTP time.
 
 mod house;
+mod secured;
 
 use std::collections::BTreeSet;
 use std::net::UdpSocket;

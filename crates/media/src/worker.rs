@@ -14,6 +14,7 @@ use switchboard::ports::{Capture, Inbox, Input, MediaFact};
 
 use crate::counters::Counters;
 use crate::directory::Directory;
+use crate::identity::Identity;
 use crate::order::{Letterbox, Post};
 use crate::prompts::PromptLibrary;
 use crate::settings::MediaSettings;
@@ -38,6 +39,7 @@ pub(crate) const WAKE: u64 = u64::MAX;
 #[derive(Clone)]
 pub(crate) struct Common {
     pub(crate) settings: MediaSettings,
+    pub(crate) identity: Arc<Identity>,
     pub(crate) prompts: PromptLibrary,
     pub(crate) ringback: Arc<[u8]>,
     pub(crate) inbox: Arc<dyn Inbox>,

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use clock::Clock;
 use media::{Media, PromptLibrary};
-use model::Fingerprint;
 use model::{Epoch, FloorSnapshot, RecordingId};
 use recording::Recorder;
 use runtime::{Bounds, Runtime};
@@ -93,7 +92,7 @@ impl Running {
         let local = LocalFile::write(&config.store.state, http.address, &token)?;
 
         let listeners = config.listeners.clone();
-        let secrets = Secrets { seed: drawn()?, certificate: Fingerprint([0; 32]) };
+        let secrets = Secrets { seed: drawn()?, certificate: media.certificate() };
         let floor = open_floor(config, opened, counted(&rows), secrets, clock);
         let outlets = Outlets {
             sip: sip.clone(),

@@ -70,8 +70,9 @@ impl Worker {
             }
             MediaCommand::Protect(security) => {
                 if let Some(stream) = self.streams.get(slot) {
-                    stream.protect(&security);
+                    stream.protect(&security, now);
                 }
+                self.set_deadline(slot);
             }
             MediaCommand::Play { play, prompts, repeat } => {
                 let clips = self.clips(leg, &prompts);
@@ -105,7 +106,8 @@ impl Worker {
         self.opened += 1;
         let chance = self.chance.hash_one(self.opened);
         let opened = Sockets::open(local).and_then(|sockets| {
-            let mut stream = Box::new(Stream::new(leg, sockets, chance, now));
+            let identity = Arc::clone(&self.common.identity);
+            let mut stream = Box::new(Stream::new((leg, sockets), identity, chance, now));
             if let Some(remote) = remote {
                 stream.signal(remote, now);
             }

@@ -19,9 +19,6 @@ const PASSWORD: std::ops::RangeInclusive<usize> = 22..=256;
 /// component 1 (RFC 8445 §5.1.2.1).
 const HOST_PRIORITY: u32 = 2_130_706_431;
 
-/// Media has no handshakes yet.
-const NO_HANDSHAKE: SdpError = SdpError::NotAcceptable("keys are not agreed on by handshakes");
-
 /// How a stream with this transport is protected.
 ///
 /// # Errors
@@ -33,13 +30,12 @@ pub(super) fn read(session: &Session, media: &Media) -> Result<Security, SdpErro
         return Ok(Security::None);
     }
     if is(&["UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"]) {
-        handshake(session, media)?;
-        return Err(NO_HANDSHAKE);
+        return handshake(session, media);
     }
     if is(&["RTP/SAVP", "RTP/SAVPF"]) {
         // Before RFC 5764 had its own transport, a certificate stood under this one.
         let keys = has(media, "crypto") || said(session, media, "fingerprint").is_none();
-        return if keys { described(media) } else { Err(NO_HANDSHAKE) };
+        return if keys { described(media) } else { handshake(session, media) };
     }
     Err(SdpError::NotAcceptable("audio stream is neither RTP nor SRTP"))
 }

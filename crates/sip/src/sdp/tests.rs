@@ -1,4 +1,7 @@
-use model::{Codec, CodecChoice, Direction, MediaDescription, Sdes, Security, SrtpKey, SrtpSuite};
+use model::{
+    Codec, CodecChoice, Direction, Dtls, Fingerprint, IceCredentials, MediaDescription, Rtcp, Sdes,
+    Security, Setup, SrtpKey, SrtpSuite,
+};
 
 use super::*;
 
@@ -196,6 +199,9 @@ fn an_offer_nobody_can_answer_gets_no_answer() {
 
 /// A key of sixteen octets of 1 and fourteen of 2, as SDP writes it.
 const KEYING: &str = "AQEBAQEBAQEBAQEBAQEBAQICAgICAgICAgICAgIC";
+/// Thirty-two octets of 171.
+const PRINT: &str = "AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:AB:\
+                     ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab:ab";
 
 fn sdes(tag: u32, suite: SrtpSuite) -> Security {
     let keying = [[1; 16].as_slice(), &[2; 14]].concat();
@@ -240,5 +246,64 @@ fn every_suite_reads_back_as_what_was_written() {
         let body = write_offer(&offer, None, ORIGIN);
         assert!(text(body.clone()).contains("m=audio 20000 RTP/SAVP 8 0 101\n"));
         assert_eq!(parse_description(&body), Ok(offer));
+    }
+}
+
+/// What a browser offers, shortened.
+fn browser() -> Vec<u8> {
+    let body = format!(
+        "v=0\no=- 4611 2 IN IP4 127.0.0.1\ns=-\nt=0 0\na=group:BUNDLE 0\n\
+         a=extmap-allow-mixed\na=msid-semantic: WMS\n\
+         m=audio 9 UDP/TLS/RTP/SAVPF 111 0 8 126\nc=IN IP4 0.0.0.0\na=rtcp:9 IN IP4 0.0.0.0\n\
+         a=ice-ufrag:Xy+/\na=ice-pwd:0123456789abcdefABCDEF+/\na=ice-options:trickle\n\
+         a=fingerprint:sha-256 {PRINT}\na=setup:actpass\na=mid:0\na=sendrecv\na=rtcp-mux\n\
+         a=rtpmap:111 opus/48000/2\na=rtpmap:126 telephone-event/8000\n"
+    );
+    body.replace('\n', "\r\n").into_bytes()
+}
+
+#[test]
+fn what_a_browser_offers_is_read_though_it_knows_no_address_yet() {
+    let read = parse_description(&browser()).unwrap();
+    let ice = IceCredentials {
+        ufrag: "Xy+/".to_owned(),
+        password: "0123456789abcdefABCDEF+/".to_owned(),
+    };
+    let fingerprint = Fingerprint([0xab; 32]);
+    let dtls = Dtls { fingerprint, setup: Setup::ActPass, ice: Some(ice) };
+    assert_eq!(read.security, Security::Dtls(Box::new(dtls)));
+    assert_eq!((read.rtcp, read.direction), (Rtcp::Shared, Direction::SendRecv));
+    assert_eq!(read.telephone_event, Some(126));
+}
+
+#[test]
+fn a_browser_is_told_where_we_are_and_what_proves_it() {
+    let offer = browser();
+    let ice = IceCredentials { ufrag: "ours".to_owned(), password: "p".repeat(24) };
+    let fingerprint = Fingerprint([0x0c; 32]);
+    let dtls = Dtls { fingerprint, setup: Setup::Passive, ice: Some(ice) };
+    let answer = parse_description(&offer).unwrap().answer("198.51.100.1:20000".parse().unwrap());
+    let answer = answer.protected(Security::Dtls(Box::new(dtls)));
+    let body = text(write_answer(&answer, &offer, ORIGIN).unwrap());
+    for line in [
+        "a=ice-lite\na=group:BUNDLE 0\nm=audio 20000 UDP/TLS/RTP/SAVPF 0 126\n",
+        "a=rtcp-mux\n",
+        "a=setup:passive\na=ice-ufrag:ours\n",
+        "a=candidate:1 1 udp 2130706431 198.51.100.1 20000 typ host\na=end-of-candidates\n",
+        "a=mid:0\n",
+    ] {
+        assert!(body.contains(line), "no {line:?} in {body}");
+    }
+    assert!(body.contains(&format!("a=fingerprint:sha-256 {}0C\n", "0C:".repeat(31))), "{body}");
+}
+
+#[test]
+fn a_telephone_may_shake_hands_without_checking_the_path() {
+    let lines =
+        format!("a=fingerprint:SHA-256 {PRINT}\na=setup:active\nm=audio 6000 UDP/TLS/RTP/SAVP 8\n");
+    let Security::Dtls(dtls) = read(&lines).security else { panic!() };
+    assert_eq!((dtls.setup, dtls.ice), (Setup::Active, None));
+    for (line, status) in [("a=setup:holdconn\n", 488), ("a=ice-ufrag:a b\na=ice-pwd:x\n", 400)] {
+        assert_eq!(refusal(&format!("{lines}{line}")).0, status, "{line}");
     }
 }
