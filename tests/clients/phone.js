@@ -1,6 +1,7 @@
 // A telephone on JsSIP, told what to do by the test that serves this page. What it is to be stands
 // behind the address's `#`, as JSON: `number`, `password`, `server` (a WebSocket's address).
-// It asks `/next` for commands and posts what happens to `/told`. It has no ear and no mouth.
+// It asks `/next` for commands and posts what happens to `/told`. Its mouth is a tone of 600 Hz, its
+// ear says which tone is loudest.
 
 const wanted = JSON.parse(decodeURIComponent(location.hash.slice(1)));
 let session = null;
@@ -23,6 +24,11 @@ phone.on("registrationFailed", (event) => tell("registration_failed", { cause: e
 phone.on("newRTCSession", ({ originator, request, session: begun }) => {
   session = begun;
   begun.on("failed", (event) => tell("ended", { by: event.originator, cause: event.cause }));
+  begun.on("ended", (event) => tell("ended", { by: event.originator, cause: event.cause }));
+  begun.on("accepted", () => tell("accepted"));
+  begun.on("hold", (event) => tell("held", { by: event.originator }));
+  begun.on("unhold", (event) => tell("retrieved", { by: event.originator }));
+  if (originator !== "remote") return;
   tell("incoming", {
     by: originator,
     call: request.getHeader("X-Hotline-Call"),
@@ -31,7 +37,46 @@ phone.on("newRTCSession", ({ originator, request, session: begun }) => {
   });
 });
 
+const sound = new AudioContext();
+
+function mouth() {
+  const tone = new OscillatorNode(sound, { frequency: 600 });
+  const mouth = sound.createMediaStreamDestination();
+  tone.connect(new GainNode(sound, { gain: 0.3 })).connect(mouth);
+  tone.start();
+  return mouth.stream;
+}
+
+// The loudest tone in Hz of what comes from the far side, over a second.
+async function hear() {
+  const stream = new MediaStream([session.connection.getReceivers()[0].track]);
+  // Chromium lets a remote track flow only where something plays it.
+  const player = new Audio();
+  player.muted = true;
+  player.srcObject = stream;
+  await player.play();
+  const ear = new AnalyserNode(sound, { fftSize: 32768 });
+  sound.createMediaStreamSource(stream).connect(ear);
+  await new Promise((done) => setTimeout(done, 1000));
+  const levels = new Float32Array(ear.frequencyBinCount);
+  ear.getFloatFrequencyData(levels);
+  const loudest = levels.indexOf(Math.max(...levels));
+  tell("hears", {
+    hz: Math.round((loudest * sound.sampleRate) / ear.fftSize),
+    level: Math.max(...levels),
+  });
+}
+
 const commands = {
+  dial: (number) =>
+    phone.call(`sip:${number}@test.example`, {
+      mediaConstraints: { audio: true, video: false },
+      mediaStream: mouth(),
+    }),
+  hang_up: () => session.terminate(),
+  hear,
+  hold: () => session.hold(),
+  retrieve: () => session.unhold(),
   refuse: () => session.terminate({ status_code: 486 }),
   stop: () => phone.stop(),
 };
@@ -41,7 +86,8 @@ async function obey() {
     const answer = await fetch("/next");
     const command = await answer.text();
     // An empty answer: nothing was to be done for a while.
-    commands[command]?.();
+    const [name, ...words] = command.split(" ");
+    commands[name]?.(...words);
   }
 }
 

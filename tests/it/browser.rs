@@ -1,9 +1,11 @@
 //! A phone in a browser that nobody here wrote: JsSIP in Chromium, over a secure WebSocket.
 //!
-//! Registration and the control of calls are shown: a call rings, is refused, is taken back. JsSIP
-//! reads the last challenge of an answer alone and knows MD5 alone, so MD5 must be offered last.
-//! Not shown is a call that is answered, in either direction: a browser speaks audio over
-//! DTLS-SRTP with ICE alone, which the service does not offer.
+//! Registration and the control of calls are shown: a call rings, is refused, is taken back; and
+//! calls that the browser makes, heard at both ends. JsSIP reads the last challenge of an answer
+//! alone and knows MD5 alone, so MD5 must be offered last.
+//!
+//! Not shown is a call that is answered in a browser: it speaks audio over DTLS-SRTP with ICE alone,
+//! which the service answers and does not yet offer.
 
 use std::net::SocketAddr;
 
@@ -11,8 +13,8 @@ use model::{AgentId, OfferEnd, Outcome, StateName};
 use tempfile::TempDir;
 
 use crate::house::{
-    Answers, Baresip, Browser, Desk, Over, Plan, SOON, Server, certify, free_port, listener,
-    wait_until,
+    Answers, Baresip, Browser, Desk, Over, Plan, SOON, Server, assert_heard, certify, free_port,
+    listener, wait_to_hear, wait_until,
 };
 
 struct Scene {
@@ -123,4 +125,35 @@ fn a_page_from_elsewhere_is_given_no_connection() {
     let browser = Browser::shows(&elsewhere, "1001", scene.address);
     browser.expects("disconnected");
     assert_eq!(scene.bindings(), 0);
+}
+
+#[test]
+fn a_call_from_a_browser_is_heard_at_both_ends_and_recorded() {
+    let scene = Scene::open();
+    let server = &scene.server;
+    let browser = Browser::shows(&scene.desk, "1001", scene.address);
+    browser.expects("registered");
+    let agent = Baresip::agent("1002", server.phones(), (Over::Udp, Answers::AtOnce), 1_000);
+    server.sign_in(1002);
+    browser.dials("4008001234");
+    browser.expects("accepted");
+    agent.expects("CALL_ESTABLISHED");
+    browser.wait_to_hear(1_000.0);
+    wait_to_hear("the agent", || agent.heard(), 600.0);
+
+    browser.holds();
+    browser.expects("held");
+    browser.retrieves();
+    browser.expects("retrieved");
+    browser.wait_to_hear(1_000.0);
+    browser.hangs_up();
+    agent.expects("CALL_CLOSED");
+
+    let parts = server.sealed_recordings(3);
+    for row in [&parts[0], &parts[2]] {
+        let recorded = server.audio(row);
+        assert_heard("left, the browser", &recorded.left, 600.0, 1.0);
+        assert_heard("right, the agent", &recorded.right, 1_000.0, 1.0);
+    }
+    server.assert_all_at_rest(1);
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::house::{
     Answers, Baresip, Carrier, Earpiece, Over, Plan, Recorded, SOON, Server, assert_heard,
-    wait_until,
+    wait_to_hear, wait_until,
 };
 
 /// The tones are whole multiples of 100 Hz, which ten milliseconds tell apart.
@@ -112,4 +112,25 @@ fn a_reviewer_draws_the_recording_and_hears_both_voices() {
 
     let status = server.command_line(&["status"]);
     assert!(status.contains("A1001") && status.contains("Support"), "{status}");
+}
+
+#[test]
+fn a_caller_with_keys_and_an_agent_without_hear_each_other_and_are_recorded() {
+    let server = Server::start(Plan::default());
+    let agent = Baresip::agent("1001", server.phones(), (Over::Udp, Answers::AtOnce), AGENT);
+    server.sign_in(1001);
+    let caller = Baresip::secured_caller("13900139000", server.trunk(), CALLER);
+    caller.dials("4008001234");
+    agent.expects("CALL_ESTABLISHED");
+    wait_to_hear("the caller", || caller.heard(), f64::from(AGENT));
+    wait_to_hear("the agent", || agent.heard(), f64::from(CALLER));
+    assert!(caller.said().contains("AES_CM_128_HMAC_SHA1_80 inline:"), "no keys were said");
+    agent.hangs_up();
+    caller.expects("CALL_CLOSED");
+
+    let row = server.sealed_recordings(1).remove(0);
+    let recorded = server.audio(&row);
+    assert_heard("left, the caller", &recorded.left, f64::from(CALLER), 1.0);
+    assert_heard("right, the agent", &recorded.right, f64::from(AGENT), 1.0);
+    server.assert_all_at_rest(1);
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Security;
 
-/// An audio codec we speak.
+/// An audio codec we speak. What we prefer comes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
@@ -85,7 +85,7 @@ pub struct MediaDescription {
     pub address: SocketAddr,
     /// Where it wants RTCP sent.
     pub rtcp: Rtcp,
-    /// Codecs in the writer's order of preference. In an answer the first is the one in use.
+    /// Codecs in the writer's order of preference.
     pub codecs: Vec<CodecChoice>,
     /// The payload type of 8 kHz `telephone-event` (RFC 4733), when offered.
     pub telephone_event: Option<u8>,
@@ -109,14 +109,13 @@ impl MediaDescription {
         }
     }
 
-    /// Our answer at `address` to this offer: its first codec that we speak, its own payload
-    /// types, the mirrored direction (RFC 3264 §6.1). It is not protected until it is said how.
+    /// Our answer at `address` to this offer: the codec that we prefer, its own payload types, the mirrored direction (RFC 3264 §6.1). It is not protected until it is said how.
     #[must_use]
     pub fn answer(&self, address: SocketAddr) -> Self {
         Self {
             address,
             rtcp: self.rtcp,
-            codecs: self.codecs.first().copied().into_iter().collect(),
+            codecs: self.codec().into_iter().collect(),
             telephone_event: self.telephone_event,
             direction: self.direction.answered(),
             security: Security::None,
@@ -129,9 +128,27 @@ impl MediaDescription {
         Self { security, ..self }
     }
 
-    /// The codec in use when this is an answer, the preferred one when it is an offer.
+    /// The codec to send, of those the writer takes: the one we prefer, A-law before µ-law, since
+    /// that is what is recorded (RFC 3264 §6.1 and §7 leave the choice to who sends).
     #[must_use]
     pub fn codec(&self) -> Option<CodecChoice> {
-        self.codecs.first().copied()
+        self.codecs.iter().copied().min_by_key(|choice| choice.codec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_codecs_offered_we_take_the_one_we_prefer() {
+        let address = ([192, 0, 2, 1], 4_000).into();
+        let mut offer = MediaDescription::ours(address);
+        offer.codecs =
+            vec![CodecChoice::PCMU, CodecChoice { codec: Codec::Pcma, payload_type: 97 }];
+        let answer = offer.answer(address);
+        assert_eq!(answer.codecs, [CodecChoice { codec: Codec::Pcma, payload_type: 97 }]);
+        offer.codecs = vec![CodecChoice::PCMU];
+        assert_eq!(offer.answer(address).codecs, [CodecChoice::PCMU]);
     }
 }

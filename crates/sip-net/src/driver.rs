@@ -294,7 +294,10 @@ impl Driver {
             tracing::trace!(%peer, message = %octets.escape_ascii(), "received");
             match BindingRequest::parse(octets) {
                 Some(asked) => self.exchange.keep_alive(&asked, &source, self.clock.now()),
-                None => self.receive(Message::parse(octets), source),
+                None => self.receive(
+                    Message::parse_within(octets, &self.connections.limits().message),
+                    source,
+                ),
             }
             self.flush();
         }

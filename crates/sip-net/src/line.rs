@@ -9,7 +9,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, Stream, StreamExt as _};
 use model::Timestamp;
 use sip::endpoint::ConnectionId;
-use sip::{Frame, Framer, Limits, Message};
+use sip::{Frame, Framer, Message};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -102,7 +102,7 @@ impl Line {
                 }
                 continue;
             }
-            let arrival = match Message::parse(&octets) {
+            let arrival = match Message::parse_within(&octets, &self.limits.message) {
                 Ok(message) => Arrival::Message { connection, message: Box::new(message) },
                 Err(error) => Arrival::Malformed { connection, error },
             };
@@ -138,7 +138,7 @@ impl Line {
     }
 
     async fn read(&self, mut reader: ReadHalf<Box<dyn Octets>>) -> Option<Counted> {
-        let mut framer = Framer::new(Limits::DEFAULT);
+        let mut framer = Framer::new(self.limits.message);
         let mut chunk = vec![0; CHUNK];
         let mut silence = Silence::since(self.clock.now());
         loop {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sip::Limits;
 use sip::digest::NonceSettings;
 use sip::endpoint::{LargeRequests, SessionTimer, Transport};
 use sip::registrar::RegistrarSettings;
@@ -151,6 +152,9 @@ pub struct ConnectionLimits {
     pub slowest_message: Duration,
     /// How long a connection may be silent. Default 30 minutes.
     pub longest_silence: Duration,
+    /// The bounds of a message, over datagrams too. Default [`Limits::DEFAULT`], which none exceeds:
+    /// more than a message of 64 KiB nothing takes in.
+    pub message: Limits,
 }
 
 impl Default for ConnectionLimits {
@@ -160,6 +164,7 @@ impl Default for ConnectionLimits {
             per_source: 200,
             slowest_message: Duration::from_secs(10),
             longest_silence: Duration::from_mins(30),
+            message: Limits::DEFAULT,
         }
     }
 }

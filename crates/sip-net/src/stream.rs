@@ -105,6 +105,11 @@ impl Connections {
         }
     }
 
+    /// The limits that were set.
+    pub(crate) const fn limits(&self) -> &ConnectionLimits {
+        &self.limits
+    }
+
     /// Learns by which names the trunks are called.
     pub(crate) fn know(&mut self, hosts: BTreeMap<SocketAddr, String>) {
         self.hosts = hosts;

@@ -125,6 +125,15 @@ impl Baresip {
         Self::start(&account, trunk, hz)
     }
 
+    /// The same, with keys for its audio in what it offers: it takes no call without.
+    pub(crate) fn secured_caller(number: &str, trunk: SocketAddr, hz: u32) -> Self {
+        let account = format!(
+            "<sip:{number}@{trunk};transport=udp>;regint=0;answermode=manual;audio_codecs=PCMU;\
+             mediaenc=srtp-mand"
+        );
+        Self::start(&account, trunk, hz)
+    }
+
     fn start(account: &str, server: SocketAddr, hz: u32) -> Self {
         Self::start_with(account, server, hz, "")
     }
@@ -149,6 +158,7 @@ impl Baresip {
              module_path /usr/lib/baresip/modules\n\
              {mailbox}\
              module g711.so\n\
+             module srtp.so\n\
              module ausine.so\n\
              module aubridge.so\n\
              module sndfile.so\n\

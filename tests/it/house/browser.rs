@@ -19,7 +19,7 @@ use super::{PASSWORD, Process, SOON, clients, root, wait};
 const TURN: Duration = Duration::from_secs(5);
 
 /// What everybody who starts a browser here says to it: no window, nothing looked up elsewhere.
-const QUIET: [&str; 8] = [
+const QUIET: [&str; 10] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -28,6 +28,8 @@ const QUIET: [&str; 8] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
 ];
 
 /// Chromium with a profile of its own in this folder.
@@ -159,6 +161,34 @@ impl Browser {
     /// Refuses the call that rings: busy.
     pub(crate) fn refuses(&self) {
         self.told("refuse");
+    }
+
+    /// Calls a number.
+    pub(crate) fn dials(&self, number: &str) {
+        self.told(&format!("dial {number}"));
+    }
+
+    pub(crate) fn hangs_up(&self) {
+        self.told("hang_up");
+    }
+
+    pub(crate) fn holds(&self) {
+        self.told("hold");
+    }
+
+    pub(crate) fn retrieves(&self) {
+        self.told("retrieve");
+    }
+
+    /// Waits until the loudest of what it hears is this tone, to within what its ear can tell.
+    #[track_caller]
+    pub(crate) fn wait_to_hear(&self, hz: f64) {
+        wait(&format!("the page hears {hz} Hz"), SOON, || {
+            self.told("hear");
+            let heard = self.expects("hears");
+            let loud = heard["level"].as_f64().is_some_and(|level| level > -50.0);
+            (loud && (heard["hz"].as_f64()? - hz).abs() < 10.0).then_some(())
+        });
     }
 
     /// Signs off, and closes its connection.

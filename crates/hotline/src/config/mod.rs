@@ -81,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) listeners: Listeners,
     /// What keeps scanners, guessers and floods away.
     pub(crate) guard: sip_net::GuardSettings,
+    /// How much is taken from anybody who connects.
+    pub(crate) amounts: sip_net::ConnectionLimits,
     /// What was said about calls, on disk and to a capture server.
     pub(crate) trace: TraceSettings,
     /// The connections to carriers.
@@ -256,11 +258,13 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
         max_calls: service.max_calls,
         numbering: service.numbering,
     };
+    let (guard, amounts) = guard::read(reader, root);
     let config = Config {
         floor,
         sip: service.sip,
         listeners,
-        guard: guard::read(reader, root),
+        guard,
+        amounts,
         trace: trace::read(reader, root, secrets.hep.map(|key| key.0)),
         trunks: outside.peers,
         accounts: secrets.accounts,

@@ -235,6 +235,10 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     let mut settings = sip_net::Settings::new(listeners, &config.sip.realm);
     settings.tls_client.clone_from(&config.listeners.tls_client);
     settings.guard.clone_from(&config.guard);
+    settings.connections = config.amounts;
+    // A call has two legs, and a third while it is handed on or an agent is asked.
+    let legs = usize::try_from(config.floor.max_calls).unwrap_or(usize::MAX).saturating_mul(3);
+    settings.legs = settings.legs.max(legs);
     settings.trace = config.sip.trace;
     settings.subscriptions = config.sip.subscriptions;
     let folder = config.store.state.join("trace");

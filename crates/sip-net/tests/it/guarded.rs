@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::Cause;
 use sip::digest::{Algorithm, Ha1};
-use sip::{HeaderName, Method, Request, StatusCode};
+use sip::{HeaderName, Limits, Method, Request, StatusCode};
 use sip_net::{Account, Counted, GuardSettings, Listen, Scope, Serves};
 use switchboard::ports::LegFact;
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
@@ -294,4 +294,21 @@ async fn what_cannot_be_read_in_time_is_refused_and_calls_there_are_go_on() {
         }
     }
     assert!((1..=36).contains(&refused), "one turn is answered: {refused}");
+}
+
+#[tokio::test]
+async fn a_message_that_is_longer_than_was_set_is_refused_over_any_transport() {
+    let house = House::with(|setup| {
+        setup.settings.connections.message = Limits { message: 2_000, ..Limits::DEFAULT };
+    })
+    .await;
+    let mut phone = Peer::at(2, "1001", house.handle.phones()).await;
+    let mut options = phone.request("OPTIONS", "sip:1001@400.example.cn", "long");
+    assert_eq!(phone.ask(&options).await.status, StatusCode::UNAUTHORIZED);
+    options.body = vec![b'x'; 2_000];
+    assert_eq!(phone.ask(&options).await.status, StatusCode::MESSAGE_TOO_LARGE);
+    let stream = TcpStream::connect(house.handle.phones()).await.unwrap();
+    let mut line = Line::new(stream, "SIP/2.0/TCP");
+    line.send(&options.to_bytes()).await;
+    assert_eq!(line.response().await.status, StatusCode::MESSAGE_TOO_LARGE);
 }

@@ -171,6 +171,49 @@ pub(crate) const GUARD: Table = Table {
             "How long a source is shut out; each time twice as long.",
         ),
         else_("longest_ban", Kind::Span("1s", "24h"), "24h", "How long at most."),
+        may(
+            "scanners",
+            Kind::Texts,
+            "How the User-Agent of a scanner begins; a list of well-known ones, when not said.",
+        ),
+        else_(
+            "connections",
+            Kind::Number(10, 1_000_000),
+            "10000",
+            "Connections at a time (TCP, TLS, WebSocket); a tenth is kept for those that we make.",
+        ),
+        else_(
+            "connections_per_source",
+            Kind::Number(1, 1_000_000),
+            "200",
+            "Connections at a time from one source: as many phones as are behind one NAT.",
+        ),
+        else_(
+            "slowest_message",
+            Kind::Span("1s", "5m"),
+            "10s",
+            "How long a message may take from its first octet to its last, and a new connection until its first.",
+        ),
+        else_(
+            "longest_silence",
+            Kind::Span("10s", "24h"),
+            "30m",
+            "How long a connection may be silent by which a phone has registered or a call goes.",
+        ),
+        else_(
+            "message",
+            Kind::Number(2_048, 65_536),
+            "65536",
+            "Octets in a message, body included; a longer one gets 513.",
+        ),
+        else_("headers", Kind::Number(32, 256), "256", "Header fields in a message."),
+        else_(
+            "header",
+            Kind::Number(256, 8_192),
+            "8192",
+            "Octets in the value of one header field.",
+        ),
+        else_("uri", Kind::Number(128, 2_048), "2048", "Octets in the address a request is for."),
     ],
 };
 
