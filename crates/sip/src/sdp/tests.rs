@@ -286,7 +286,7 @@ fn a_browser_is_told_where_we_are_and_what_proves_it() {
     let answer = answer.protected(Security::Dtls(Box::new(dtls)));
     let body = text(write_answer(&answer, &offer, ORIGIN).unwrap());
     for line in [
-        "a=ice-lite\na=group:BUNDLE 0\nm=audio 20000 UDP/TLS/RTP/SAVPF 0 126\n",
+        "a=ice-lite\na=group:BUNDLE 0\nm=audio 20000 UDP/TLS/RTP/SAVPF 8 126\n",
         "a=rtcp-mux\n",
         "a=setup:passive\na=ice-ufrag:ours\n",
         "a=candidate:1 1 udp 2130706431 198.51.100.1 20000 typ host\na=end-of-candidates\n",
