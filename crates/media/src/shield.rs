@@ -31,6 +31,8 @@ struct Shaking {
     handshake: Handshake,
     /// What the far side announced when it began.
     theirs: Dtls,
+    /// Where whoever it goes on with is.
+    host: Host,
     /// The path that has been checked; `None` while there is none, or none is to be checked.
     path: Option<SocketAddr>,
     begun: u8,
@@ -119,16 +121,22 @@ impl Shield {
     pub(crate) fn shake(
         &mut self,
         datagram: &[u8],
-        (from, now): (SocketAddr, Timestamp),
+        (from, host, now): (SocketAddr, Host, Timestamp),
         send: impl FnMut(&[u8]),
     ) -> Result<(), Fault> {
         let checks = ice(&self.own).is_some();
-        let Some(shaking) = &mut self.shaking else { return Err(Fault::Malformed) };
+        let Some(shaking) = &self.shaking else { return Err(Fault::Malformed) };
         let expected = if checks { shaking.path } else { shaking.handshake.peer.or(Some(from)) };
         if expected != Some(from) {
-            return Err(Fault::Forged);
+            // A stranger who came first makes way for whoever signalling has announced.
+            let makes_way = host == Host::Announced && shaking.host == Host::Other;
+            if checks || !makes_way || self.mode == Mode::Keyed {
+                return Err(Fault::Forged);
+            }
+            self.begin(now, (None, shaking.begun));
         }
-        shaking.handshake.peer = Some(from);
+        let Some(shaking) = &mut self.shaking else { return Err(Fault::Malformed) };
+        (shaking.handshake.peer, shaking.host) = (Some(from), host);
         let outcome = shaking.handshake.take(datagram, (&self.identity, now), send);
         self.shaken(outcome, now);
         Ok(())
@@ -171,7 +179,8 @@ impl Shield {
         };
         let handshake = Handshake::new(&self.identity, theirs.fingerprint, own.setup, now);
         let theirs = (**theirs).clone();
-        self.shaking = Some(Box::new(Shaking { handshake, theirs, path, begun }));
+        let host = Host::Other;
+        self.shaking = Some(Box::new(Shaking { handshake, theirs, host, path, begun }));
         (self.sender, self.receiver) = (None, None);
     }
 
@@ -248,6 +257,15 @@ impl Shield {
             _ => Mode::Shut,
         }
     }
+}
+
+/// Where a datagram comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Host {
+    /// The host that signalling has named.
+    Announced,
+    /// Anywhere else, behind a NAT perhaps.
+    Other,
 }
 
 /// Whether audio is to take a path.

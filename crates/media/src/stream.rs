@@ -17,7 +17,7 @@ use crate::far_side::{FarSide, Payload};
 use crate::identity::Identity;
 use crate::player::Player;
 use crate::reporting::{Reporting, report};
-use crate::shield::{Shield, Takes};
+use crate::shield::{Host, Shield, Takes};
 use crate::sockets::Sockets;
 use crate::srtp::{Fault, MOST_ADDED};
 use crate::tap::{MAX_TAPS, Ring, Tap};
@@ -219,9 +219,11 @@ impl Stream {
             turn.counters.excess.one();
             return Taken::Nothing;
         }
+        let is_announced = self.latch.target().is_some_and(|target| target.ip() == from.ip());
+        let host = if is_announced { Host::Announced } else { Host::Other };
         let sockets = &self.sockets;
         let send = |datagram: &[u8]| _ = sockets.rtp.send(datagram, from);
-        if let Err(fault) = self.shield.shake(datagram, (from, turn.now), send) {
+        if let Err(fault) = self.shield.shake(datagram, (from, host, turn.now), send) {
             self.shut_out(fault, from, turn.counters);
         }
         Taken::Nothing

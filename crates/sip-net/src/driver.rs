@@ -29,7 +29,7 @@ use crate::resolver::{Found, Resolver};
 use crate::settings::{Serves, Settings};
 use crate::strain::Gauge;
 use crate::stream::{self, Arrival, Connections, Origin};
-use crate::trace::Beside;
+use crate::trace::{Beside, masked};
 
 /// Commands that may wait.
 const COMMANDS: usize = 16_384;
@@ -291,7 +291,7 @@ impl Driver {
                 continue;
             }
             let octets = datagram.get(..length).unwrap_or_default();
-            tracing::trace!(%peer, message = %octets.escape_ascii(), "received");
+            tracing::trace!(%peer, message = %masked(octets).escape_ascii(), "received");
             match BindingRequest::parse(octets) {
                 Some(asked) => self.exchange.keep_alive(&asked, &source, self.clock.now()),
                 None => self.receive(
@@ -375,7 +375,7 @@ impl Driver {
     /// Sends everything that is to be sent.
     fn flush(&mut self) {
         while let Some((bytes, destination)) = self.exchange.poll_send() {
-            tracing::trace!(peer = %destination.peer, message = %bytes.escape_ascii(), "sent");
+            tracing::trace!(peer = %destination.peer, message = %masked(&bytes).escape_ascii(), "sent");
             match destination.transport {
                 Transport::Udp => self.send_datagram(&bytes, &destination),
                 Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {

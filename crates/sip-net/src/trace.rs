@@ -37,6 +37,7 @@ use crate::counters::{Counted, Counters};
 use crate::settings::Settings;
 
 pub(crate) use find::Finder;
+pub(crate) use masked::masked;
 use outlet::Ended;
 
 use files::Files;
@@ -273,7 +274,7 @@ pub(crate) fn rung(leg: LegId, said: &Said) -> Option<Rung> {
         cseq: text(&HeaderName::CSeq).unwrap_or_default(),
         reason: text(&HeaderName::Reason),
         describes: headers.content_type().as_deref() == Some("application/sdp"),
-        text: String::from_utf8_lossy(&masked::masked(&said.bytes)).into_owned(),
+        text: String::from_utf8_lossy(&masked(&said.bytes)).into_owned(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Streams whose packets are protected.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 
 use clock::Clock;
 use model::{
@@ -216,6 +216,13 @@ fn a_telephone_shakes_hands_without_checks_and_another_certificate_is_not_heard(
         Secured::new(stranger, &keys).says(6);
     }
     agent.hears_nothing();
+
+    // Nor does one who begins and goes away keep the phone out.
+    let elsewhere = UdpSocket::bind("127.0.0.2:0").unwrap();
+    let now = impostor.clock.now();
+    let mut end = Handshake::new(&impostor, house.media.certificate(), Setup::Active, now);
+    end.tick((&impostor, now), |hello| _ = elsewhere.send_to(hello, local).unwrap()).unwrap();
+    house.settle();
 
     let keys = shake(&phone, &identity, &house).unwrap();
     Secured::new(phone, &keys).says(7);

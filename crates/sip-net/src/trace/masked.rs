@@ -1,7 +1,8 @@
 //! Messages without what could be replayed or guessed at.
 //!
 //! Credentials and the proofs that answer them are tried against lists of passwords by whoever has
-//! them, and keys of SRTP open what was said: neither is shown, written or sent on.
+//! them, keys of SRTP open what was said, and a password of ICE moves its path: none of them is
+//! shown, written or sent on.
 
 /// What is shown in place of a header field's value.
 const HIDDEN: &[u8] = b"(hidden)";
@@ -14,8 +15,8 @@ const FIELDS: [&[u8]; 4] = [
     b"proxy-authentication-info",
 ];
 
-/// The line of a description that holds keys (RFC 4568).
-const KEYS: &[u8] = b"a=crypto";
+/// The lines of a description that hold keys (RFC 4568) and the password of its path (RFC 8839).
+const LINES: [&[u8]; 2] = [b"a=crypto", b"a=ice-pwd"];
 
 /// The message, with the value of each such field hidden. A body keeps its length, as the
 /// Content-Length says it: there, in parts that are messages themselves, values are crossed out.
@@ -90,7 +91,7 @@ fn secret(line: &[u8]) -> Option<&[u8]> {
     let (name, _) = line.split_at(colon);
     let bare = name.trim_ascii();
     let is_secret = FIELDS.iter().any(|field| bare.eq_ignore_ascii_case(field))
-        || bare.eq_ignore_ascii_case(KEYS);
+        || LINES.iter().any(|line| bare.eq_ignore_ascii_case(line));
     is_secret.then_some(name)
 }
 
@@ -127,15 +128,18 @@ mod tests {
     fn a_body_keeps_its_length_and_neither_credentials_nor_keys() {
         let head = "NOTIFY sip:a@b SIP/2.0\r\n\r\n";
         let body = "INVITE sip:c@d SIP/2.0\r\nAuthorization: Digest x,\r\n y\r\n\r\n\
-             m=audio 4000 RTP/SAVP 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19\r\na=ptime:20";
+             m=audio 4000 RTP/SAVP 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19\r\na=ice-ufrag:me\r\n\
+             a=ice-pwd:very secret\r\na=ptime:20";
         let shown = shown(&format!("{head}{body}"));
         let crossed = |text: &str| "*".repeat(text.len());
         let expected = format!(
             "INVITE sip:c@d SIP/2.0\r\nAuthorization:{}\r\n{}\r\n\r\n\
-             m=audio 4000 RTP/SAVP 8\r\na=crypto:{}\r\na=ptime:20",
+             m=audio 4000 RTP/SAVP 8\r\na=crypto:{}\r\na=ice-ufrag:me\r\n\
+             a=ice-pwd:{}\r\na=ptime:20",
             crossed(" Digest x,"),
             crossed(" y"),
             crossed("1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19"),
+            crossed("very secret"),
         );
         assert_eq!(shown.strip_prefix(head), Some(expected.as_str()));
         assert_eq!(shown.len(), head.len() + body.len());
