@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::PhoneId;
+
 /// What a call carries beside its numbers, from the side that began it to whoever it is passed on to.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Carried {
@@ -11,6 +13,9 @@ pub struct Carried {
     pub attested: Option<Attested>,
     /// The values of the Identity header fields, as sent (RFC 8224 §4).
     pub identity: Vec<String>,
+    /// Which of our phones has handed the call on, to whoever it goes to (RFC 3892). Known by digest,
+    /// whatever a phone says of it itself.
+    pub referred_by: Option<PhoneId>,
 }
 
 /// One value of User-to-User (RFC 7433 §4), as sent and not interpreted.

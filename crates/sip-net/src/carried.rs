@@ -29,7 +29,7 @@ impl Exchange {
             Origin::Trunk(_) => {
                 let identity = self.identities(request);
                 let attested = attested(request, &identity);
-                Carried { user_to_user, attested, identity }
+                Carried { user_to_user, attested, identity, referred_by: None }
             }
         }
     }
@@ -75,12 +75,14 @@ fn attested(request: &Request, identity: &[String]) -> Option<Attested> {
 }
 
 /// The header fields that carry it on.
-pub(crate) fn written(carried: &Carried) -> ExtraHeaders {
+pub(crate) fn written(carried: &Carried, domain: &Host) -> ExtraHeaders {
     let user_to_user = carried.user_to_user.iter();
     let user_to_user = user_to_user.map(|it| (HeaderName::UserToUser, user_to_user_value(it)));
     let identity = carried.identity.iter();
     let identity = identity.map(|it| (HeaderName::Identity, it.clone().into_bytes()));
-    user_to_user.chain(identity).collect()
+    let referrer = |phone| format!("<sip:{phone}@{domain}>").into_bytes();
+    let referrer = carried.referred_by.iter().map(|it| (HeaderName::ReferredBy, referrer(it)));
+    user_to_user.chain(identity).chain(referrer).collect()
 }
 
 /// The header fields that ask a phone to answer by itself: nothing is standard, and makes know one

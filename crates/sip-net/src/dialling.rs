@@ -43,7 +43,7 @@ impl Exchange {
         }
         let body = Body::sdp(leg.offer(&offer));
         let caller = Caller { number: &from, display: display.as_deref() };
-        let mut headers = carried::written(&carried);
+        let mut headers = carried::written(&carried, &self.domain);
         let invites = match &target {
             Target::Phone(phone) => {
                 let named = call.to_string().into_bytes();

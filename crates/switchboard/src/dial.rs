@@ -86,7 +86,7 @@ impl Switchboard {
     /// it was signed for.
     pub(crate) fn carried_outside(&self, id: CallId, shown: &Number) -> Carried {
         let Some(call) = self.calls.get(&id) else { return Carried::default() };
-        let Carried { user_to_user, identity, attested: _ } = call.carried.clone();
+        let Carried { user_to_user, identity, attested: _, referred_by: _ } = call.carried.clone();
         match call.came_from {
             FarEnd::Phone(_) => Carried { user_to_user, ..Carried::default() },
             FarEnd::Trunk(_) if call.from == *shown => Carried { identity, ..Carried::default() },

@@ -6,7 +6,7 @@
 //! | the target fails, transferor still there | the two talk on |
 //! | the target fails, transferor gone | back into the queue the caller came from, at the caller's priority; else an announcement |
 
-use model::{CallId, CallKind, Cause, EventKind, LegId, Number};
+use model::{CallId, CallKind, Carried, Cause, EventKind, LegId, Number};
 
 use crate::Switchboard;
 use crate::arrive::Route;
@@ -36,6 +36,7 @@ impl Switchboard {
             )
             | None => return self.transfer_progress(leg, 481),
         }
+        let referred_by = Some(phone.clone());
         match self.route(&Origin::Phone(phone), to) {
             Route::Hotline(hotline) => self.transfer_to_flow(leg, to, &hotline),
             Route::Extension(phone) if !self.is_bound(&phone) => self.transfer_progress(leg, 480),
@@ -43,7 +44,8 @@ impl Switchboard {
             Route::Extension(phone) => {
                 let Some(from) = self.calls.get(&id).map(|call| call.from.clone()) else { return };
                 let (agent, target) = (self.agents.agent_at(&phone), Target::Phone(phone));
-                let (carried, alert) = (self.carried_to_phone(id), Alert::Ring);
+                let carried = Carried { referred_by, ..self.carried_to_phone(id) };
+                let alert = Alert::Ring;
                 let dial = Dial { call: id, target, agent, from, display: None, carried, alert };
                 let target = self.dial(dial);
                 let target = target.ok_or((Cause::LimitReached, 503));

@@ -68,7 +68,10 @@ async fn what_a_carriers_call_carries_is_told_to_the_floor() {
     };
     let identity = vec![IDENTITY.to_owned()];
     let user_to_user = vec![order()];
-    assert_eq!(rings.carried, Carried { user_to_user, attested: Some(attested), identity });
+    assert_eq!(
+        rings.carried,
+        Carried { user_to_user, attested: Some(attested), identity, referred_by: None }
+    );
 }
 
 #[tokio::test]
@@ -130,12 +133,14 @@ async fn an_agents_phone_is_told_what_the_caller_says_and_asked_to_answer_where_
     let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
     phone.registered().await;
     house.bindings().await;
-    let carried = Carried { user_to_user: vec![order()], ..Carried::default() };
+    let referred_by = Some("1002".into());
+    let carried = Carried { user_to_user: vec![order()], referred_by, ..Carried::default() };
     let to_phone = || Target::Phone("1001".into());
     house.command(dialled(1), dial(to_phone(), carried, Alert::Answer));
     let invite = phone.request_of(&Method::Invite).await;
     let told = texts(&invite, &HeaderName::UserToUser);
     assert_eq!(told, ["6f726465722d3838;purpose=isdn-uui;encoding=hex"]);
+    assert_eq!(texts(&invite, &HeaderName::ReferredBy), ["<sip:1002@400.example.cn>"]);
     let call_info = texts(&invite, &HeaderName::CallInfo);
     assert_eq!(call_info, ["<sip:400.example.cn>;answer-after=0"]);
     let alert_info = texts(&invite, &HeaderName::AlertInfo);
@@ -145,7 +150,12 @@ async fn an_agents_phone_is_told_what_the_caller_says_and_asked_to_answer_where_
 
     house.command(dialled(2), dial(to_phone(), Carried::default(), Alert::Ring));
     let invite = phone.request_of(&Method::Invite).await;
-    for name in [HeaderName::UserToUser, HeaderName::CallInfo, HeaderName::AlertInfo] {
+    for name in [
+        HeaderName::UserToUser,
+        HeaderName::ReferredBy,
+        HeaderName::CallInfo,
+        HeaderName::AlertInfo,
+    ] {
         assert!(!invite.headers.has(&name), "{name}");
     }
 }
@@ -163,6 +173,7 @@ async fn a_trunk_is_told_what_goes_on_with_the_call() {
         user_to_user: vec![order()],
         attested: None,
         identity: vec![IDENTITY.to_owned()],
+        referred_by: None,
     };
     let target = Target::Trunk { trunk: "carrier".into(), number: number("13900139000") };
     house.command(dialled(1), dial(target, carried, Alert::Ring));

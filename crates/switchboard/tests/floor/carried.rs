@@ -18,7 +18,8 @@ const ATTESTED: Attested = Attested {
 
 fn from_carrier() -> RingsIn {
     let identity = vec!["a.b.c;info=<https://c.example>".to_owned()];
-    let carried = Carried { user_to_user: told(), attested: Some(ATTESTED), identity };
+    let carried =
+        Carried { user_to_user: told(), attested: Some(ATTESTED), identity, referred_by: None };
     RingsIn { carried, ..rings(Origin::Trunk("carrier".into()), "13800138000", "4008001234") }
 }
 
@@ -72,8 +73,10 @@ fn a_phone_answers_by_itself_what_a_queue_gives_its_agent_and_nothing_else() {
     assert_eq!(dialled(&centre).2, Alert::Answer);
     let agent = centre.answers("1001");
     centre.leg(agent, LegFact::TransferAsked { to: "1002".parse().unwrap() });
-    let (target, _, alert) = dialled(&centre);
+    let (target, carried, alert) = dialled(&centre);
     assert_eq!((target, alert), (Target::Phone("1002".into()), Alert::Ring));
+    // Who is rung learns from whom the caller comes.
+    assert_eq!(carried.referred_by, Some("1001".into()));
 }
 
 #[test]
