@@ -229,7 +229,7 @@ impl Driver {
     fn take(&mut self, turn: Turn) {
         let now = self.clock.now();
         match turn {
-            Turn::Leg(leg, command) => self.exchange.command(leg, command, now),
+            Turn::Leg(leg, command) => self.exchange.command(leg, *command, now),
             Turn::Accounts(accounts, done) => {
                 self.exchange.replace_accounts(accounts, now);
                 let _ = done.send(());

@@ -46,7 +46,7 @@ impl std::error::Error for Busy {}
 /// One thing signalling is told.
 #[derive(Debug)]
 pub(crate) enum Turn {
-    Leg(LegId, LegCommand),
+    Leg(LegId, Box<LegCommand>),
     Accounts(Accounts, oneshot::Sender<()>),
     Trunks(Trunks),
     Presence(PhoneId, Presence),
@@ -62,7 +62,7 @@ impl Handle {
     /// # Errors
     /// When more commands wait than signalling can hold, or it has ended.
     pub fn command(&self, leg: LegId, command: LegCommand) -> Result<(), Busy> {
-        self.turns.try_send(Turn::Leg(leg, command)).map_err(|_| Busy)
+        self.turns.try_send(Turn::Leg(leg, Box::new(command))).map_err(|_| Busy)
     }
 
     /// Leaves a command for a leg, and waits while signalling has too much to do: for threads of
@@ -71,7 +71,7 @@ impl Handle {
     /// # Errors
     /// When signalling has ended.
     pub fn command_waiting(&self, leg: LegId, command: LegCommand) -> Result<(), Busy> {
-        self.turns.blocking_send(Turn::Leg(leg, command)).map_err(|_| Busy)
+        self.turns.blocking_send(Turn::Leg(leg, Box::new(command))).map_err(|_| Busy)
     }
 
     /// Puts other accounts in place, live; returns when they are, and what they rule out has ended.
