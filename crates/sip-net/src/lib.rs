@@ -12,7 +12,8 @@
 //! | `guard`, `grumble`, `strain` | scanners, guessers and floods; what the log says of them; whether we keep up |
 //! | `strays` | phones that are where they may not be |
 //! | `desk` | registrations, OPTIONS |
-//! | `arriving`, `dialling`, `talking`, `replacing`, `referring` | calls |
+//! | `arriving`, `dialling`, `talking`, `replacing`, `referring`, `carried` | calls, and what they carry |
+//! | `moving` | phones that come back by another stream during a call |
 //! | `trunking`, `carriers`, `registering`, `resolver` | trunks: where they are, whether they are there, our registration at them |
 //! | `watching` | busy lamps, mailboxes and agents: who is told what |
 //! | `meaning` | causes in SIP and statuses to the floor |

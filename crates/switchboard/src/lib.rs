@@ -14,6 +14,7 @@
 //! | `limits` | how many calls there may be, and how fast they may come |
 //! | `places` | nothing: it counts them |
 //! | `numbering` | nothing: it tells what a number is, however written |
+//! | `keys` | how we protect what we send: keys drawn from the chance that is passed in |
 //! | `talk` | two parties joined, held, recorded, parted |
 //! | `transfer` | REFER: one party is handed on |
 //! | `merge` | REFER with Replaces: two calls of a phone become one |
