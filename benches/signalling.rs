@@ -6,6 +6,7 @@
 //! Every call is answered, queued, offered to an agent who answers at once and hangs up after the hold
 //! time in milliseconds; nobody sends audio. It is recorded all the same, as calls from a queue are:
 //! silence. From INVITE to INVITE is from what the carrier sent to what reached the agent's phone.
+//! Where the service cannot keep up, callers run out, and the calls they would have made are left out.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use hotline_benches::audio::Audio;
-use hotline_benches::callers::{Callers, Then};
+use hotline_benches::callers::{Callers, Pace, Then};
 use hotline_benches::figures::{Spread, print_table};
 use hotline_benches::peers;
 use hotline_benches::phones::Phones;
@@ -49,7 +50,7 @@ fn main() {
 /// What calls at one pace cost.
 struct Cost {
     rate: u32,
-    calls: u32,
+    pace: Pace,
     failed: u32,
     /// Processor time of a call, in milliseconds.
     millis: f64,
@@ -77,13 +78,13 @@ fn cost(rate: u32, (time, hold): (Duration, Duration), clock: Clock) -> Cost {
     sleep(Duration::from_secs(1));
     let (threads, before, began) =
         (server.process().cpu_by_thread(), server.process().cpu(), clock.now());
-    let calls = callers.call_for(rate, time);
+    let pace = callers.call_for(rate, time);
     wait(|| callers.under_way() == 0);
     let wall = clock.now().since(began);
     // Recordings are completed after the call.
     sleep(Duration::from_secs(1));
     let spent = server.process().cpu() - before;
-    let each = |spent: Duration| spent.as_secs_f64() * 1e3 / f64::from(calls);
+    let each = |spent: Duration| spent.as_secs_f64() * 1e3 / f64::from(pace.made);
     let threads = server.process().cpu_by_thread().into_iter().map(|(name, spent)| {
         let spent = spent.saturating_sub(threads.get(&name).copied().unwrap_or_default());
         (name, each(spent))
@@ -91,7 +92,7 @@ fn cost(rate: u32, (time, hold): (Duration, Duration), clock: Clock) -> Cost {
     let (_, failed) = callers.up_and_failed();
     Cost {
         rate,
-        calls,
+        pace,
         failed,
         millis: each(spent),
         offered: Spread::of(offered(&callers.dialled(), &phones.rang())),
@@ -118,7 +119,7 @@ fn print(costs: &[Cost]) {
         .map(|cost| {
             let ours = [
                 cost.rate.to_string(),
-                format!("{} ({})", cost.calls, cost.failed),
+                format!("{} ({}, {})", cost.pace.made, cost.failed, cost.pace.left_out),
                 format!("{:.2}", cost.millis),
                 format!("{:.0} %", cost.share * 100.0),
                 cost.offered.to_string(),
@@ -127,8 +128,13 @@ fn print(costs: &[Cost]) {
             ours.into_iter().chain(peers).collect()
         })
         .collect();
-    let heading =
-        ["calls a second", "calls (failed)", "hotline ms", "of a core", "INVITE → INVITE"];
+    let heading = [
+        "calls a second",
+        "calls (failed, left out)",
+        "hotline ms",
+        "of a core",
+        "INVITE → INVITE",
+    ];
     let heading: Vec<&str> =
         heading.into_iter().chain(peers::SIGNALLING.map(|(name, _)| name)).collect();
     let title =

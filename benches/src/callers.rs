@@ -65,6 +65,15 @@ enum State {
     Up,
 }
 
+/// What became of a pace that was to be kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Calls that were made.
+    pub made: u32,
+    /// Calls that were not, since every caller was still in one.
+    pub left_out: u32,
+}
+
 impl Callers {
     /// So many callers who may call `number` through the trunk listener, with their audio at
     /// `audio`.
@@ -95,15 +104,13 @@ impl Callers {
         }
     }
 
-    /// Calls come at this pace for so long, each from a caller whose last one is over; gives back how
-    /// many. None is left out: who is late is caught up with.
-    ///
-    /// # Panics
-    /// When every caller is busy.
-    pub fn call_for(&self, a_second: u32, time: Duration) -> u32 {
+    /// Calls come at this pace for so long, each from a caller whose last one is over. Who is late is
+    /// caught up with; a call for which there is no free caller, because the service is behind, is
+    /// not made.
+    pub fn call_for(&self, a_second: u32, time: Duration) -> Pace {
         let began = self.desk.clock.now();
         let all = a_second * u32::try_from(time.as_secs()).expect("a few seconds");
-        let mut next = 0;
+        let (mut next, mut made) = (0, 0);
         for call in 0..all {
             let due = began + Duration::from_secs(1) * call / a_second;
             let early = due.since(self.desk.clock.now());
@@ -113,12 +120,14 @@ impl Callers {
             let mut lines = self.desk.lines();
             let count = lines.len();
             let mut around = (0..count).map(|step| (next + step) % count);
-            let free = around.find(|caller| lines[*caller].state == State::Resting);
-            let free = free.expect("more callers than calls at a time");
+            let Some(free) = around.find(|caller| lines[*caller].state == State::Resting) else {
+                continue;
+            };
             self.desk.dial(free, &mut lines);
             next = free + 1;
+            made += 1;
         }
-        all
+        Pace { made, left_out: all - made }
     }
 
     /// When each caller's calls were dialled, in order.

@@ -1,7 +1,7 @@
 //! Points in time.
 
 use std::fmt;
-use std::ops::{Add, Sub};
+use std::ops::{Add, Range, Sub};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -82,12 +82,43 @@ impl Sub<Duration> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.as_secs();
+        out.write_str(Written::of(*self).as_str())
+    }
+}
+
+/// A time as text, on the stack: each event and each row has several, which go through no formatter.
+struct Written([u8; 27]);
+
+impl Written {
+    /// The last year that has four digits ends here; later times are written as this.
+    const LAST: Timestamp = Timestamp(253_402_300_799_999_999);
+
+    fn of(time: Timestamp) -> Self {
+        let time = time.min(Self::LAST);
+        let seconds = time.as_secs();
         let (year, month, day) = civil_from_days(seconds / SECONDS_PER_DAY);
         let of_day = seconds % SECONDS_PER_DAY;
-        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-        let micros = self.0 % MICROS_PER_SECOND;
-        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        let clock = [(11, of_day / 3600), (14, of_day / 60 % 60), (17, of_day % 60)];
+        put(&mut text, 0..4, year);
+        for (place, number) in [(5, month), (8, day)].into_iter().chain(clock) {
+            put(&mut text, place..place + 2, number);
+        }
+        put(&mut text, 20..26, time.0 % MICROS_PER_SECOND);
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        // Digits and signs only.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Writes a number's last digits over these places.
+fn put(text: &mut [u8], places: Range<usize>, mut number: u64) {
+    for digit in text.get_mut(places).into_iter().flatten().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
     }
 }
 
@@ -107,7 +138,7 @@ impl FromStr for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(Written::of(*self).as_str())
     }
 }
 
@@ -182,6 +213,13 @@ mod tests {
             "2001-09-09T01:46:40.123456Z"
         );
         assert_eq!(Timestamp::from_secs(1_709_164_800).day(), "2024-02-29");
+    }
+
+    #[test]
+    fn a_time_beyond_four_digits_of_years_is_written_as_the_last_there_is() {
+        let last = "9999-12-31T23:59:59.999999Z";
+        assert_eq!(Timestamp::from_micros(253_402_300_799_999_999).to_string(), last);
+        assert_eq!(Timestamp::from_micros(u64::MAX).to_string(), last);
     }
 
     #[test]

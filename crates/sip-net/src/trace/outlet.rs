@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use model::{LegId, Timestamp};
 use tokio::sync::oneshot;
@@ -21,6 +22,9 @@ const MOST: usize = 8_192;
 const MOST_OCTETS: usize = 32 << 20;
 /// What is taken at most before what was taken is brought to its end.
 const TURN: usize = 256;
+/// How long the thread rests once nothing is waiting: to wake it for each message would cost
+/// signalling more than the message.
+const REST: Duration = Duration::from_millis(20);
 
 /// One thing a trace is told.
 #[derive(Clone, Debug)]
@@ -105,6 +109,9 @@ fn run(queue: &Receiver<Told>, waiting: &AtomicUsize, mut sink: impl Sink) {
             next = if left > 0 { queue.try_recv().ok() } else { None };
         }
         sink.flush();
+        if left > 0 {
+            thread::sleep(REST);
+        }
     }
 }
 
