@@ -61,8 +61,8 @@ struct Cost {
     micros: f64,
     /// Registrations a second of time on the wall.
     a_second: f64,
-    /// Resident memory a binding, in octets.
-    octets: f64,
+    /// Resident memory a binding, in octets; none where what the server took at its start hides it.
+    octets: Option<f64>,
     /// The share of a core that keeping them takes.
     idle: f64,
 }
@@ -80,8 +80,8 @@ fn series(
         .map(|size| {
             println!("{size} bindings at {server} …");
             phones.register_up_to(*size);
-            let octets =
-                (process.resident_of_all_kib() - empty) as f64 * 1_024.0 / f64::from(*size);
+            let grown = process.resident_of_all_kib().checked_sub(empty).filter(|kib| *kib > 0);
+            let octets = grown.map(|kib| kib as f64 * 1_024.0 / f64::from(*size));
             let idle = share_of_core(process, || phones.answer_for(QUIET), clock);
             let (before, began) = (process.cpu_of_all(), clock.now());
             phones.refresh(refreshes);
@@ -117,7 +117,9 @@ fn print(ours: &[Cost], theirs: Option<&[Cost]>) {
             let peer = theirs.and_then(|theirs| theirs.get(place));
             let told = |of: fn(&Cost) -> String| peer.map_or_else(|| "–".to_owned(), of);
             let micros = |cost: &Cost| format!("{:.1}", cost.micros);
-            let octets = |cost: &Cost| format!("{:.0}", cost.octets);
+            let octets = |cost: &Cost| {
+                cost.octets.map_or_else(|| "–".to_owned(), |octets| format!("{octets:.0}"))
+            };
             [
                 cost.bindings.to_string(),
                 micros(cost),

@@ -26,6 +26,7 @@ pub mod peers;
 pub mod phones;
 pub mod process;
 pub mod registering;
+pub mod samples;
 pub mod server;
 mod wire;
 pub mod words;
