@@ -96,7 +96,7 @@ impl Floor {
     /// The caller who has talked longest hangs up.
     pub(crate) fn hang_up(&mut self) {
         let leg = self.talking.pop_front().expect("somebody talks");
-        let fact = LegFact::Released { cause: Cause::CallerHungUp, status: None };
+        let fact = LegFact::Released { cause: Cause::CallerHungUp, status: None, reason: None };
         self.input(Input::Leg { leg, fact });
     }
 
@@ -120,7 +120,7 @@ impl Floor {
                 self.talking.extend(self.callers.pop_front());
             }
             Command::Leg { leg, command: LegCommand::Release { cause, status } } => {
-                let fact = LegFact::Released { cause, status };
+                let fact = LegFact::Released { cause, status, reason: None };
                 self.inputs.push_back(Input::Leg { leg, fact });
             }
             Command::Recording { recording, command: RecordingCommand::Finish } => {

@@ -110,7 +110,7 @@ pub fn frame(octets: &[u8]) {
 
 /// What a stream gives, and whether it must then be closed.
 fn frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Frame>, bool) {
-    let limits = Limits { message: 2_048, headers: 32, header: 512, uri: 128 };
+    let limits = Limits { message: 2_048, headers: 32, header: 512, uri: 128, body: 1_024 };
     let mut framer = Framer::new(limits);
     let mut seen = Vec::new();
     for piece in pieces {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use futures_util::future::BoxFuture;
-use model::{LegId, Timestamp};
+use model::{LegId, PhoneId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -26,8 +26,14 @@ pub struct Ban {
     pub until: Timestamp,
     /// What it did last.
     pub why: String,
-    /// How often it was shut out, this time included.
+    /// How often it was shut out, this time included; of an account's attempts, how many were wrong.
     pub times: u32,
+    /// What is not read: `datagrams`, whose source anybody can write; `everything` from there; or only
+    /// attempts for the `account`, which wait.
+    pub scope: &'static str,
+    /// The account, where it is that alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<PhoneId>,
 }
 
 /// What the API may ask of signalling. Nothing is answered once signalling has ended.

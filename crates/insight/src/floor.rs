@@ -161,7 +161,7 @@ mod tests {
         story.leg(1, 2, EventKind::LegCreated { phone: None, trunk: None, inbound: false });
         story.waits(1, 2, "sales");
         story.records(1, 1);
-        story.leg(1, 2, EventKind::LegReleased { status: Some(486) });
+        story.leg(1, 2, EventKind::LegReleased { status: Some(486), reason: None });
         let floor = story.fold::<Floor>();
         let open = &floor.snapshot().calls[&Story::call(1)];
         assert_eq!(open.legs, [LegId::new(Story::EPOCH, 1)]);

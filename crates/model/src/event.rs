@@ -213,6 +213,9 @@ kinds! {
     "leg.released", "The dialog ended.", LegReleased {
         /// The SIP status that ended it, where one did.
         status: Option<u16>,
+        /// What the far side said of it, where it said anything: the value of its Reason (RFC 3326),
+        /// such as `Q.850;cause=17`.
+        reason: Option<String>,
     };
     "agent.signed_in", "An agent began a working session.", AgentSignedIn {
         /// The phone used.

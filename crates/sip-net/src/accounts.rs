@@ -110,12 +110,19 @@ impl Accounts {
 pub struct Trunk {
     /// Its name.
     pub id: TrunkId,
-    /// Where its requests come from. Nothing else makes a request the trunk's.
+    /// Where its requests come from. Without [`Self::caller`] nothing else makes a request the
+    /// trunk's; with it, the trunk may be nowhere else, or anywhere where this is empty.
     pub sources: Vec<AddressRange>,
+    /// As whom it proves itself by digest when it calls, where its address alone does not make a
+    /// request the trunk's.
+    pub caller: Option<TrunkCaller>,
     /// Where calls to it are sent, an address or a name (RFC 3263); none: it only brings calls.
     pub proxy: Option<Wanted>,
     /// The host in the addresses of calls to it, where it wants another than that.
     pub host: Option<String>,
+    /// The name that its certificate must be for when it connects to a listener that asks for one
+    /// (RFC 5922 §7.1); that of the host or of the proxy, where this is none.
+    pub certificate: Option<String>,
     /// What it is answered with when it challenges us.
     pub login: Option<Login>,
     /// For how long we register there under the login's user; not at all when none.
@@ -124,6 +131,43 @@ pub struct Trunk {
     pub check_every: Option<Duration>,
     /// Where it says which number was dialled.
     pub dialled: Dialled,
+    /// How it is told who calls.
+    pub identity: CallerIdentity,
+}
+
+/// As whom a trunk proves itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrunkCaller {
+    /// The user of its digest.
+    pub user: String,
+    /// Its account: what a phone's is.
+    pub account: Arc<Account>,
+}
+
+impl TrunkCaller {
+    /// The trunk's account, with these secrets in our realm; from these places alone, where there
+    /// are any.
+    #[must_use]
+    pub fn new(trunk: &TrunkId, user: &str, secrets: Vec<Ha1>, places: &[AddressRange]) -> Self {
+        let rules = AccountRules { networks: places.to_vec(), ..AccountRules::default() };
+        // No phone has a name with a blank: what is held against the one is not against the other.
+        let phone = PhoneId::from(format!("trunk {trunk}").as_str());
+        let account = Account { phone, display: None, secrets, rules };
+        Self { user: user.to_owned(), account: Arc::new(account) }
+    }
+}
+
+/// How a trunk is told who calls.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum CallerIdentity {
+    /// In From alone.
+    #[default]
+    From,
+    /// In From, and asserted (P-Asserted-Identity, RFC 3325 §9.1).
+    Asserted,
+    /// Asserted to the trunk and to nobody beyond it: From is anonymous (RFC 3323 §4.1.1.3), and
+    /// `Privacy: id` asks the carrier to keep the number to itself (RFC 3325 §9.3).
+    Withheld,
 }
 
 /// Where a trunk says which number was dialled: calls that were forwarded on their way name it
@@ -154,6 +198,13 @@ impl Trunk {
         given.or_else(|| self.proxy.as_ref().map(|proxy| proxy.host.clone()))
     }
 
+    /// The name that it must prove by its certificate when it connects; none, when it has no name: then
+    /// one of the authorities' is enough.
+    pub(crate) fn certified(&self) -> Option<String> {
+        let named = || self.named().filter(|host| host.ip().is_none());
+        self.certificate.clone().or_else(|| named().map(|host| host.to_string()))
+    }
+
     /// A trunk that only has a name.
     #[cfg(test)]
     pub(crate) fn of(id: &str) -> Self {
@@ -162,10 +213,13 @@ impl Trunk {
             sources: Vec::new(),
             proxy: None,
             host: None,
+            certificate: None,
+            caller: None,
             login: None,
             registers: None,
             check_every: None,
             dialled: Dialled::RequestUri,
+            identity: CallerIdentity::From,
         }
     }
 }
@@ -181,10 +235,31 @@ impl FromIterator<Trunk> for Trunks {
 }
 
 impl Trunks {
-    /// The trunk that requests from this address belong to: the first whose sources hold it.
+    /// The trunk that requests from this address belong to without further proof: the first whose
+    /// sources hold it.
     #[must_use]
     pub fn from_source(&self, source: IpAddr) -> Option<&Trunk> {
-        self.0.iter().find(|trunk| trunk.sources.iter().any(|range| range.holds(source)))
+        let is_there = |trunk: &&Trunk| trunk.sources.iter().any(|range| range.holds(source));
+        self.0.iter().filter(|trunk| trunk.caller.is_none()).find(is_there)
+    }
+
+    /// Whether a trunk may be at this address that proves itself by digest.
+    pub(crate) fn may_prove_at(&self, source: IpAddr) -> bool {
+        self.callers().any(|(_, caller)| caller.account.rules.admit(source))
+    }
+
+    /// The account of the trunk that proves itself as this user.
+    pub(crate) fn account(&self, user: &str) -> Option<&Arc<Account>> {
+        self.callers().find(|(_, caller)| caller.user == user).map(|(_, caller)| &caller.account)
+    }
+
+    /// The trunk of this account.
+    pub(crate) fn of_account(&self, account: &Account) -> Option<&Trunk> {
+        self.callers().find(|(_, it)| it.account.phone == account.phone).map(|(trunk, _)| trunk)
+    }
+
+    fn callers(&self) -> impl Iterator<Item = (&Trunk, &TrunkCaller)> {
+        self.0.iter().filter_map(|trunk| Some((trunk, trunk.caller.as_ref()?)))
     }
 
     /// All of them.

@@ -1,5 +1,7 @@
 //! Calls that come in.
 
+use std::net::IpAddr;
+
 use model::{Number, Timestamp};
 use sip::SessionId;
 use sip::endpoint::{Order, Rejection, Source};
@@ -38,7 +40,7 @@ impl Exchange {
         let refusal = match self.rings_in(request, source, now) {
             Ok(rings) => {
                 let rings = RingsIn { max_forwards, ..rings };
-                self.take_in(session, rings, &request.body, now)
+                self.take_in((session, source.peer.ip()), rings, &request.body, now)
             }
             Err(refusal) => Err(refusal),
         };
@@ -54,7 +56,7 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<RingsIn, Rejection> {
         let calling = if self.serves(source.listener) == Serves::Trunks {
-            self.trunk_calls(request, source)?
+            self.trunk_calls(request, source, now)?
         } else {
             self.phone_calls(request, source, now)?
         };
@@ -91,7 +93,7 @@ impl Exchange {
     /// Tells the floor of the call; without room there, the caller is to try again.
     fn take_in(
         &mut self,
-        session: SessionId,
+        (session, peer): (SessionId, IpAddr),
         rings: RingsIn,
         body: &[u8],
         now: Timestamp,
@@ -115,6 +117,7 @@ impl Exchange {
             Origin::Phone(phone) => (Some(phone.clone()), None),
             Origin::Trunk(trunk) => (None, Some(trunk.clone())),
         };
+        let from = trunk.clone().map(|trunk| (trunk, Some(peer)));
         let fact = LegFact::RingsIn(Box::new(rings));
         if let Err(Full(_)) = self.ports.inbox.put(Input::Leg { leg, fact }) {
             return Err(full());
@@ -123,6 +126,7 @@ impl Exchange {
         let number = self.next_number();
         let mut arriving = Leg::new(Phase::Arriving(session), Side::Caller, number);
         arriving.phone = phone;
+        arriving.trunk = from;
         arriving.wanted = Wanted::by(body);
         arriving.remote = remote;
         self.legs.insert(leg, arriving);
@@ -133,10 +137,22 @@ impl Exchange {
     }
 
     /// A trunk is believed about who calls: it has asked (RFC 3325).
-    fn trunk_calls(&self, request: &Request, source: &Source) -> Result<Calling, Rejection> {
-        let Some(trunk) = self.trunks.from_source(source.peer.ip()) else {
-            self.count(Counted::UnknownTrunk);
-            return Err(Rejection::new(StatusCode::FORBIDDEN, "address is no trunk's"));
+    fn trunk_calls(
+        &mut self,
+        request: &Request,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<Calling, Rejection> {
+        let trunk = match self.trunks.from_source(source.peer.ip()) {
+            Some(trunk) => trunk,
+            None if self.trunks.may_prove_at(source.peer.ip()) => {
+                let account = self.identify(request, source, now)?;
+                self.trunks.of_account(&account).ok_or_else(broken)?
+            }
+            None => {
+                self.count(Counted::UnknownTrunk);
+                return Err(Rejection::new(StatusCode::FORBIDDEN, "address is no trunk's"));
+            }
         };
         let asserted =
             request.headers.addresses(&HeaderName::PAssertedIdentity).unwrap_or_default();

@@ -10,6 +10,7 @@
 //! What is gone or busy is tried last, never not at all: a wrong guess of ours must not end calls.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use model::{Timestamp, TrunkId};
@@ -172,6 +173,12 @@ impl Carriers {
     pub(crate) fn all_places(&self) -> impl Iterator<Item = (&TrunkId, Place)> {
         let carriers = self.carriers.iter();
         carriers.flat_map(|(id, carrier)| carrier.sites.iter().map(move |it| (id, it.place)))
+    }
+
+    /// Whether the trunk is called at this address.
+    pub(crate) fn is_at(&self, trunk: &TrunkId, address: IpAddr) -> bool {
+        let mut sites = self.carriers.get(trunk).into_iter().flat_map(|carrier| &carrier.sites);
+        sites.any(|site| site.place.peer.ip() == address)
     }
 
     /// Whether anything has changed since this was asked last.

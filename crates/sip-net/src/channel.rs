@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::counters::Counted;
 use crate::settings::Protocol;
-use crate::tls::TlsClient;
+use crate::tls::{self, TlsClient};
 
 /// The subprotocol that says that SIP is spoken (RFC 7118 §4.1).
 const SUBPROTOCOL: &str = "sip";
@@ -64,14 +64,18 @@ pub(crate) enum Unopened {
 ///
 /// # Errors
 /// The reason to be counted, when what is said first is not what belongs there.
-pub(crate) async fn greet(stream: TcpStream, protocol: Protocol) -> Result<Channel, Unopened> {
+pub(crate) async fn greet(
+    stream: TcpStream,
+    protocol: Protocol,
+    proves: Option<ServerName<'static>>,
+) -> Result<Channel, Unopened> {
     prepare(&stream);
     match protocol {
         Protocol::Plain => Ok(Channel::Octets(Box::new(stream))),
-        Protocol::Tls(tls) => Ok(Channel::Octets(secured(stream, &tls).await?)),
+        Protocol::Tls(tls) => Ok(Channel::Octets(secured(stream, &tls, proves).await?)),
         Protocol::WebSocket(origins) => upgraded(Box::new(stream), &origins).await,
         Protocol::SecureWebSocket(tls, origins) => {
-            upgraded(secured(stream, &tls).await?, &origins).await
+            upgraded(secured(stream, &tls, proves).await?, &origins).await
         }
     }
 }
@@ -111,7 +115,11 @@ fn prepare(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
-async fn secured(stream: TcpStream, tls: &crate::Tls) -> Result<Box<dyn Octets>, Unopened> {
+async fn secured(
+    stream: TcpStream,
+    tls: &crate::Tls,
+    proves: Option<ServerName<'static>>,
+) -> Result<Box<dyn Octets>, Unopened> {
     let accepted = TlsAcceptor::from(tls.config()).accept(stream).await;
     let stream = accepted.map_err(|error| {
         tracing::debug!(%error, "no TLS with whoever connects");
@@ -124,6 +132,16 @@ async fn secured(stream: TcpStream, tls: &crate::Tls) -> Result<Box<dyn Octets>,
             Some(_) => Unopened::Offended(Counted::HandshakeFailed),
         }
     })?;
+    let (socket, session) = stream.get_ref();
+    let shown = session.peer_certificates().and_then(<[_]>::first);
+    if let (Some(name), Some(shown)) = (proves, shown)
+        && !tls::is_for(shown, &name)
+    {
+        let peer = socket.peer_addr().ok();
+        let name = name.to_str();
+        tracing::warn!(?peer, %name, "the certificate that a trunk shows is not for its name");
+        return Err(Unopened::Offended(Counted::OtherCertificate));
+    }
     Ok(Box::new(stream))
 }
 

@@ -99,6 +99,8 @@ counted! {
     ConnectFailed = "connect_failed",
     /// A connection closed because there was no TLS or no WebSocket with whoever opened it.
     HandshakeFailed = "handshake_failed",
+    /// A connection closed because the certificate that a trunk showed is for another name.
+    OtherCertificate = "other_certificate",
     /// A connection closed because what came over it is no SIP.
     BadStream = "bad_stream",
     /// An ACK that belongs to no call and to no refusal of ours: nothing.

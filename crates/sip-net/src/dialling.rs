@@ -12,7 +12,7 @@ use sip::sdp;
 use sip::{HeaderName, Host, NameAddr, Response, StatusCode, Uri};
 use switchboard::ports::{LegCommand, LegFact, Target};
 
-use crate::accounts::Rings;
+use crate::accounts::{CallerIdentity, Rings};
 use crate::carried;
 use crate::exchange::Exchange;
 use crate::legs::{Dialling, Fork, Leg, Phase, Side};
@@ -21,6 +21,8 @@ use crate::trunking::retry_after;
 
 /// How often credentials are sent for one call: once, and once more when the nonce was stale.
 const MOST_TRIES: u8 = 2;
+/// The host of a caller who is not shown (RFC 3323 §4.1.1.3).
+const WITHHELD: &str = "anonymous.invalid";
 /// Names our call to the phone, for whoever reads a trace and for screens beside the phone.
 const CALL_HEADER: &str = "X-Hotline-Call";
 
@@ -37,9 +39,12 @@ impl Exchange {
         }
         let mut leg =
             Leg::new(Phase::Dialling(Dialling::default()), Side::Called, self.next_number());
-        if let Target::Phone(phone) = &target {
-            leg.phone = Some(phone.clone());
-            leg.remote = Some(from.clone());
+        match &target {
+            Target::Phone(phone) => {
+                leg.phone = Some(phone.clone());
+                leg.remote = Some(from.clone());
+            }
+            Target::Trunk { trunk, .. } => leg.trunk = Some((trunk.clone(), None)),
         }
         let body = Body::sdp(leg.offer(&offer));
         let caller = Caller { number: &from, display: display.as_deref() };
@@ -148,9 +153,10 @@ impl Exchange {
         let routes = self.carriers.registration(id).map(|it| it.service_route.clone());
         let from = |host, port| caller.at(host, port);
         let Some(trunk) = self.trunks.find(id) else { return Vec::new() };
-        let Some(outgoing) = self.to_place(trunk, place, (&from, Some(number.as_str()))) else {
+        let Some(mut outgoing) = self.to_place(trunk, place, (&from, Some(number.as_str()))) else {
             return Vec::new();
         };
+        let headers = asserted(trunk.identity, &mut outgoing, headers);
         let (body, routes) = (Some(body), routes.unwrap_or_default());
         let outgoing = Outgoing { body, headers, routes, ..outgoing };
         let (kept, trunk) = (Box::new(outgoing.clone()), id.clone());
@@ -213,6 +219,8 @@ impl Exchange {
         let Some((id, leg)) = self.legs.of(session) else { return };
         let Phase::Dialling(dialling) = &mut leg.phase else { return };
         let fork = dialling.forks.remove(&session);
+        let said = response.and_then(|response| response.headers.text(&HeaderName::Reason));
+        leg.reason = said.map(meaning::kept).or_else(|| leg.reason.take());
         self.legs.part(session);
         let goes_on = match (fork, response) {
             (Some(fork @ Fork::Trunk { .. }), Some(response))
@@ -310,7 +318,11 @@ impl Exchange {
             let user = before.to.uri.user_name();
             let from = |host: Host, port| {
                 let uri = Uri { host, port, ..before.from.uri.clone() };
-                NameAddr { uri, ..before.from.clone() }
+                if is_withheld(&before.from) {
+                    before.from.clone()
+                } else {
+                    NameAddr { uri, ..before.from.clone() }
+                }
             };
             let known = self.trunks.find(&trunk);
             let moved = known.and_then(|it| self.to_place(it, place, (&from, user.as_deref())));
@@ -429,6 +441,30 @@ fn leads_nowhere(status: StatusCode, response: Option<&Response>) -> bool {
 const fn place_of(outgoing: &Outgoing) -> Place {
     let Destination { transport, peer, .. } = outgoing.destination;
     Place { transport, peer }
+}
+
+/// Who calls, as the trunk is told beside or in place of From; gives the header fields with it.
+fn asserted(
+    identity: CallerIdentity,
+    outgoing: &mut Outgoing,
+    mut headers: ExtraHeaders,
+) -> ExtraHeaders {
+    if identity == CallerIdentity::From {
+        return headers;
+    }
+    headers.push((HeaderName::PAssertedIdentity, outgoing.from.to_bytes()));
+    if identity == CallerIdentity::Withheld {
+        headers.push((HeaderName::Privacy, b"id".to_vec()));
+        let nowhere = Host::parse(WITHHELD).unwrap_or_else(|_| outgoing.from.uri.host.clone());
+        let nobody = NameAddr::new(Uri::sip("anonymous", nowhere));
+        outgoing.from = nobody.with_display("Anonymous");
+    }
+    headers
+}
+
+/// Whether From says nothing of who calls.
+fn is_withheld(from: &NameAddr) -> bool {
+    from.uri.host.to_string() == WITHHELD
 }
 
 /// Whom the called party sees.

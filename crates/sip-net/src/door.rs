@@ -1,11 +1,13 @@
-//! Who somebody is: phones prove it by digest, trunks by their address.
+//! Who somebody is: phones prove it by digest, trunks by their address or by digest.
 //!
 //! Who brings no credentials at all is turned away before anything is remembered of the request
 //! (RFC 3261 §8.2.7), so a flood of strangers fills nothing.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::Timestamp;
+use sip::SessionId;
 use sip::digest::{Algorithm, Attempt, Credentials, Denial};
 use sip::endpoint::{Rejection, Source, Transport};
 use sip::{HeaderName, Method, Request, StatusCode};
@@ -55,8 +57,7 @@ impl Exchange {
             return true;
         }
         let refusal = if self.serves(source.listener) == Serves::Trunks {
-            let known = self.trunks.from_source(source.peer.ip()).is_some();
-            if known { None } else { Some(self.stranger(source, now)) }
+            self.unknown_trunk(request, source, now)
         } else if opens && self.stopping && !self.endpoint.is_under_way(request) {
             Some(self.stopped())
         } else if request.method == Method::Subscribe && self.is_crowded() {
@@ -64,8 +65,7 @@ impl Exchange {
             let refusal = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "calls come first");
             Some(refusal.with(HeaderName::RetryAfter, RETRY_AFTER))
         } else if opens || matches!(request.method, Method::Register | Method::Subscribe) {
-            let came_with_some = CREDENTIALS.iter().any(|name| request.headers.has(name));
-            (!came_with_some).then(|| self.challenge(request, None, (source, now)))
+            (!has_credentials(request)).then(|| self.challenge(request, None, (source, now)))
         } else {
             None
         };
@@ -84,12 +84,49 @@ impl Exchange {
             return true;
         }
         if side == Serves::Trunks {
-            return self.trunks.from_source(peer).is_none();
+            return !self.is_of_its_trunk(session, peer);
         }
         // Calls of an account that is gone go on, and those that wait for the end only, too.
         let phone = self.legs.of(session).and_then(|(_, leg)| leg.phone.as_ref());
         let account = phone.and_then(|phone| self.accounts.of(phone));
         account.is_some_and(|account| !account.rules.admit(peer))
+    }
+
+    /// Whether a call goes by the trunk that this address belongs to: by where it calls from, where it
+    /// is called, or, for one that has proven itself, where it did.
+    fn is_of_its_trunk(&mut self, session: SessionId, peer: IpAddr) -> bool {
+        let known = self.trunks.from_source(peer).map(|trunk| &trunk.id);
+        let trunk = self.legs.of(session).and_then(|(_, leg)| leg.trunk.as_ref());
+        // Of a call that waits for its end only, no trunk is told any more.
+        let Some((trunk, from)) = trunk else { return known.is_some() };
+        known == Some(trunk) || *from == Some(peer) || self.carriers.is_at(trunk, peer)
+    }
+
+    /// The answer to a request on the trunks' side whose sender is not known by its address: in a call,
+    /// it was looked at where it comes from; a call is challenged where a trunk may be there that
+    /// proves itself; and such a trunk may ask whether we are there.
+    fn unknown_trunk(
+        &mut self,
+        request: &Request,
+        source: &Source,
+        now: Timestamp,
+    ) -> Option<Rejection> {
+        let peer = source.peer.ip();
+        if self.trunks.from_source(peer).is_some() || self.endpoint.session_of(request).is_some() {
+            return None;
+        }
+        if !self.trunks.may_prove_at(peer) {
+            return Some(self.stranger(source, now));
+        }
+        let calls = request.method == Method::Invite;
+        if request.method == Method::Options || (calls && has_credentials(request)) {
+            return None;
+        }
+        Some(if calls {
+            self.challenge(request, None, (source, now))
+        } else {
+            self.stranger(source, now)
+        })
     }
 
     /// Whether there is no time for this request, which begins something new. CANCEL ends something.
@@ -126,7 +163,10 @@ impl Exchange {
             self.count(Counted::MalformedCredentials);
             return Err(self.challenge(request, None, (source, now)));
         };
-        let account = self.accounts.find(&credentials.user);
+        let account = match self.serves(source.listener) {
+            Serves::Phones => self.accounts.find(&credentials.user),
+            Serves::Trunks => self.trunks.account(&credentials.user),
+        };
         if let Some(refusal) = account.and_then(|account| self.must_wait(account, source, now)) {
             self.count(Counted::AccountWaits);
             return Err(refusal);
@@ -233,6 +273,10 @@ impl Exchange {
                 refusal.with(header.clone(), &challenge.to_string())
             })
     }
+}
+
+fn has_credentials(request: &Request) -> bool {
+    CREDENTIALS.iter().any(|name| request.headers.has(name))
 }
 
 /// Every set of Digest credentials of a request, read or not.

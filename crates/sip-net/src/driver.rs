@@ -28,7 +28,8 @@ use crate::ports::Ports;
 use crate::resolver::{Found, Resolver};
 use crate::settings::{Serves, Settings};
 use crate::strain::Gauge;
-use crate::stream::{self, Arrival, Connections, Origin};
+use crate::stream::{self, Arrival, Connections, From, Origin};
+use crate::tls;
 use crate::trace::{Beside, masked};
 
 /// Commands that may wait.
@@ -244,7 +245,7 @@ impl Driver {
                 let _ = asked.send(self.exchange.guard.bans(now));
             }
             Turn::Lift(source, asked) => {
-                let was_out = self.exchange.guard.lift(source);
+                let was_out = self.exchange.guard.lift(source, now);
                 tracing::info!(%source, was_out, "let in again");
                 let _ = asked.send(was_out);
             }
@@ -338,7 +339,9 @@ impl Driver {
         }
         let origin =
             if self.exchange.is_friend(&source) { Origin::Friend } else { Origin::Stranger };
-        if let Err(why) = self.connections.accept(listener, stream, (peer, origin)) {
+        let proves = self.exchange.certified(&source).and_then(|name| tls::name(&name));
+        let from = From { peer, origin, proves };
+        if let Err(why) = self.connections.accept(listener, stream, from) {
             self.exchange.count(why);
         }
     }

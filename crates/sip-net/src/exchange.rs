@@ -31,17 +31,13 @@ use crate::checks::{Answered, Checks, Verdict};
 use crate::counters::Counted;
 use crate::grumble::Grumble;
 use crate::guard::Guard;
-use crate::legs::Legs;
+use crate::legs::{Leg, Legs};
 use crate::patience::Patience;
 use crate::ports::Ports;
 use crate::settings::{Listen, Serves, Settings};
 use crate::strain::Strain;
 use crate::strays::Strays;
 use crate::trace::{self, Said, Trace, Way};
-
-/// Transactions at a time, and answers remembered beside them. Over UDP an answer is remembered for half
-/// a minute: this many let a floor of 100 000 phones register again within that after a restart.
-const TRANSACTIONS: usize = 100_000;
 
 /// One of our listeners.
 #[derive(Clone, Copy, Debug)]
@@ -125,7 +121,7 @@ impl Exchange {
         let host = sides.iter().find(|side| side.serves == Serves::Phones);
         let host = host.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |side| side.public.ip());
         endpoint.session_timer = settings.session_timer;
-        endpoint.bounds.transactions = TRANSACTIONS;
+        endpoint.bounds.transactions = settings.transactions;
         endpoint.bounds.sessions = settings.legs.saturating_mul(2);
         let crowd = endpoint.bounds.transactions / 2;
         let domain = Host::parse(&settings.realm).unwrap_or(Host::Ip(host));
@@ -407,7 +403,9 @@ impl Exchange {
                     self.registrar.unreachable(&phone, id);
                 }
             }
-            E::Released { session, cause, .. } => self.released(session, cause),
+            E::Released { session, cause, reason } => {
+                self.released(session, cause, reason.as_deref());
+            }
             // Nothing of ours subscribes.
             E::Notified { .. } => {}
         }
@@ -472,9 +470,9 @@ impl Exchange {
 
     /// Takes the leg out and reports its end: its last fact.
     pub(crate) fn end(&mut self, leg: LegId, cause: Cause, status: Option<u16>) {
-        if self.legs.remove(leg).is_some() {
-            tracing::debug!(%leg, %cause, status, "leg released");
-            self.fact(leg, LegFact::Released { cause, status });
+        if let Some(Leg { reason, .. }) = self.legs.remove(leg) {
+            tracing::debug!(%leg, %cause, status, reason, "leg released");
+            self.fact(leg, LegFact::Released { cause, status, reason });
         }
     }
 

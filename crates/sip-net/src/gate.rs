@@ -8,6 +8,7 @@ use sip::endpoint::{ConnectionId, ListenerId, Source, Transport};
 use sip::stun::BindingRequest;
 use sip::{HeaderName, ParseError, Request};
 
+use crate::accounts::Trunk;
 use crate::counters::Counted;
 use crate::exchange::Exchange;
 use crate::guard::{Admission, Ban, Lane, Scope};
@@ -32,6 +33,13 @@ impl Exchange {
     /// Whether whoever connects needs no proof that it is of use.
     pub(crate) fn is_friend(&self, source: &Source) -> bool {
         self.is_carrier(source.listener, source.peer) || self.guard.is_trusted(source.peer.ip())
+    }
+
+    /// The name that whoever connects from here must prove by a certificate, where one is asked for.
+    pub(crate) fn certified(&self, source: &Source) -> Option<String> {
+        let is_trunks = self.serves(source.listener) == Serves::Trunks;
+        let trunk = self.trunks.from_source(source.peer.ip()).filter(|_| is_trunks);
+        trunk.and_then(Trunk::certified)
     }
 
     /// Somebody has proven who they are, perhaps over a connection.
@@ -69,7 +77,7 @@ impl Exchange {
             return;
         }
         let Some(ban) = self.guard.offence(source.peer.ip(), scope, offence, now) else { return };
-        let Ban { source, scope, until, why, times } = ban;
+        let Ban { source, scope, until, why, times, account: _ } = ban;
         if let Some(count) = self.grumble.is_due(now) {
             tracing::warn!(%source, ?scope, why, %until, times, count, "shut out");
         } else {

@@ -88,6 +88,9 @@ pub struct Ban {
     pub times: u32,
     /// What of it is not read.
     pub scope: Scope,
+    /// The account alone whose attempts from there wait, after wrong secrets; none for a source that
+    /// is shut out.
+    pub account: Option<PhoneId>,
 }
 
 /// What of a source is not read when it is shut out.
@@ -316,7 +319,7 @@ impl Guard {
         let times = record.bans;
         let doubled = 1_u32.checked_shl(times - 1).unwrap_or(u32::MAX);
         let span = self.settings.ban.saturating_mul(doubled).min(self.settings.longest_ban);
-        let ban = Ban { source, until: now + span, why, times, scope };
+        let ban = Ban { source, until: now + span, why, times, scope, account: None };
         self.shut_out(ban.clone());
         Some(ban)
     }
@@ -351,18 +354,28 @@ impl Guard {
         self.waits.forget(phone);
     }
 
-    /// Who is shut out now.
+    /// Who is shut out now, and whose attempts wait.
     pub(crate) fn bans(&mut self, now: Timestamp) -> Vec<Ban> {
         self.expire(now);
-        self.bans.values().cloned().collect()
+        let waits = self.waits.iter(now).map(|(phone, source, (until, times))| Ban {
+            source,
+            until,
+            why: "wrong_secret",
+            times,
+            scope: Scope::Everything,
+            account: Some(phone.clone()),
+        });
+        self.bans.values().cloned().chain(waits).collect()
     }
 
-    /// Lets a source in again, and forgets what it did; false when it was not shut out.
-    pub(crate) fn lift(&mut self, address: IpAddr) -> bool {
+    /// Lets a source in again, and forgets what it did; false when it was not shut out, and nothing
+    /// from there waited.
+    pub(crate) fn lift(&mut self, address: IpAddr, now: Timestamp) -> bool {
         let source = source_of(address);
+        let waited = self.waits.lift(source, now);
         self.suspects.remove(&source);
         self.before.remove(&source);
-        let Some(ban) = self.bans.remove(&source) else { return false };
+        let Some(ban) = self.bans.remove(&source) else { return waited };
         self.ends.remove(&(ban.until, source))
     }
 

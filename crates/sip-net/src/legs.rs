@@ -13,9 +13,10 @@
 //! a BYE, which concerns the endpoint alone.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use model::{LegId, MediaDescription, Number, PhoneId};
+use model::{LegId, MediaDescription, Number, PhoneId, TrunkId};
 use sip::SessionId;
 use sip::StatusCode;
 use sip::endpoint::Outgoing;
@@ -41,6 +42,10 @@ pub(crate) struct Leg {
     pub(crate) refer: Refer,
     /// The phone at its other end, where it is one of ours.
     pub(crate) phone: Option<PhoneId>,
+    /// The trunk by which it goes, and from where it came, for a caller.
+    pub(crate) trunk: Option<(TrunkId, Option<IpAddr>)>,
+    /// What the far side said of its end (RFC 3326).
+    pub(crate) reason: Option<String>,
     /// A session that is to take the place of this leg's, and waits to be let (RFC 3891).
     pub(crate) taking_over: Option<SessionId>,
     /// The way by which its phone was reached, where that is gone and the phone has not come back.
@@ -87,7 +92,7 @@ pub(crate) enum Fork {
         /// The request.
         outgoing: Box<Outgoing>,
         /// The trunk, for its login.
-        trunk: model::TrunkId,
+        trunk: TrunkId,
         /// How many times credentials were sent.
         tried: u8,
         /// Where the trunk may be found instead (RFC 3263 §4.3), in order.
@@ -162,6 +167,8 @@ impl Leg {
             awaited: None,
             refer: Refer::None,
             phone: None,
+            trunk: None,
+            reason: None,
             taking_over: None,
             stranded: None,
             owed: None,

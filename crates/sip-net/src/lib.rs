@@ -58,7 +58,8 @@ mod trunking;
 mod watching;
 
 pub use accounts::{
-    Account, AccountRules, Accounts, AddressRange, AddressRangeError, Dialled, Rings, Trunk, Trunks,
+    Account, AccountRules, Accounts, AddressRange, AddressRangeError, CallerIdentity, Dialled,
+    Rings, Trunk, TrunkCaller, Trunks,
 };
 pub use carriers::{Health, RegistrationStatus, TrunkStatus};
 pub use counters::{Counted, Counters};

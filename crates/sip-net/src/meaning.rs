@@ -44,6 +44,14 @@ pub(crate) fn reason(cause: Cause) -> String {
     format!("Q.850;cause={number};text=\"{cause}\"")
 }
 
+/// The longest Reason that is kept, in characters.
+const LONGEST_REASON: usize = 256;
+
+/// What is kept of a Reason that a peer gave: people read it, and it goes into the log.
+pub(crate) fn kept(reason: &str) -> String {
+    reason.chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect()
+}
+
 /// After how many seconds a caller may try again who is refused for this cause: a trunk or hotline
 /// that calls come to too fast has room a moment later.
 pub(crate) fn retry_after(cause: Cause) -> Option<&'static str> {

@@ -29,6 +29,8 @@ pub(crate) struct Registration {
     pub(crate) service_route: Vec<NameAddr>,
     phase: Phase,
     failures: u32,
+    /// Whether it only waits for the trunk to be found.
+    waits_for_place: bool,
     /// Until when it holds.
     until: Option<Timestamp>,
     trouble: Option<String>,
@@ -64,6 +66,7 @@ impl Registration {
             service_route: Vec::new(),
             phase: Phase::Due(now),
             failures: 0,
+            waits_for_place: false,
             until: None,
             trouble: None,
         }
@@ -105,6 +108,20 @@ impl Registration {
         self.phase = Phase::Due(now + (granted / 2).max(SHORTEST_REFRESH));
     }
 
+    /// Nobody knows where the trunk is.
+    pub(crate) fn has_no_place(&mut self, chance: u64, now: Timestamp) {
+        self.failed("the trunk is nowhere".to_owned(), chance, now);
+        self.waits_for_place = true;
+    }
+
+    /// The trunk has been found: what waited for that alone is done at once.
+    pub(crate) fn found(&mut self, now: Timestamp) {
+        if std::mem::take(&mut self.waits_for_place) && self.due().is_some() {
+            self.failures = 0;
+            self.phase = Phase::Due(now);
+        }
+    }
+
     /// It came to nothing. `chance` is of a thousand.
     pub(crate) fn failed(&mut self, why: String, chance: u64, now: Timestamp) {
         let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10));
@@ -113,6 +130,7 @@ impl Registration {
         let pause =
             longest / 2 + longest.mul_f64(f64::from(u16::try_from(chance).unwrap_or(0)) / 2_000.0);
         self.failures = self.failures.saturating_add(1);
+        self.waits_for_place = false;
         self.trouble = Some(why);
         self.phase = Phase::Due(now + pause);
     }
@@ -149,6 +167,19 @@ mod tests {
         assert_eq!(ours.due(), Some(at(61)));
         assert!(ours.holds(at(120)) && !ours.holds(at(121)));
         assert_eq!(ours.status(), RegistrationStatus::Registered(at(121)));
+    }
+
+    #[test]
+    fn a_trunk_that_is_found_late_is_registered_at_when_it_is_found() {
+        let mut ours = Registration::new(Duration::from_secs(600), at(0));
+        assert!(ours.take_due(at(0)));
+        ours.has_no_place(1_000, at(0));
+        assert_eq!(ours.due(), Some(at(30)));
+        ours.found(at(2));
+        assert_eq!(ours.due(), Some(at(2)));
+        ours.failed("403 Forbidden".into(), 1_000, at(2));
+        ours.found(at(3));
+        assert_eq!(ours.due(), Some(at(32)), "who refuses is not asked sooner");
     }
 
     #[test]

@@ -46,7 +46,8 @@ pub struct Settings {
     /// repetitions over UDP.
     pub answer_within: Duration,
     /// How long more may come in than is read, without a pause, before new calls are refused with 503,
-    /// while those there are go on; registrations after four times as long. Default 1 s.
+    /// while those there are go on; registrations after twenty times as long. Default 200 ms: what
+    /// waits longer makes its sender repeat it, and that makes more.
     pub longest_backlog: Duration,
     /// Whom to ask for names; none: as the system says.
     pub name_servers: Vec<SocketAddr>,
@@ -62,6 +63,10 @@ pub struct Settings {
     pub capture: Option<Capture>,
     /// Legs at a time; further calls get 503. Default 10 000.
     pub legs: usize,
+    /// Transactions at a time, and answers remembered beside them. Over UDP an answer is remembered
+    /// for half a minute: the default of 100 000 lets as many phones register again within that
+    /// after a restart.
+    pub transactions: usize,
 }
 
 /// Where messages about calls are kept on disk.
@@ -185,7 +190,7 @@ impl Settings {
             subscriptions: SubscriptionSettings::default(),
             check_every: Some(Duration::from_secs(30)),
             answer_within: Duration::from_secs(5),
-            longest_backlog: Duration::from_secs(1),
+            longest_backlog: Duration::from_millis(200),
             name_servers: Vec::new(),
             connections: ConnectionLimits::default(),
             guard: GuardSettings::default(),
@@ -193,6 +198,7 @@ impl Settings {
             trace_files: None,
             capture: None,
             legs: 10_000,
+            transactions: 100_000,
         }
     }
 }

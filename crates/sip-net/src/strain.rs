@@ -8,7 +8,7 @@ use model::Timestamp;
 
 /// Registrations are refused only when it lasts this many times as long: a phone that is turned away
 /// is missed by its agent, and comes back anyway.
-const REGISTRATIONS: u32 = 4;
+const REGISTRATIONS: u32 = 20;
 
 /// How far behind we are.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
@@ -67,8 +67,8 @@ mod tests {
         gauge.read(false, at(5_050));
         assert_eq!(gauge.strain(at(5_099)), Strain::None);
         assert_eq!(gauge.strain(at(5_100)), Strain::Calls);
-        assert_eq!(gauge.strain(at(5_400)), Strain::Registrations);
-        gauge.read(true, at(5_401));
-        assert_eq!(gauge.strain(at(5_402)), Strain::None);
+        assert_eq!(gauge.strain(at(7_000)), Strain::Registrations);
+        gauge.read(true, at(7_001));
+        assert_eq!(gauge.strain(at(7_002)), Strain::None);
     }
 }

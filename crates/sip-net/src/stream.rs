@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clock::Clock;
+use rustls::pki_types::ServerName;
 use sip::endpoint::{ConnectionId, Destination, ListenerId, Transport};
 use sip::{Message, ParseError};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,6 +75,14 @@ pub(crate) enum Origin {
     Stranger,
 }
 
+/// Who opens a connection.
+pub(crate) struct From {
+    pub(crate) peer: SocketAddr,
+    pub(crate) origin: Origin,
+    /// The name to be proven by a certificate, where the listener asks for one.
+    pub(crate) proves: Option<ServerName<'static>>,
+}
+
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) listener: ListenerId,
@@ -135,8 +144,9 @@ impl Connections {
         &mut self,
         listener: ListenerId,
         stream: TcpStream,
-        (peer, origin): (SocketAddr, Origin),
+        from: From,
     ) -> Result<(), Counted> {
+        let From { peer, origin, proves } = from;
         let total = self.limits.total - self.limits.total / KEPT;
         let of_source = self.per_source.get(&source_of(peer.ip())).copied().unwrap_or_default();
         let is_crowd = origin == Origin::Stranger && of_source >= self.limits.per_source;
@@ -151,7 +161,8 @@ impl Connections {
         if origin == Origin::Stranger {
             *self.per_source.entry(source_of(peer.ip())).or_default() += 1;
         }
-        self.begin((listener, transport), (peer, origin), channel::greet(stream, protocol));
+        let opening = channel::greet(stream, protocol, proves);
+        self.begin((listener, transport), (peer, origin), opening);
         Ok(())
     }
 
@@ -313,7 +324,8 @@ mod tests {
         origin: Origin,
     ) -> bool {
         let stream = TcpStream::connect(tcp.local_addr().unwrap()).await.unwrap();
-        connections.accept(PHONES, stream, (peer.parse().unwrap(), origin)).is_ok()
+        let from = From { peer: peer.parse().unwrap(), origin, proves: None };
+        connections.accept(PHONES, stream, from).is_ok()
     }
 
     #[tokio::test]

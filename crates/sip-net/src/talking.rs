@@ -261,7 +261,12 @@ impl Exchange {
     }
 
     /// A session is over. Where we ended it, that has been reported and nothing is left of the leg.
-    pub(crate) fn released(&mut self, session: SessionId, cause: ReleaseCause) {
+    pub(crate) fn released(
+        &mut self,
+        session: SessionId,
+        cause: ReleaseCause,
+        reason: Option<&str>,
+    ) {
         let Some((id, leg)) = self.legs.of(session) else { return };
         if let Some(other) = leg.taking_over.take() {
             // One of the two that are to be one is gone: the other is the leg.
@@ -272,6 +277,7 @@ impl Exchange {
             leg.taking_over = Some(other);
             return self.legs.part(session);
         }
+        leg.reason = reason.map(meaning::kept);
         let cause = meaning::release(cause, leg.side);
         self.end(id, cause, None);
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use model::Timestamp;
-use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -212,6 +212,17 @@ pub fn out_of_date(certificate: &Path, at: Timestamp) -> Option<Dates> {
 pub(crate) fn server_name(host: Option<&str>, address: IpAddr) -> ServerName<'static> {
     let named = host.and_then(|host| ServerName::try_from(host.to_owned()).ok());
     named.unwrap_or_else(|| ServerName::IpAddress(address.into()))
+}
+
+/// A name that a certificate may be for; none where nothing could be.
+pub(crate) fn name(name: &str) -> Option<ServerName<'static>> {
+    ServerName::try_from(name.to_owned()).ok()
+}
+
+/// Whether a certificate is for this name: one of its subjectAltNames is (RFC 5922 §7.2; names of
+/// hosts and addresses, no URIs).
+pub(crate) fn is_for(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> bool {
+    ParsedCertificate::try_from(certificate).is_ok_and(|it| verify_server_name(&it, name).is_ok())
 }
 
 fn provider() -> Arc<CryptoProvider> {

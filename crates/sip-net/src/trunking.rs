@@ -8,7 +8,7 @@ use model::{Timestamp, TrunkId};
 use sip::digest::{self, Protected};
 use sip::endpoint::{Attempt, Destination, ListenerId, Order, Outgoing, RequestId, Transport};
 use sip::locate::{Place, Wanted};
-use sip::{HeaderName, Host, Method, NameAddr, Response, StatusCode, Uri};
+use sip::{HeaderName, Host, Instance, Method, NameAddr, Response, StatusCode, Uri};
 
 use crate::accounts::{Trunk, Trunks};
 use crate::carriers::{Due, TrunkStatus};
@@ -63,7 +63,11 @@ impl Exchange {
             }
             Ok(reached)
         });
+        let is_found = found.is_ok();
         self.carriers.located(trunk, found, now);
+        if is_found && let Some(registration) = self.carriers.registration(trunk) {
+            registration.found(now);
+        }
         self.due_of_trunks(now);
         self.settle(now);
     }
@@ -190,8 +194,16 @@ impl Exchange {
     }
 
     fn register_at(&mut self, id: &TrunkId, now: Timestamp) {
-        let places = self.carriers.places(id, now).into();
-        self.register_at_next(id, places, "the trunk is nowhere".to_owned(), now);
+        let places = VecDeque::from(self.carriers.places(id, now));
+        if places.is_empty() {
+            let chance = self.next_chance();
+            tracing::info!(trunk = %id, "registers once it is known where the trunk is");
+            if let Some(registration) = self.carriers.registration(id) {
+                registration.has_no_place(chance, now);
+            }
+            return;
+        }
+        self.register_at_next(id, places, "the trunk cannot be reached".to_owned(), now);
     }
 
     /// Registers at the first of these places that can be reached (RFC 3263 §4.3); without any, `why`
@@ -230,11 +242,16 @@ impl Exchange {
         let ours = |_: Host, _: Option<u16>| NameAddr::new(Uri::sip(login.user(), host.clone()));
         let mut outgoing = self.to_place(trunk, place, (&ours, None))?;
         outgoing.to = outgoing.from.clone();
+        let user = login.user().to_owned();
+        let (_, side) = self.towards(place)?;
+        let instance = Instance::of(&format!("{} {id} {side}", self.domain));
         let registration = self.carriers.registration(id)?;
         outgoing.attempt = registration.attempt.clone();
         let seconds = registration.expires.as_secs().to_string();
         outgoing.headers.push((HeaderName::Expires, seconds.into_bytes()));
-        outgoing.headers.push((HeaderName::Supported, b"path".to_vec()));
+        outgoing.headers.push((HeaderName::Supported, b"outbound, path".to_vec()));
+        let contact = self.endpoint.contact(&outgoing.destination, Some(&user));
+        outgoing.headers.push((HeaderName::Contact, instance.named(contact).to_bytes()));
         Some(outgoing)
     }
 

@@ -110,7 +110,11 @@ impl Framer {
             Some(length) if length.saturating_add(head.size) > limits.message => {
                 Err(head.into_error_of(ParseErrorKind::TooLarge))
             }
-            Some(_) => {
+            Some(length) => {
+                // It is known where the next message begins: this one is passed over.
+                if length > limits.body {
+                    head.fault(ParseErrorKind::BodyTooLarge);
+                }
                 self.searched = 0;
                 head.size = size;
                 self.head = Some(head);

@@ -5,6 +5,7 @@ pub mod digest;
 pub mod endpoint;
 mod frame;
 pub mod header;
+mod instance;
 mod limit;
 pub mod locate;
 mod message;
@@ -24,6 +25,7 @@ pub use header::{
     Param, Params, ParamsRef, RAck, Refresher, Replaces, SessionExpires, Transport, Via, ViaRef,
     attestation, claimed_attestation, user_to_user_value,
 };
+pub use instance::Instance;
 pub use limit::Limits;
 pub use message::{Message, Method, Request, Response, StatusCode};
 pub use parse::{ParseError, ParseErrorKind};

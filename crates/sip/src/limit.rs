@@ -11,12 +11,15 @@ pub struct Limits {
     pub header: usize,
     /// A Request-URI, in octets.
     pub uri: usize,
+    /// The body, in octets.
+    pub body: usize,
 }
 
 impl Limits {
-    /// What the product runs with: 64 KiB, 256 fields of 8 KiB, a URI of 2 KiB.
+    /// What the product runs with: 64 KiB, 256 fields of 8 KiB, a URI of 2 KiB; the body may be
+    /// nearly the whole message.
     pub const DEFAULT: Self =
-        Self { message: 64 * 1024, headers: 256, header: 8 * 1024, uri: 2 * 1024 };
+        Self { message: 64 * 1024, headers: 256, header: 8 * 1024, uri: 2 * 1024, body: 64 * 1024 };
 }
 
 impl Default for Limits {

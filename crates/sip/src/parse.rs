@@ -48,6 +48,9 @@ impl Message {
         let rest = bytes.get(head.size..).unwrap_or_default();
         let length = head.content_length.unwrap_or(rest.len());
         if let Some(body) = rest.get(..length) {
+            if length > limits.body {
+                head.fault(ParseErrorKind::BodyTooLarge);
+            }
             head.finish(body)
         } else {
             head.fault(ParseErrorKind::Truncated);

@@ -234,7 +234,8 @@ impl Switchboard {
         if let (Some(leg), Some(cause)) = (about.leg, about.cause) {
             self.ledger.leg(leg, LegCommand::Release { cause, status: Some(status) });
         }
-        self.ledger.event(about.clone(), EventKind::LegReleased { status: Some(status) });
+        let released = EventKind::LegReleased { status: Some(status), reason: None };
+        self.ledger.event(about.clone(), released);
         self.ledger.event(About { leg: None, agent: None, ..about }, EventKind::CallEnded {});
     }
 

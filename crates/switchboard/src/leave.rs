@@ -82,14 +82,19 @@ impl Switchboard {
     }
 
     /// A leg is over, by whoever's doing.
-    pub(crate) fn released(&mut self, leg: LegId, cause: Cause, status: Option<u16>) {
+    pub(crate) fn released(
+        &mut self,
+        leg: LegId,
+        cause: Cause,
+        (status, reason): (Option<u16>, Option<String>),
+    ) {
         let Some(known) = self.legs.get(&leg) else { return };
         let id = known.call;
         let cause = self.why(known, cause, status);
         let agent = known.agent;
         let awaited = known.state == LegState::Releasing;
         let about = About::call(id).with_leg(leg).with_agent(agent).because(cause);
-        self.ledger.event(about, EventKind::LegReleased { status });
+        self.ledger.event(about, EventKind::LegReleased { status, reason });
         if !awaited {
             self.lost(id, leg, cause, status);
         }

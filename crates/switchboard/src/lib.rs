@@ -163,7 +163,9 @@ impl Switchboard {
             LegFact::Digit(digit) => self.digit(leg, digit),
             LegFact::TransferAsked { to } => self.transfer_asked(leg, &to),
             LegFact::MergeAsked { with } => self.merge_asked(leg, with),
-            LegFact::Released { cause, status } => self.released(leg, cause, status),
+            LegFact::Released { cause, status, reason } => {
+                self.released(leg, cause, (status, reason));
+            }
         }
     }
 

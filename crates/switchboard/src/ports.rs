@@ -154,6 +154,8 @@ pub enum LegFact {
         cause: Cause,
         /// The SIP status, when a response ended it.
         status: Option<u16>,
+        /// What the far side said of it: the value of its Reason (RFC 3326).
+        reason: Option<String>,
     },
 }
 

@@ -85,7 +85,7 @@ impl Switchboard {
             self.ledger.event(about, kind);
         }
         for leg in open.legs {
-            let kind = EventKind::LegReleased { status: None };
+            let kind = EventKind::LegReleased { status: None, reason: None };
             self.ledger.event(about.clone().with_leg(leg), kind);
         }
         self.ledger.event(about, EventKind::CallEnded {});

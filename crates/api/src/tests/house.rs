@@ -182,7 +182,8 @@ pub(super) fn status() -> Status {
 struct Doors(Mutex<Vec<Ban>>);
 
 fn ban() -> Ban {
-    Ban { source: [203, 0, 113, 7].into(), until: BEGIN, why: "scanner".into(), times: 1 }
+    let (source, why) = ([203, 0, 113, 7].into(), "scanner".into());
+    Ban { source, until: BEGIN, why, times: 1, scope: "everything", account: None }
 }
 
 impl Signalling for Doors {

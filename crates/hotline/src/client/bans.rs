@@ -15,10 +15,18 @@ pub(crate) fn bans(client: &Client, as_json: bool, action: &BansAction) -> Resul
                 return print_json(&value);
             }
             let rows = list(&value, "bans").into_iter();
-            let columns = ["source", "until", "why", "times"];
+            let columns = ["source", "scope", "account", "until", "why", "times"];
             let rows: Vec<_> =
                 rows.map(|row| columns.map(|column| text(&row, column)).to_vec()).collect();
-            report::table(&["source 来源", "until 直到", "why 原因", "times 次数"], &rows);
+            let heading = [
+                "source 来源",
+                "what 范围",
+                "account 话机",
+                "until 直到",
+                "why 原因",
+                "times 次数",
+            ];
+            report::table(&heading, &rows);
             Ok(())
         }
         BansAction::Lift { source } => {

@@ -1,5 +1,6 @@
 //! What keeps scanners, guessers and floods away.
 
+use sip::digest::NonceSettings;
 use sip_net::{ConnectionLimits, GuardSettings};
 use toml_edit::TableLike;
 
@@ -7,9 +8,34 @@ use super::key;
 use super::section::{Reader, Section};
 
 /// Reads the table `guard`: who is shut out, and how much is taken from anybody.
-pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> (GuardSettings, ConnectionLimits) {
+pub(super) fn read(
+    reader: &Reader,
+    root: &dyn TableLike,
+) -> (GuardSettings, ConnectionLimits, Remembered) {
     let section = Section::of_root(reader, root, &key::GUARD);
-    (sources(&section), amounts(&section))
+    (sources(&section), amounts(&section), remembered(&section))
+}
+
+/// How much is remembered at most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Remembered {
+    /// Nonces, and for how long they are good.
+    pub(crate) nonces: NonceSettings,
+    /// Bindings of all phones.
+    pub(crate) bindings: usize,
+    /// Requests under way, and answers.
+    pub(crate) transactions: usize,
+}
+
+fn remembered(section: &Section<'_>) -> Remembered {
+    let usual = NonceSettings::default();
+    let lifetime = section.duration("nonce_lifetime").map_or(usual.lifetime, |span| span.value);
+    let remembered = section.small("nonces").unwrap_or(usual.remembered);
+    Remembered {
+        nonces: NonceSettings { lifetime, remembered },
+        bindings: section.small("bindings").unwrap_or_default(),
+        transactions: section.small("transactions").unwrap_or_default(),
+    }
 }
 
 fn sources(section: &Section<'_>) -> GuardSettings {
@@ -39,6 +65,7 @@ fn amounts(section: &Section<'_>) -> ConnectionLimits {
         headers: small("headers", usual.message.headers),
         header: small("header", usual.message.header),
         uri: small("uri", usual.message.uri),
+        body: small("body", usual.message.body),
     };
     ConnectionLimits {
         total: small("connections", usual.total),

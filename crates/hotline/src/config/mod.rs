@@ -52,8 +52,9 @@ use std::time::Duration;
 
 use model::{PhoneId, TrunkId};
 use sha2::{Digest as _, Sha256};
+use sip::digest::Ha1;
 use sip::locate::Wanted;
-use sip_net::Dialled;
+use sip_net::{CallerIdentity, Dialled};
 use switchboard::config::FloorConfig;
 use toml_edit::{Document, TableLike};
 
@@ -83,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) guard: sip_net::GuardSettings,
     /// How much is taken from anybody who connects.
     pub(crate) amounts: sip_net::ConnectionLimits,
+    /// How much of it is remembered.
+    pub(crate) remembered: guard::Remembered,
     /// What was said about calls, on disk and to a capture server.
     pub(crate) trace: TraceSettings,
     /// The connections to carriers.
@@ -114,6 +117,8 @@ pub(crate) struct TrunkPeer {
     pub(crate) proxy: Option<Wanted>,
     /// Its name in addresses, where it wants one.
     pub(crate) host: Option<String>,
+    /// The name its certificate must be for, where it connects to us.
+    pub(crate) certificate: Option<String>,
     /// Who we are there.
     pub(crate) user: Option<String>,
     /// For how long we register there.
@@ -124,6 +129,10 @@ pub(crate) struct TrunkPeer {
     pub(crate) dialled: Dialled,
     /// The password of `user`.
     pub(crate) password: Option<Password>,
+    /// As whom it proves itself when it calls, and its secrets once one was given.
+    pub(crate) caller: Option<(String, Vec<Ha1>)>,
+    /// How it is told who calls.
+    pub(crate) identity: CallerIdentity,
 }
 
 /// What the environment adds: secrets and paths, nothing else.
@@ -258,13 +267,14 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
         max_calls: service.max_calls,
         numbering: service.numbering,
     };
-    let (guard, amounts) = guard::read(reader, root);
+    let (guard, amounts, remembered) = guard::read(reader, root);
     let config = Config {
         floor,
         sip: service.sip,
         listeners,
         guard,
         amounts,
+        remembered,
         trace: trace::read(reader, root, secrets.hep.map(|key| key.0)),
         trunks: outside.peers,
         accounts: secrets.accounts,

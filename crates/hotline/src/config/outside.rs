@@ -6,7 +6,7 @@ use std::ops::Range;
 use model::TrunkId;
 use sip::endpoint::Transport;
 use sip::locate::Wanted;
-use sip_net::Dialled;
+use sip_net::{CallerIdentity, Dialled};
 use switchboard::config::{OutboundRule, TrunkConfig};
 use switchboard::numbering::Numbering;
 use toml_edit::TableLike;
@@ -53,6 +53,7 @@ pub(super) fn read(
                 help.into(),
             );
         }
+        check_caller(reader, &section, &peer, &peers);
         let id = TrunkId::from(name.value.as_str());
         trunks.insert(id.clone(), read_config(&section));
         peers.insert(id, peer);
@@ -85,9 +86,12 @@ fn read_peer(
     (name, blocks): (&str, &mut Vec<(String, Network)>),
 ) -> TrunkPeer {
     let addresses = section.networks("addresses");
-    if section.is_empty_list("addresses") {
+    let caller = section.label("inbound_user");
+    if section.is_empty_list("addresses") || (!section.has("addresses") && caller.is_none()) {
         let message = format!("nobody can be known as trunk `{name}`: it has no address");
-        let help = "write the addresses the carrier's calls come from".to_owned();
+        let help = "write the addresses the carrier's calls come from, or the `inbound_user` as \
+                    whom it proves itself"
+            .to_owned();
         reader.report(Code::TrunkWithoutAddress, &section.key_at("addresses"), message, help);
     }
     for block in &addresses {
@@ -128,11 +132,38 @@ fn read_peer(
         addresses: addresses.into_iter().map(|block| block.value).collect(),
         proxy: proxy.map(|proxy| Wanted { transport, ..proxy.value }),
         host: section.text("host").map(|host| host.value),
+        certificate: section.label("certificate").map(|name| name.value),
         user: user.map(|user| user.value),
         register: register.map(|span| span.value),
         options_every: every.filter(|every| !every.is_zero()),
         dialled: dialled(section),
         password: None,
+        caller: caller.map(|user| (user.value, Vec::new())),
+        identity: identity(section),
+    }
+}
+
+/// No two trunks prove themselves as the same user.
+fn check_caller(
+    reader: &Reader,
+    section: &Section<'_>,
+    peer: &TrunkPeer,
+    others: &BTreeMap<TrunkId, TrunkPeer>,
+) {
+    let user = |peer: &TrunkPeer| peer.caller.as_ref().map(|(user, _)| user.clone());
+    let Some(ours) = user(peer) else { return };
+    if let Some((other, _)) = others.iter().find(|(_, it)| user(it).as_ref() == Some(&ours)) {
+        let message = format!("trunk `{other}` calls as `{ours}`, too");
+        let help = "a call is told to its trunk by its user: give each its own".to_owned();
+        reader.report(Code::TrunkAddressClash, &section.key_at("inbound_user"), message, help);
+    }
+}
+
+fn identity(section: &Section<'_>) -> CallerIdentity {
+    match section.word("caller_id").as_ref().map(|word| word.value.as_str()) {
+        Some("asserted") => CallerIdentity::Asserted,
+        Some("withheld") => CallerIdentity::Withheld,
+        _ => CallerIdentity::From,
     }
 }
 

@@ -11,8 +11,9 @@
 //! ha1_sha256 = "…"
 //! generation = 1795740000     # which of its passwords it is, where it was issued
 //!
-//! [trunks.carrier]            # of the `user` that the carrier gave us
-//! password = "…"
+//! [trunks.carrier]
+//! password = "…"              # of the `user` that the carrier gave us
+//! inbound_password = "…"      # of the `inbound_user` as whom it calls us
 //!
 //! [tokens.admin]
 //! role = "admin"              # admin, team_lead, reviewer, viewer, or agent:1001
@@ -22,8 +23,11 @@
 //! A carrier's password is kept as it is: carriers ask for it in realms of their own.
 //!
 //! In the environment: `HOTLINE_SECRET_PHONE_1001` (a password), `HOTLINE_SECRET_TRUNK_CARRIER` (the
-//! trunk's name in capitals, `_` for what is no letter or digit), `HOTLINE_SECRET_TOKEN_ADMIN` (and
-//! `_TEAM_LEAD`, `_REVIEWER`, `_VIEWER`), `HOTLINE_SECRET_HEP` (`hep_key`).
+//! trunk's name in capitals, `_` for what is no letter or digit; `HOTLINE_SECRET_INBOUND_CARRIER` for
+//! `inbound_password`), `HOTLINE_SECRET_TOKEN_ADMIN` (and `_TEAM_LEAD`, `_REVIEWER`, `_VIEWER`),
+//! `HOTLINE_SECRET_HEP` (`hep_key`).
+
+mod trunks;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -55,9 +59,6 @@ const SHORTEST_TOKEN: usize = 22;
 
 /// What the environment gives a phone's password by.
 const PHONE: &str = "HOTLINE_SECRET_PHONE_";
-
-/// What the environment gives a trunk's password by.
-const TRUNK: &str = "HOTLINE_SECRET_TRUNK_";
 
 /// What the environment gives a token by.
 const TOKEN: &str = "HOTLINE_SECRET_TOKEN_";
@@ -266,7 +267,7 @@ pub(super) fn read(
         }
     }
     findings.extend(take_environment(settings, environment, (&mut secrets, &mut *trunks)));
-    findings.extend(without_password(&path, trunks));
+    findings.extend(trunks::without_password(&path, trunks));
     if is_there {
         findings.extend(missing(&path, &secrets));
     }
@@ -324,7 +325,7 @@ fn read_file(
     file.phones(secrets);
     file.tokens(secrets);
     file.hep(secrets);
-    file.trunks(trunks);
+    trunks::read(&file, &settings.sip.realm, trunks);
     reader.into_findings()
 }
 
@@ -368,7 +369,7 @@ impl<'a> SecretsFile<'a> {
             self.check_table(table, &format!("[phones.{name}]"), &[first, second, GENERATION]);
         }
         for (name, table) in self.tables("trunks") {
-            self.check_table(table, &format!("[trunks.{name}]"), &["password"]);
+            self.check_table(table, &format!("[trunks.{name}]"), &trunks::KEYS);
         }
         for (name, table) in self.tables("tokens") {
             self.check_table(table, &format!("[tokens.{name}]"), &["role", "sha256"]);
@@ -433,21 +434,6 @@ impl<'a> SecretsFile<'a> {
         }
     }
 
-    fn trunks(&self, trunks: &mut BTreeMap<TrunkId, TrunkPeer>) {
-        for (name, table) in self.tables("trunks") {
-            // A trunk that was taken out of the configuration may keep its password.
-            let Some(trunk) = trunks.get_mut(&TrunkId::from(name)) else { continue };
-            let Some(item) = table.get("password") else { continue };
-            match item.as_str().filter(|text| !text.is_empty()) {
-                Some(password) => trunk.password = Some(Password(password.to_owned())),
-                None => {
-                    let message = format!("`password` of trunk {name} is none");
-                    self.report(item, message, "write the password that the carrier gave you");
-                }
-            }
-        }
-    }
-
     fn tokens(&self, secrets: &mut Secrets) {
         for (name, table) in self.tables("tokens") {
             let (Some(role), Some(hash)) = (table.get("role"), table.get("sha256")) else {
@@ -504,26 +490,6 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Trunks that ask for credentials which nobody has given.
-fn without_password(path: &Path, trunks: &BTreeMap<TrunkId, TrunkPeer>) -> Vec<Finding> {
-    let without = trunks.iter().filter(|(_, it)| it.user.is_some() && it.password.is_none());
-    without
-        .map(|(trunk, _)| {
-            let message = format!("trunk {trunk} has a user and no password");
-            let variable = variable_of(trunk);
-            let help = format!("add [trunks.{trunk}] with `password`, or set {variable}");
-            finding(path, Code::SecretMissing, message, &help)
-        })
-        .collect()
-}
-
-/// By which variable a trunk's password may be given.
-fn variable_of(trunk: &TrunkId) -> String {
-    let name = trunk.as_str().chars();
-    let name = name.map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
-    format!("{TRUNK}{}", name.collect::<String>())
-}
-
 fn take_environment(
     settings: &Settings,
     environment: &Environment,
@@ -537,12 +503,7 @@ fn take_environment(
             account.origin = Origin::Environment;
         }
     }
-    for (id, trunk) in trunks.iter_mut() {
-        if let Some(password) = environment.value(&variable_of(id)) {
-            trunk.password = Some(Password(password.to_owned()));
-        }
-    }
-    let trunk_variables: Vec<_> = trunks.keys().map(variable_of).collect();
+    let trunk_variables = trunks::take_environment(realm, environment, trunks);
     let roles = [TokenRole::Admin, TokenRole::TeamLead, TokenRole::Reviewer, TokenRole::Viewer];
     let named = roles.map(|role| (format!("{TOKEN}{role}").to_ascii_uppercase(), role));
     let mut findings = Vec::new();
@@ -566,7 +527,7 @@ fn take_environment(
     for name in environment.names() {
         let phone = name.strip_prefix(PHONE).map(PhoneId::from);
         let is_token = name.starts_with(TOKEN) && !named.iter().any(|(known, _)| known == name);
-        let is_trunk = name.starts_with(TRUNK) && !trunk_variables.iter().any(|it| it == name);
+        let is_trunk = trunks::is_variable(name) && !trunk_variables.iter().any(|it| it == name);
         let nobodys = phone.is_some_and(|phone| !secrets.accounts.contains_key(&phone));
         if nobodys || is_token || is_trunk {
             let message = "this secret is nobody's".to_owned();

@@ -38,6 +38,10 @@ pub(crate) struct SipSettings {
     pub(crate) answer_within: Duration,
     /// How long more may come in than is read.
     pub(crate) longest_backlog: Duration,
+    /// How often phones are asked whether they are there.
+    pub(crate) check_every: Option<Duration>,
+    /// Phones that know MD5 alone, by their User-Agent; the usual ones when none are said.
+    pub(crate) md5_only: Option<Vec<String>>,
     /// Whom to ask for names.
     pub(crate) name_servers: Vec<SocketAddr>,
     /// How many octets of messages about calls are kept.
@@ -243,6 +247,7 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
     let large_requests = if by_datagram { LargeRequests::OverUdp } else { LargeRequests::OverTcp };
     let answer_within = sip.duration("answer_within").map(|span| span.value).unwrap_or_default();
     let backlog = sip.duration("longest_backlog").map(|span| span.value).unwrap_or_default();
+    let check_every = sip.duration("check_every").map(|span| span.value);
     let session_timer = sip.duration("session_timer").map(|span| span.value).unwrap_or_default();
     let usual = SubscriptionSettings::default();
     let subscriptions = SubscriptionSettings {
@@ -260,6 +265,8 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
         session_timer,
         answer_within,
         longest_backlog: backlog,
+        check_every: check_every.filter(|every| !every.is_zero()),
+        md5_only: sip.has("md5_only").then(|| sip.texts("md5_only")),
         name_servers: name_servers(reader, sip),
         trace,
         subscriptions,

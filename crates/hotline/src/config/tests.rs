@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use sip::digest::{Algorithm, Ha1};
 use switchboard::ports::Alert;
 
 use super::*;
@@ -230,6 +231,28 @@ fn a_trunk_that_asks_who_we_are_is_told_with_a_password_kept_apart() {
 }
 
 #[test]
+fn a_trunk_that_proves_itself_has_a_password_of_which_the_hashes_are_kept() {
+    let changed = || {
+        let more = "inbound_user = \"branch\"\ncaller_id = \"withheld\"";
+        Changed::example().replace("addresses = [\"127.0.0.0/8\"]", more)
+    };
+    let shown = changed().expect([Code::SecretMissing]);
+    assert!(shown.contains("HOTLINE_SECRET_INBOUND_CARRIER"), "{shown}");
+    let mut by_environment = changed();
+    by_environment.environment = vec![("HOTLINE_SECRET_INBOUND_CARRIER", "hunter2")];
+    let (config, _) = by_environment.load().unwrap();
+    let trunk = &config.trunks["carrier"];
+    let (user, secrets) = trunk.caller.as_ref().unwrap();
+    let realm = &config.sip.realm;
+    assert_eq!(user, "branch");
+    assert!(secrets.contains(&Ha1::of(Algorithm::Sha256, "branch", realm, "hunter2")));
+    assert_eq!(trunk.identity, sip_net::CallerIdentity::Withheld);
+    let second = "[trunks.second]\ninbound_user = \"branch\"\n[hotlines";
+    let findings = changed().replace("[hotlines", second).load().unwrap_err().to_string();
+    assert!(findings.contains("calls as `branch`, too"), "{findings}");
+}
+
+#[test]
 fn what_is_wrong_with_a_secret_is_told_without_showing_it() {
     let text =
         "[phones.1001]\nha1_md5 = \"hunter2\"\n[tokens.x]\nrole = \"root\"\nsha256 = \"hunter3\"\n";
@@ -325,6 +348,8 @@ const SINGLE_FAULTS: &[(&str, &str, Code)] = &[
     ("addresses = [\"127.0.0.0/8\"]", "addresses = [\"127.0.0.1/8\"]", Code::BadValue),
     ("prefix = \"000\"", "prefix = \"*9\"", Code::BadValue),
     ("proxy = \"127.0.0.1:5090\"", "", Code::TrunkWithoutAddress),
+    ("addresses = [\"127.0.0.0/8\"]", "", Code::TrunkWithoutAddress),
+    ("max_calls = 100", "max_calls = 100\ncaller_id = \"hidden\"", Code::UnknownValue),
     ("trunk = \"carrier\"", "trunk = \"carier\"", Code::TrunkUnknown),
     ("state = \"state\"", "state = \"/proc/hotline\"", Code::FolderNotWritable),
     ("[api]", "[feature_codes]\nready = \"*1\"\n[api]", Code::FeatureCodeClash),

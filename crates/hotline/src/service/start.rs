@@ -247,6 +247,13 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     settings.large_requests = config.sip.large_requests;
     settings.answer_within = config.sip.answer_within;
     settings.longest_backlog = config.sip.longest_backlog;
+    settings.check_every = config.sip.check_every;
+    if let Some(md5_only) = &config.sip.md5_only {
+        settings.md5_only.clone_from(md5_only);
+    }
+    settings.nonces = config.remembered.nonces;
+    settings.registrar.total = config.remembered.bindings;
+    settings.transactions = config.remembered.transactions;
     settings.name_servers.clone_from(&config.sip.name_servers);
     let interval = config.sip.session_timer;
     settings.session_timer = Some(SessionTimer { interval, ..SessionTimer::default() });

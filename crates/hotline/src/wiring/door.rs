@@ -35,8 +35,13 @@ impl api::Signalling for Door {
 }
 
 fn shown(ban: &sip_net::Ban) -> api::Ban {
-    let sip_net::Ban { source, until, why, times, .. } = *ban;
-    api::Ban { source, until, why: why.to_owned(), times }
+    let sip_net::Ban { source, until, why, times, scope, ref account } = *ban;
+    let scope = match (account, scope) {
+        (Some(_), _) => "account",
+        (None, sip_net::Scope::Datagrams) => "datagrams",
+        (None, sip_net::Scope::Everything) => "everything",
+    };
+    api::Ban { source, until, why: why.to_owned(), times, scope, account: account.clone() }
 }
 
 fn trunk(status: sip_net::TrunkStatus) -> api::Trunk {

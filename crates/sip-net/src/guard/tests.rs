@@ -67,8 +67,8 @@ fn offences_long_past_do_not_count() {
 fn a_ban_can_be_lifted_and_is_then_forgotten() {
     let mut guard = guard();
     guilty(&mut guard, at(0)).unwrap();
-    assert!(guard.lift(THEM));
-    assert!(!guard.lift(THEM));
+    assert!(guard.lift(THEM, at(0)));
+    assert!(!guard.lift(THEM, at(0)));
     assert_eq!(admits(&mut guard, THEM, at(1)), Admission::Yes);
     assert_eq!(guilty(&mut guard, at(1)).unwrap().times, 1);
 }
@@ -193,7 +193,7 @@ fn a_registered_phone_is_read_whatever_is_sent_in_its_neighbours_name() {
     guard.registered(BindingId(1), (Transport::Udp, PEER), at(0));
     assert!(!guard.is_shut_out(PEER, Lane::Datagrams, at(0)));
     assert!(guard.is_shut_out(neighbour, Lane::Datagrams, at(0)));
-    guard.lift(THEM);
+    guard.lift(THEM, at(0));
     for _ in 0..100 {
         guard.admits(neighbour, Lane::Datagrams, at(0));
     }

@@ -73,6 +73,26 @@ impl Waits {
         self.old.forget(phone);
     }
 
+    /// Whose attempts wait now: for which account, from where, until when and after how many wrong
+    /// secrets.
+    pub(super) fn iter(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&PhoneId, IpAddr, (Timestamp, u32))> {
+        let accounts = self.young.accounts.iter().chain(&self.old.accounts);
+        let all = accounts.flat_map(|(phone, sources)| sources.iter().map(move |it| (phone, it)));
+        all.filter(move |(_, (_, wrong))| wrong.from > now)
+            .map(|(phone, (source, wrong))| (phone, *source, (wrong.from, wrong.times)))
+    }
+
+    /// Forgets what came from there; whether an attempt waited.
+    pub(super) fn lift(&mut self, source: IpAddr, now: Timestamp) -> bool {
+        let waited = self.iter(now).any(|(_, from, _)| from == source);
+        self.young.leave(source);
+        self.old.leave(source);
+        waited
+    }
+
     fn take(&mut self, phone: &PhoneId, source: IpAddr) -> Option<Wrong> {
         let old = self.old.take(phone, source);
         self.young.take(phone, source).or(old)
@@ -97,6 +117,15 @@ impl Generation {
             self.accounts.remove(phone);
         }
         Some(wrong)
+    }
+
+    fn leave(&mut self, source: IpAddr) {
+        let gone = |(_, sources): (&PhoneId, &mut BTreeMap<IpAddr, Wrong>)| {
+            usize::from(sources.remove(&source).is_some())
+        };
+        let gone: usize = self.accounts.iter_mut().map(gone).sum();
+        self.sources = self.sources.saturating_sub(gone);
+        self.accounts.retain(|_, sources| !sources.is_empty());
     }
 
     fn forget(&mut self, phone: &PhoneId) {
@@ -147,6 +176,20 @@ mod tests {
         assert_eq!(waits.must_wait(&"1002".into(), HERE, at(0)), None);
         waits.forget(&phone);
         assert_eq!(waits.must_wait(&phone, HERE, at(0)), None);
+    }
+
+    #[test]
+    fn who_waits_is_seen_and_let_in_again() {
+        let (mut waits, phone) = (Waits::default(), PhoneId::from("1001"));
+        for _ in 0..7 {
+            waits.wrong(&phone, HERE, at(0));
+        }
+        waits.wrong(&phone, ELSEWHERE, at(0));
+        let seen: Vec<_> = waits.iter(at(1)).collect();
+        assert_eq!(seen, [(&phone, HERE, (at(4), 7))], "who waits no more is not there");
+        assert!(waits.lift(HERE, at(1)) && !waits.lift(HERE, at(1)));
+        assert!(!waits.lift(ELSEWHERE, at(1)));
+        assert_eq!((waits.must_wait(&phone, HERE, at(1)), waits.young.sources), (None, 0));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use sip_net::Counted;
 use switchboard::ports::{LegCommand, LegFact};
 
 use crate::house::{House, number, ours};
-use crate::peer::{Peer, sdp};
+use crate::peer::{Peer, cancel, sdp};
 
 /// A carrier and its call to 4008001234, which has rung in.
 struct Call {
@@ -37,7 +37,10 @@ impl Call {
     }
 
     async fn is_released(&mut self, cause: Cause, status: Option<u16>) {
-        assert_eq!(self.house.fact(self.leg).await, LegFact::Released { cause, status });
+        assert_eq!(
+            self.house.fact(self.leg).await,
+            LegFact::Released { cause, status, reason: None }
+        );
         assert!(self.house.is_quiet());
     }
 }
@@ -90,13 +93,7 @@ async fn a_refused_caller_gets_the_status_and_the_reason() {
 #[tokio::test]
 async fn a_caller_who_gives_up_leaves() {
     let mut call = Call::rings_in().await;
-    let mut cancel = Request::new(Method::Cancel, call.invite.uri.clone());
-    for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId] {
-        cancel.headers.copy(&name, &call.invite.headers);
-    }
-    cancel.headers.push(HeaderName::MaxForwards, "70");
-    cancel.headers.push(HeaderName::CSeq, format!("{} CANCEL", call.invite.cseq().unwrap().number));
-    call.carrier.send(&cancel.to_bytes()).await;
+    call.carrier.send(&cancel(&call.invite).to_bytes()).await;
     let statuses = [call.carrier.response().await.status, call.carrier.response().await.status];
     assert!(statuses.contains(&StatusCode::OK), "{statuses:?}");
     assert!(statuses.contains(&StatusCode::REQUEST_TERMINATED), "{statuses:?}");
@@ -145,7 +142,7 @@ async fn an_ack_without_the_answer_we_wait_for_ends_the_leg() {
     house.command(leg, LegCommand::Answer { answer: ours(20_000) });
     let offer = carrier.response().await;
     carrier.acknowledge(&offer, b"").await;
-    let over = LegFact::Released { cause: Cause::NotAcceptable, status: None };
+    let over = LegFact::Released { cause: Cause::NotAcceptable, status: None, reason: None };
     assert_eq!(house.fact(leg).await, over);
     carrier.request_of(&Method::Bye).await;
 }

@@ -8,7 +8,7 @@ use sip::digest::{Algorithm, Credentials, Login};
 use sip::endpoint::Transport;
 use sip::locate::Wanted;
 use sip::{HeaderName, Host, Method, Request, StatusCode};
-use sip_net::{Dialled, Health, RegistrationStatus, Setup, Trunk, TrunkStatus};
+use sip_net::{CallerIdentity, Dialled, Health, RegistrationStatus, Setup, Trunk, TrunkStatus};
 use switchboard::ports::{Alert, LegCommand, LegFact, Target};
 use tokio::time::{sleep, timeout};
 
@@ -114,12 +114,58 @@ async fn a_trunk_by_name_is_called_where_its_name_leads_and_elsewhere_when_it_is
     assert_eq!(invite.from().unwrap().uri.user_name().as_deref(), Some("02088886666"));
     assert!(invite.headers.has(&HeaderName::Identity));
     carrier.second.answer(&invite, StatusCode::BUSY_HERE, b"").await;
-    let over = LegFact::Released { cause: Cause::Refused, status: Some(486) };
+    let over = LegFact::Released { cause: Cause::Refused, status: Some(486), reason: None };
     assert_eq!(house.fact(dialled(1)).await, over);
     // For half a minute the first is not asked again.
     house.command(dialled(2), to_carrier());
     carrier.second.request_of(&Method::Ack).await;
     carrier.second.request_of(&Method::Invite).await;
+}
+
+#[tokio::test]
+async fn a_trunk_is_told_who_calls_as_it_wants_it() {
+    for (identity, from, asserted, privacy) in [
+        (CallerIdentity::From, "02088886666", false, None),
+        (CallerIdentity::Asserted, "02088886666", true, None),
+        (CallerIdentity::Withheld, "anonymous", true, Some("id")),
+    ] {
+        let mut carrier = Carrier::open().await;
+        let house = carrier
+            .house(|setup| {
+                let ours = setup.trunks.find(&"carrier".into()).unwrap().clone();
+                setup.trunks = [Trunk { identity, ..ours }].into_iter().collect();
+            })
+            .await;
+        house.command(dialled(1), to_carrier());
+        let first = carrier.first.request_of(&Method::Invite).await;
+        carrier.first.answer(&first, StatusCode::SERVICE_UNAVAILABLE, b"").await;
+        // Elsewhere it is told the same.
+        for invite in [first, carrier.second.request_of(&Method::Invite).await] {
+            let shown = invite.from().unwrap();
+            assert_eq!(shown.uri.user_name().as_deref(), Some(from));
+            let is_hidden = shown.uri.host.to_string() == "anonymous.invalid";
+            assert_eq!(is_hidden, identity == CallerIdentity::Withheld);
+            let named = invite.headers.addresses(&HeaderName::PAssertedIdentity).unwrap();
+            let named = named.first().and_then(|it| it.uri.user_name());
+            assert_eq!(named.as_deref(), asserted.then_some("02088886666"));
+            assert_eq!(invite.headers.text(&HeaderName::Privacy), privacy);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_trunk_says_of_a_refusal_is_kept() {
+    let mut carrier = Carrier::open().await;
+    let mut house = carrier.house(|_| {}).await;
+    house.command(dialled(1), to_carrier());
+    let invite = carrier.first.request_of(&Method::Invite).await;
+    let mut refusal = invite.response(StatusCode::NOT_FOUND);
+    refusal.headers.push(HeaderName::Reason, "Q.850;cause=1;text=\"Unallocated number\"");
+    carrier.first.send(&refusal.to_bytes()).await;
+    let over = house.fact(dialled(1)).await;
+    let LegFact::Released { status, reason, .. } = over else { panic!("{over:?}") };
+    assert_eq!(status, Some(404));
+    assert_eq!(reason.as_deref(), Some("Q.850;cause=1;text=\"Unallocated number\""));
 }
 
 #[tokio::test]
@@ -131,7 +177,7 @@ async fn a_place_that_says_nothing_costs_a_caller_little_and_the_next_caller_not
     carrier.first.request_of(&Method::Invite).await;
     let invite = carrier.second.request_of(&Method::Invite).await;
     carrier.second.answer(&invite, StatusCode::BUSY_HERE, b"").await;
-    let over = LegFact::Released { cause: Cause::Refused, status: Some(486) };
+    let over = LegFact::Released { cause: Cause::Refused, status: Some(486), reason: None };
     assert_eq!(house.fact(dialled(1)).await, over);
     carrier.second.request_of(&Method::Ack).await;
     let status = until(&house, |status| is_down(&status.places[1].1)).await;
@@ -217,6 +263,10 @@ async fn we_register_at_a_trunk_that_wants_it_and_call_by_the_way_it_names() {
     assert_eq!(request.uri.to_string(), format!("sip:{}", carrier.address()));
     assert_eq!(request.to().unwrap().uri.user_name().as_deref(), Some("4001"));
     assert_eq!(request.headers.text(&HeaderName::Expires), Some("300"));
+    assert_eq!(request.headers.text(&HeaderName::Supported), Some("outbound, path"));
+    let device = request.contact().unwrap().unwrap().params;
+    assert!(device.value("+sip.instance").unwrap().starts_with("\"<urn:uuid:"), "{device:?}");
+    assert_eq!(device.value("reg-id"), Some("1"));
     carrier.send(&challenge(&request)).await;
     let again = carrier.request_of(&Method::Register).await;
     assert_eq!(again.call_id(), request.call_id());
@@ -236,6 +286,22 @@ async fn we_register_at_a_trunk_that_wants_it_and_call_by_the_way_it_names() {
     house.command(dialled(1), to_carrier());
     let invite = carrier.request_of(&Method::Invite).await;
     assert_eq!(invite.headers.text(&HeaderName::Route), Some("<sip:core.carrier.cn;lr>"));
+}
+
+#[tokio::test]
+async fn we_register_at_a_trunk_by_name_as_soon_as_it_is_found() {
+    let mut carrier = Carrier::open().await;
+    let house = carrier
+        .house(|setup| {
+            let login = Some(Login::Password { user: "4001".into(), password: "pw".into() });
+            let ours = setup.trunks.find(&"carrier".into()).unwrap().clone();
+            let registers = Some(Duration::from_secs(300));
+            setup.trunks = [Trunk { login, registers, ..ours }].into_iter().collect();
+        })
+        .await;
+    let request = carrier.first.request_of(&Method::Register).await;
+    assert_eq!(request.to().unwrap().uri.user_name().as_deref(), Some("4001"));
+    drop(house);
 }
 
 #[tokio::test]
@@ -302,7 +368,7 @@ async fn a_phone_that_says_nothing_is_given_up_soon() {
     house.bindings().await;
     house.command(dialled(1), rings("1001"));
     let invite = phone.request_of(&Method::Invite).await;
-    let over = LegFact::Released { cause: Cause::SignallingLost, status: Some(408) };
+    let over = LegFact::Released { cause: Cause::SignallingLost, status: Some(408), reason: None };
     assert_eq!(house.fact(dialled(1)).await, over);
     // It was only slow: its answer is taken back at once.
     phone.answer(&invite, StatusCode::OK, &crate::peer::sdp(phone.address(), 1)).await;

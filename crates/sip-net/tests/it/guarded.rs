@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::Cause;
 use sip::digest::{Algorithm, Ha1};
-use sip::{HeaderName, Limits, Method, Request, StatusCode};
+use sip::{HeaderName, Limits, Method, StatusCode};
 use sip_net::{Account, Counted, GuardSettings, Listen, Scope, Serves};
 use switchboard::ports::LegFact;
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::house::{House, REALM, account};
 use crate::line::Line;
-use crate::peer::Peer;
+use crate::peer::{Peer, cancel};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 
@@ -272,13 +272,8 @@ async fn what_cannot_be_read_in_time_is_refused_and_calls_there_are_go_on() {
     for request in &flood {
         carrier.socket.try_send_to(&request.to_bytes(), house.handle.trunks()).unwrap();
     }
-    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
-    for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId] {
-        cancel.headers.copy(&name, &invite.headers);
-    }
-    cancel.headers.push(HeaderName::CSeq, format!("{} CANCEL", invite.cseq().unwrap().number));
-    carrier.socket.try_send_to(&cancel.to_bytes(), house.handle.trunks()).unwrap();
-    let over = LegFact::Released { cause: Cause::CallerLeft, status: None };
+    carrier.socket.try_send_to(&cancel(&invite).to_bytes(), house.handle.trunks()).unwrap();
+    let over = LegFact::Released { cause: Cause::CallerLeft, status: None, reason: None };
     assert_eq!(house.fact(leg).await, over, "what ends a call is always heard");
     assert!(house.counted(Counted::Strained) > 0);
     let mut refused = 0;

@@ -12,8 +12,8 @@ use sip::endpoint::Transport;
 use sip::locate::Wanted;
 use sip::registrar::{BindingChange, BindingRow, ChangeKind};
 use sip_net::{
-    Account, AccountRules, BindingStore, Counted, Counters, Dialled, Handle, Listen, Ports, Serves,
-    Settings, Setup, Trunk,
+    Account, AccountRules, BindingStore, CallerIdentity, Counted, Counters, Dialled, Handle,
+    Listen, Ports, Serves, Settings, Setup, Trunk,
 };
 use switchboard::ports::{Alert, Full, Inbox, Input, LegCommand, LegFact, LegIds, RingsIn, Target};
 use tokio::sync::mpsc;
@@ -159,6 +159,9 @@ pub(crate) fn trunk(destination: ([u8; 4], u16), login: Option<Login>) -> Trunk 
         registers: None,
         check_every: None,
         dialled: Dialled::RequestUri,
+        certificate: None,
+        caller: None,
+        identity: CallerIdentity::From,
     }
 }
 

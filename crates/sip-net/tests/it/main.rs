@@ -12,6 +12,7 @@ mod calls;
 mod carried;
 mod carriers;
 mod doors;
+mod gateways;
 mod guarded;
 mod house;
 mod line;

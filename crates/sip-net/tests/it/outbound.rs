@@ -59,7 +59,7 @@ async fn a_device_rings_by_its_newest_way_and_by_the_other_when_that_has_failed(
     new.answer(&invite, StatusCode::FLOW_FAILED, b"").await;
     let invite = old.request_of(&Method::Invite).await;
     old.answer(&invite, StatusCode::BUSY_HERE, b"").await;
-    let over = LegFact::Released { cause: Cause::Refused, status: Some(486) };
+    let over = LegFact::Released { cause: Cause::Refused, status: Some(486), reason: None };
     assert_eq!(house.fact(dialled(1)).await, over);
     assert!(house.is_quiet());
 }

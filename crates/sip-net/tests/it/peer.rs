@@ -201,6 +201,17 @@ impl Peer {
     }
 }
 
+/// What gives up this INVITE: part of its transaction (RFC 3261 §9.1).
+pub(crate) fn cancel(invite: &Request) -> Request {
+    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
+    for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId] {
+        cancel.headers.copy(&name, &invite.headers);
+    }
+    cancel.headers.push(HeaderName::MaxForwards, "70");
+    cancel.headers.push(HeaderName::CSeq, format!("{} CANCEL", invite.cseq().unwrap().number));
+    cancel
+}
+
 pub(crate) fn challenges_of(response: &Response) -> Vec<Challenge> {
     let headers = [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate];
     headers

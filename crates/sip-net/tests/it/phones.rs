@@ -93,7 +93,7 @@ async fn when_both_bindings_refuse_the_more_telling_refusal_counts() {
     phones[0].answer(&first, StatusCode::BUSY_HERE, b"").await;
     phones[0].request_of(&Method::Ack).await;
     phones[1].answer(&second, StatusCode::TEMPORARILY_UNAVAILABLE, b"").await;
-    let over = LegFact::Released { cause: Cause::Refused, status: Some(486) };
+    let over = LegFact::Released { cause: Cause::Refused, status: Some(486), reason: None };
     assert_eq!(house.fact(leg).await, over);
 }
 
@@ -107,7 +107,7 @@ async fn who_declines_does_so_at_all_bindings() {
     phones[1].answer(&second, StatusCode::RINGING, b"").await;
     house.fact(leg).await;
     phones[0].answer(&first, StatusCode::DECLINE, b"").await;
-    let over = LegFact::Released { cause: Cause::Refused, status: Some(603) };
+    let over = LegFact::Released { cause: Cause::Refused, status: Some(603), reason: None };
     assert_eq!(house.fact(leg).await, over);
     phones[1].request_of(&Method::Cancel).await;
 }
@@ -116,7 +116,7 @@ async fn who_declines_does_so_at_all_bindings() {
 async fn a_phone_that_is_not_registered_is_unavailable_at_once() {
     let mut house = House::open().await;
     house.command(dialled(1), to_phone("1002"));
-    let over = LegFact::Released { cause: Cause::Unreachable, status: Some(480) };
+    let over = LegFact::Released { cause: Cause::Unreachable, status: Some(480), reason: None };
     assert_eq!(house.fact(dialled(1)).await, over);
 }
 
@@ -129,7 +129,7 @@ async fn a_leg_released_while_it_rings_is_cancelled() {
     phones[0].answer(&invite, StatusCode::RINGING, b"").await;
     house.fact(leg).await;
     house.command(leg, LegCommand::Release { cause: Cause::CallerLeft, status: None });
-    let over = LegFact::Released { cause: Cause::CallerLeft, status: None };
+    let over = LegFact::Released { cause: Cause::CallerLeft, status: None, reason: None };
     assert_eq!(house.fact(leg).await, over);
     phones[0].request_of(&Method::Cancel).await;
     // Its answer crosses: it is acknowledged and ended at once, and nobody is told.
@@ -150,7 +150,7 @@ async fn the_agent_hangs_up() {
     phones[0].request_of(&Method::Ack).await;
     let bye = bye_of_called(&mut phones[0], &invite);
     assert_eq!(phones[0].ask(&bye).await.status, StatusCode::OK);
-    let over = LegFact::Released { cause: Cause::AgentHungUp, status: None };
+    let over = LegFact::Released { cause: Cause::AgentHungUp, status: None, reason: None };
     assert_eq!(house.fact(leg).await, over);
 }
 
@@ -194,7 +194,7 @@ async fn a_trunk_that_challenges_us_is_answered_with_its_login() {
     let mut refusal = again.response(StatusCode::PROXY_AUTHENTICATION_REQUIRED);
     refusal.headers.push(HeaderName::ProxyAuthenticate, challenge);
     carrier.send(&refusal.to_bytes()).await;
-    let over = LegFact::Released { cause: Cause::NotAllowed, status: Some(407) };
+    let over = LegFact::Released { cause: Cause::NotAllowed, status: Some(407), reason: None };
     assert_eq!(house.fact(leg).await, over);
 }
 

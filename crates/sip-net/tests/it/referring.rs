@@ -122,7 +122,7 @@ async fn its_two_calls_are_named_to_the_floor_and_both_end_when_they_are_joined(
         let bye = agent.phone.request_of(&Method::Bye).await;
         assert_eq!(bye.call_id().unwrap(), call_id);
         agent.phone.answer(&bye, StatusCode::OK, b"").await;
-        let over = LegFact::Released { cause: Cause::Transferred, status: None };
+        let over = LegFact::Released { cause: Cause::Transferred, status: None, reason: None };
         assert_eq!(agent.house.fact(leg).await, over);
     }
 }

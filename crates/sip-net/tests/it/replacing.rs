@@ -7,7 +7,7 @@ use sip::{HeaderName, Method, Request, StatusCode};
 use switchboard::ports::{LegCommand, LegFact};
 
 use crate::house::{House, dialled, ours, rings};
-use crate::peer::{Peer, sdp};
+use crate::peer::{Peer, cancel, sdp};
 
 const SECRET: (&str, Algorithm) = ("secret", Algorithm::Sha256);
 
@@ -61,7 +61,7 @@ async fn the_leg_goes_on_with_the_other_phone_and_the_first_is_told() {
     assert!(house.is_quiet(), "the leg has not ended");
     let bye = soft.within("BYE", &answer);
     soft.send(&bye.to_bytes()).await;
-    let over = LegFact::Released { cause: Cause::AgentHungUp, status: None };
+    let over = LegFact::Released { cause: Cause::AgentHungUp, status: None, reason: None };
     assert_eq!(house.fact(dialled(1)).await, over);
 }
 
@@ -91,13 +91,7 @@ async fn wants(house: &mut House, soft: &mut Peer, replaces: &str) -> Request {
 }
 
 async fn gives_up(soft: &Peer, invite: &Request) {
-    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
-    for name in [HeaderName::Via, HeaderName::From, HeaderName::To, HeaderName::CallId] {
-        cancel.headers.copy(&name, &invite.headers);
-    }
-    let number = invite.cseq().unwrap().number;
-    cancel.headers.push(HeaderName::CSeq, format!("{number} CANCEL"));
-    soft.send(&cancel.to_bytes()).await;
+    soft.send(&cancel(invite).to_bytes()).await;
 }
 
 #[tokio::test]
@@ -132,7 +126,7 @@ async fn when_the_phone_before_has_hung_up_a_call_ends_that_is_not_taken_over() 
         } else {
             gives_up(&soft, &invite).await;
         }
-        let over = LegFact::Released { cause: Cause::AgentHungUp, status: None };
+        let over = LegFact::Released { cause: Cause::AgentHungUp, status: None, reason: None };
         assert_eq!(house.fact(dialled(1)).await, over);
         assert!(house.is_quiet());
     }

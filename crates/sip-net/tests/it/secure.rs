@@ -63,8 +63,13 @@ impl Authority {
 
     /// Certifies 127.0.0.1 under this file name; gives the certificate.
     fn certifies(&self, name: &str) -> CertificateDer<'static> {
+        self.certifies_for(name, "127.0.0.1")
+    }
+
+    /// Certifies this host.
+    fn certifies_for(&self, name: &str, host: &str) -> CertificateDer<'static> {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let params = CertificateParams::new(vec![host.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         fs::write(self.file(name, "pem"), certificate.pem()).unwrap();
         fs::write(self.file(name, "key"), key.serialize_pem()).unwrap();
@@ -403,16 +408,59 @@ async fn a_trunk_over_tls_is_known_by_its_address_and_its_certificate() {
     counted(&house, Counted::HandshakeFailed, 1).await;
 
     let mut carrier = Peer::at(2, "13800138000", address).await;
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
-    let stream = socket.connect(address).await.unwrap();
-    let name = ServerName::IpAddress(address.ip().into());
-    let connector = TlsConnector::from(authority.client(Some("carrier")));
-    let stream = connector.connect(name, stream).await.unwrap();
+    let stream = from_the_carrier(address, authority.client(Some("carrier"))).await.unwrap();
     let mut line = Line::new(stream, "SIP/2.0/TLS");
     line.send(&carrier.invite("4008001234", "tls").to_bytes()).await;
     let (_, rings) = house.rings_in().await;
     assert_eq!(rings.origin, Origin::Trunk("carrier".into()));
+}
+
+/// A connection over TLS from where the carrier is.
+async fn from_the_carrier(
+    address: SocketAddr,
+    client: Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let stream = socket.connect(address).await.unwrap();
+    let name = ServerName::IpAddress(address.ip().into());
+    TlsConnector::from(client).connect(name, stream).await
+}
+
+#[tokio::test]
+async fn a_trunk_that_has_a_name_shows_no_other_customers_certificate() {
+    let authority = Authority::new();
+    authority.certifies("server");
+    authority.certifies_for("carrier", "sbc.carrier.example");
+    authority.certifies_for("customer", "sbc.customer.example");
+    let tls = Tls::load(authority.files("server", Some(&authority.ca()))).unwrap();
+    let mut house = House::with(|setup| {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let protocol = Protocol::Tls(tls);
+        let listen = Listen { protocol, ..Listen::plain(Serves::Trunks, address) };
+        setup.settings.listeners.push(listen);
+        let known = crate::house::trunk(([127, 0, 0, 2], 1), None);
+        let certificate = Some("sbc.carrier.example".to_owned());
+        setup.trunks = [Trunk { certificate, ..known }].into_iter().collect();
+    })
+    .await;
+    let address = *house.handle.bound().last().unwrap();
+    let mut carrier = Peer::at(2, "13800138000", address).await;
+    let others = from_the_carrier(address, authority.client(Some("customer"))).await;
+    if let Ok(mut stream) = others {
+        let invite = carrier.invite("4008001234", "another").to_bytes();
+        let _ = stream.write_all(&invite).await;
+        counted(&house, Counted::OtherCertificate, 1).await;
+    }
+    let stream = from_the_carrier(address, authority.client(Some("carrier"))).await.unwrap();
+    let mut line = Line::new(stream, "SIP/2.0/TLS");
+    line.send(&carrier.invite("4008001234", "its-own").to_bytes()).await;
+    let (_, rings) = house.rings_in().await;
+    assert_eq!(
+        (rings.origin, rings.sip_call_id.as_str()),
+        (Origin::Trunk("carrier".into()), "its-own")
+    );
+    assert_eq!(house.counted(Counted::OtherCertificate), 1);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn calls(house: &mut House, phone: &mut Peer, call_id: &str) -> LegId {
     phone.acknowledge(&answer, b"").await;
     let bye = phone.within("BYE", &answer);
     assert_eq!(phone.ask(&bye).await.status, StatusCode::OK);
-    let over = LegFact::Released { cause: Cause::CallerHungUp, status: None };
+    let over = LegFact::Released { cause: Cause::CallerHungUp, status: None, reason: None };
     assert_eq!(house.fact(leg).await, over);
     leg
 }

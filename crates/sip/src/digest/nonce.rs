@@ -70,7 +70,7 @@ impl fmt::Debug for NonceKey {
 }
 
 /// How long nonces live and how many are remembered.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NonceSettings {
     /// A nonce older than this is stale. Default 5 minutes: longer than a registration round,
     /// short enough that a stolen header is soon worthless.

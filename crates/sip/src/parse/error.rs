@@ -43,6 +43,8 @@ pub enum ParseErrorKind {
     Truncated,
     /// More than the [`Limits`] allow.
     TooLarge,
+    /// A body larger than they allow.
+    BodyTooLarge,
 }
 
 impl ParseErrorKind {
@@ -53,6 +55,7 @@ impl ParseErrorKind {
             Self::Version => StatusCode::VERSION_NOT_SUPPORTED,
             Self::UriTooLong => StatusCode::REQUEST_URI_TOO_LONG,
             Self::TooLarge => StatusCode::MESSAGE_TOO_LARGE,
+            Self::BodyTooLarge => StatusCode::REQUEST_ENTITY_TOO_LARGE,
             Self::Keepalive
             | Self::StartLine
             | Self::Uri
@@ -81,6 +84,7 @@ impl ParseErrorKind {
             Self::NoContentLength => "no Content-Length on a stream",
             Self::Truncated => "body shorter than Content-Length",
             Self::TooLarge => "message too large",
+            Self::BodyTooLarge => "body too large",
         }
     }
 }

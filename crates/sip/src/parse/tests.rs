@@ -138,10 +138,17 @@ fn a_header_that_does_not_end_is_refused() {
 
 #[test]
 fn past_the_limits_a_message_is_refused() {
-    use ParseErrorKind::{TooLarge, UriTooLong};
+    use ParseErrorKind::{BodyTooLarge, TooLarge, UriTooLong};
     assert_eq!(fault(&invite(&"a: b\r\n".repeat(300))), (TooLarge, Some(513)));
     assert_eq!(fault(&invite(&format!("a: {}\r\n\r\n", "x".repeat(9000)))), (TooLarge, Some(513)));
     assert_eq!(fault(&invite(&format!("\r\n{}", "x".repeat(70_000)))), (TooLarge, Some(513)));
     let long = INVITE.replacen("4008001234", &"4".repeat(3000), 1) + "\r\n";
     assert_eq!(fault(long.as_bytes()), (UriTooLong, Some(414)));
+    let limits = Limits { body: 1_000, ..Limits::DEFAULT };
+    for (length, taken) in [(1_000, true), (1_001, false)] {
+        let body = "x".repeat(length);
+        let message = invite(&format!("l: {length}\r\n\r\n{body}"));
+        let read = Message::parse_within(message.as_ref(), &limits);
+        assert_eq!(read.as_ref().err().map(|it| it.kind), (!taken).then_some(BodyTooLarge));
+    }
 }

@@ -301,7 +301,7 @@ impl Centre {
         }
         for (leg, cause, status) in released {
             self.ringing.remove(&leg);
-            self.ending.push_back((leg, LegFact::Released { cause, status }));
+            self.ending.push_back((leg, LegFact::Released { cause, status, reason: None }));
         }
         if !self.slow {
             self.end_legs();
@@ -412,11 +412,14 @@ impl Centre {
     pub(crate) fn declines(&mut self, phone: &str, status: u16) {
         let leg = self.rings_at(phone);
         self.ringing.remove(&leg);
-        self.leg(leg, LegFact::Released { cause: Cause::Refused, status: Some(status) });
+        self.leg(
+            leg,
+            LegFact::Released { cause: Cause::Refused, status: Some(status), reason: None },
+        );
     }
 
     pub(crate) fn hangs_up(&mut self, leg: LegId) {
-        self.leg(leg, LegFact::Released { cause: Cause::CallerHungUp, status: None });
+        self.leg(leg, LegFact::Released { cause: Cause::CallerHungUp, status: None, reason: None });
     }
 
     pub(crate) fn holds(&mut self, leg: LegId) {

@@ -196,7 +196,7 @@ fn a_trunk_that_cannot_serve_is_followed_by_the_next_and_the_caller_hears_nothin
         let mut centre = two_trunks(|_| {});
         let caller = centre.dials("8000", "913800138000");
         let first = centre.rings_at("13800138000");
-        centre.leg(first, LegFact::Released { cause, status });
+        centre.leg(first, LegFact::Released { cause, status, reason: None });
         let trunks: Vec<_> = dialled(&centre).into_iter().map(|(trunk, ..)| trunk).collect();
         assert_eq!(trunks, ["carrier", "second"], "{cause} {status:?}");
         assert!(centre.seen.iter().all(|(leg, _)| *leg != caller));
@@ -204,7 +204,7 @@ fn a_trunk_that_cannot_serve_is_followed_by_the_next_and_the_caller_hears_nothin
         assert_eq!(centre.look().calls[0].stage, "talking");
         let told: Vec<_> = centre.events.iter().filter(|it| it.leg == Some(first)).collect();
         let released = told.last().unwrap();
-        assert_eq!(released.kind, EventKind::LegReleased { status });
+        assert_eq!(released.kind, EventKind::LegReleased { status, reason: None });
         assert_eq!(released.cause, Some(cause));
     }
 }
@@ -226,7 +226,7 @@ fn a_phone_that_has_rung_is_not_rung_again_by_another_trunk() {
     let caller = centre.dials("8000", "913800138000");
     let leg = centre.rings_at("13800138000");
     centre.leg(leg, LegFact::Ringing { early: None });
-    let gone = LegFact::Released { cause: Cause::Unreachable, status: Some(503) };
+    let gone = LegFact::Released { cause: Cause::Unreachable, status: Some(503), reason: None };
     centre.leg(leg, gone);
     assert_eq!(dialled(&centre).len(), 1);
     assert_eq!(refusal(&centre, caller), Some((Cause::Unreachable, Some(503))));
@@ -507,7 +507,11 @@ fn act(centre: &mut Centre, ward: &mut Ward, chance: &mut Chance) {
             let ringing: Vec<LegId> = centre.ringing.keys().copied().collect();
             if let Some(leg) = chance.pick(&ringing) {
                 let status = [408, 486, 503][chance.next(3)];
-                let gone = LegFact::Released { cause: Cause::Unreachable, status: Some(status) };
+                let gone = LegFact::Released {
+                    cause: Cause::Unreachable,
+                    status: Some(status),
+                    reason: None,
+                };
                 centre.leg(leg, gone);
             }
         }

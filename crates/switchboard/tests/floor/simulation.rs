@@ -428,7 +428,10 @@ impl Day {
             self.centre.leg(leg, LegFact::Ringing { early });
         } else {
             let status = [408, 480, 486, 503, 603][self.chance.next(5)];
-            self.centre.leg(leg, LegFact::Released { cause: Cause::Refused, status: Some(status) });
+            self.centre.leg(
+                leg,
+                LegFact::Released { cause: Cause::Refused, status: Some(status), reason: None },
+            );
         }
     }
 
@@ -496,7 +499,7 @@ impl Day {
         let fact = match self.chance.next(16) {
             0..=2 => {
                 let cause = [Cause::CallerHungUp, Cause::SignallingLost][self.chance.next(2)];
-                LegFact::Released { cause, status: None }
+                LegFact::Released { cause, status: None, reason: None }
             }
             3 | 4 => {
                 let to = ["1001", "1002", "1003", "8000", "912345678", "4008001234", "999", "*11"];

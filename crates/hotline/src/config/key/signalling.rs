@@ -44,8 +44,19 @@ pub(crate) const SIP: Table = Table {
         else_(
             "longest_backlog",
             Kind::Span("50ms", "1h"),
-            "1s",
-            "When more comes in than is read for so long without a pause, new calls get 503; registrations after four times as long. Calls there are go on.",
+            "200ms",
+            "When more comes in than is read for so long without a pause, new calls get 503 and are asked to come again (Retry-After); registrations after twenty times as long. Calls there are go on.",
+        ),
+        else_(
+            "check_every",
+            Kind::Span("0s", "10m"),
+            "30s",
+            "How often a registered phone is asked whether it is there (OPTIONS), which also keeps the way to it open through NATs. `0s`: never; then a phone that vanishes is missed when its registration ends.",
+        ),
+        may(
+            "md5_only",
+            Kind::Texts,
+            "How the User-Agent of a phone begins that must be challenged with MD5 alone, since it gives up at SHA-256; baresip up to version 2, when not said.",
         ),
         may(
             "name_servers",
@@ -214,6 +225,31 @@ pub(crate) const GUARD: Table = Table {
             "Octets in the value of one header field.",
         ),
         else_("uri", Kind::Number(128, 2_048), "2048", "Octets in the address a request is for."),
+        else_(
+            "body",
+            Kind::Number(1_024, 65_536),
+            "65536",
+            "Octets in the body of a message; a longer one gets 413.",
+        ),
+        else_(
+            "nonces",
+            Kind::Number(1_000, 10_000_000),
+            "20000",
+            "How many of the nonces that were used are remembered, so that nobody uses what was overheard; who brings one that is forgotten is challenged again.",
+        ),
+        else_("nonce_lifetime", Kind::Span("30s", "1h"), "5m", "How long a nonce is good."),
+        else_(
+            "bindings",
+            Kind::Number(10, 10_000_000),
+            "100000",
+            "Places that all phones together are registered from; a further one gets 503.",
+        ),
+        else_(
+            "transactions",
+            Kind::Number(1_000, 10_000_000),
+            "100000",
+            "Requests under way at a time, and answers that are remembered for half a minute in case their requests come again.",
+        ),
     ],
 };
 
@@ -243,9 +279,18 @@ pub(crate) const TRACE: Table = Table {
 
 pub(crate) const TRUNKS: Table = Table {
     path: "trunks.<trunk>",
-    text: "A carrier's SIP connection, trusted by its addresses on the trunk listener.",
+    text: "A carrier's SIP connection, trusted by its addresses on the trunk listener, or by digest.",
     keys: &[
-        must("addresses", Kind::Networks, "Where its calls come from."),
+        may(
+            "addresses",
+            Kind::Networks,
+            "Where its calls come from. Must be there unless `inbound_user` is; beside that, its calls come from nowhere else.",
+        ),
+        may(
+            "inbound_user",
+            Kind::Text,
+            "As whom it proves itself by digest when it calls, such as a gateway without an address of its own. The password is in `secrets.toml`, as `inbound_password` of [trunks.<trunk>], or in the environment.",
+        ),
         may(
             "proxy",
             Kind::Peer,
@@ -279,10 +324,21 @@ pub(crate) const TRUNKS: Table = Table {
             "request_uri",
             "Where a call from it names the number dialled; forwarded calls name it in Diversion or History-Info. Where that is missing the Request-URI counts.",
         ),
+        else_(
+            "caller_id",
+            Kind::Word(&["from", "asserted", "withheld"]),
+            "from",
+            "How it is told who calls (主叫号码): in From; `asserted`, in P-Asserted-Identity too; `withheld`, in that alone, and the carrier is asked to show nobody (Privacy).",
+        ),
         may(
             "host",
             Kind::Text,
             "The carrier's name, written in addresses in place of the proxy's; over TLS its certificate must be for it.",
+        ),
+        may(
+            "certificate",
+            Kind::Text,
+            "The name of a host that its certificate must be for when it connects to a listener with `client_ca`; `host`, or the name in `proxy`, when not said. A trunk without any name may show every certificate of those authorities.",
         ),
         else_(
             "max_calls",
