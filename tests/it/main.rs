@@ -18,6 +18,7 @@
 //! | `faults` | bad surroundings get a clear answer |
 //! | `phones` | phones set up by an address, and phones that are where they may not be |
 //! | `transports` | phones over TLS |
+//! | `trunks` | carriers over TCP, TLS and IPv6, and a gateway that proves itself |
 //! | `softphone` | a phone of another make, over each transport that it has |
 //! | `browser` | a phone in a browser: registration and the control of calls |
 //! | `proxied` | a carrier's proxy between it and us, an edge between phones and us |
@@ -53,4 +54,5 @@ mod proxied;
 mod recorded;
 mod softphone;
 mod transports;
+mod trunks;
 mod watching;

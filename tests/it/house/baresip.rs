@@ -125,6 +125,14 @@ impl Baresip {
         Self::start(&account, trunk, hz)
     }
 
+    /// The same over TLS, whoever's certificate the service shows.
+    pub(crate) fn caller_over_tls(number: &str, trunk: SocketAddr, hz: u32) -> Self {
+        let account = format!(
+            "<sip:{number}@{trunk};transport=tls>;regint=0;answermode=manual;audio_codecs=PCMU"
+        );
+        Self::start(&account, trunk, hz)
+    }
+
     /// The same, with keys for its audio in what it offers: it takes no call without.
     pub(crate) fn secured_caller(number: &str, trunk: SocketAddr, hz: u32) -> Self {
         let account = format!(
@@ -145,7 +153,7 @@ impl Baresip {
         let (first, last) = free_ports(AUDIO_PORTS);
         let text = format!(
             "poll_method epoll\n\
-             sip_listen 127.0.0.1:{sip}\n\
+             sip_listen {host}:{sip}\n\
              audio_source ausine,{hz}\n\
              audio_player aubridge,nowhere\n\
              audio_alert aubridge,alert\n\
@@ -170,6 +178,7 @@ impl Baresip {
              ctrl_tcp_listen 127.0.0.1:{control}\n\
              ringback_disabled yes\n\
              menu_bell no\n",
+            host = if server.is_ipv4() { "127.0.0.1" } else { "[::1]" },
             heard = folder.path().display(),
             watching = if contacts.is_empty() { "" } else { WATCHING },
             mailbox = if contacts.is_empty() { "" } else { MAILBOX },
@@ -194,6 +203,12 @@ impl Baresip {
     pub(crate) fn dials(&self, number: &str) {
         let server = self.server;
         self.told("dial", &format!("sip:{number}@{server}"));
+    }
+
+    /// The same over TLS.
+    pub(crate) fn dials_over_tls(&self, number: &str) {
+        let server = self.server;
+        self.told("dial", &format!("sip:{number}@{server};transport=tls"));
     }
 
     pub(crate) fn accepts(&self) {

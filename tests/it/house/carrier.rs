@@ -1,6 +1,6 @@
 //! SIPp as the carrier: it calls, or takes a call, by a scenario of `tests/scenarios`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -69,6 +69,54 @@ impl Carrier {
         Self::start(command)
     }
 
+    /// Calls the hotline over TCP.
+    pub(crate) fn calls_over_tcp(server: &Server, earpiece: &Earpiece, talk: Duration) -> Self {
+        let mut command = sipp("caller.xml", free_port());
+        command.args(["-t", "t1"]);
+        Self::calls_once(command, server.trunk(), earpiece, talk)
+    }
+
+    /// Calls it over IPv6.
+    pub(crate) fn calls_over_ipv6(server: SocketAddr, earpiece: &Earpiece, talk: Duration) -> Self {
+        let command = sipp_at("caller.xml", (Ipv6Addr::LOCALHOST.into(), free_port()));
+        Self::calls_once(command, server, earpiece, talk)
+    }
+
+    /// Calls it, and proves who it is with this user and password when it is asked.
+    pub(crate) fn proves(
+        server: &Server,
+        earpiece: &Earpiece,
+        (user, password): (&str, &str),
+        talk: Duration,
+    ) -> Self {
+        let mut command = sipp("proving.xml", free_port());
+        // Left to itself it writes another address into its credentials than the one it calls.
+        let called = format!("{HOTLINE}@{}", server.trunk());
+        command.args(["-au", user, "-ap", password, "-auth_uri", &called]);
+        Self::calls_once(command, server.trunk(), earpiece, talk)
+    }
+
+    fn calls_once(
+        mut command: Command,
+        at: SocketAddr,
+        earpiece: &Earpiece,
+        talk: Duration,
+    ) -> Self {
+        command.args(["-s", HOTLINE, "-m", "1", "-key", "caller", "13800138000"]);
+        command.args(["-d", &talk.as_millis().to_string()]);
+        command.args(["-key", "audio_port", &earpiece.port().to_string()]);
+        command.arg(at.to_string());
+        Self::start(command)
+    }
+
+    /// Waits at a port for one call from the service over TCP, and answers it.
+    pub(crate) fn answers_over_tcp(port: u16, earpiece: &Earpiece) -> Self {
+        let mut command = sipp("callee.xml", port);
+        command.args(["-t", "t1", "-m", "1"]);
+        command.args(["-key", "audio_port", &earpiece.port().to_string()]);
+        Self::start(command)
+    }
+
     /// Waits at a port for one call from the service, and cannot serve it.
     pub(crate) fn refuses(port: u16) -> Self {
         let mut command = sipp("unavailable.xml", port);
@@ -100,9 +148,13 @@ impl Carrier {
 }
 
 fn sipp(scenario: &str, port: u16) -> Command {
+    sipp_at(scenario, (Ipv4Addr::LOCALHOST.into(), port))
+}
+
+fn sipp_at(scenario: &str, (host, port): (IpAddr, u16)) -> Command {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(scenario);
     let mut command = Command::new("sipp");
-    command.arg("-sf").arg(file).args(["-i", "127.0.0.1", "-p", &port.to_string()]);
+    command.arg("-sf").arg(file).args(["-i", &host.to_string(), "-p", &port.to_string()]);
     command.args(["-nostdin", "-timeout", "40s", "-timeout_error"]);
     command
 }

@@ -13,6 +13,11 @@ pub(crate) fn certify(folder: &Path) {
     fs::write(folder.join("server.key"), signing_key.serialize_pem()).unwrap();
 }
 
+/// The configuration of a listener for trunks with that certificate.
+pub(crate) fn trunk_listener(port: u16, folder: &Path) -> String {
+    listener("tls", port, folder).replace("desks", "carriers").replace("phones", "trunks")
+}
+
 /// The configuration of one more listener for phones, with the certificate in this folder.
 pub(crate) fn listener(transport: &str, port: u16, folder: &Path) -> String {
     let folder = folder.display();

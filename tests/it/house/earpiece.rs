@@ -1,7 +1,7 @@
 //! The caller's ear and mouth beside a carrier that only signals: a socket that sends a tone to
 //! whoever sends to it, and keeps what it hears in its place in RTP time.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -22,7 +22,12 @@ pub(crate) struct Earpiece {
 
 impl Earpiece {
     pub(crate) fn open(hz: f64) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self::open_at(Ipv4Addr::LOCALHOST.into(), hz)
+    }
+
+    /// At this address.
+    pub(crate) fn open_at(address: IpAddr, hz: f64) -> Self {
+        let socket = UdpSocket::bind((address, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
         let port = socket.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) max_calls: u16,
     /// Where calls go out to.
     pub(crate) carrier: Option<u16>,
+    /// As whom the carrier proves itself, with [`PASSWORD`], in place of its address.
+    pub(crate) inbound_user: Option<&'static str>,
     /// Where phones have their passwords from.
     pub(crate) passwords: Passwords,
 }
@@ -64,6 +66,7 @@ impl Default for Plan {
             greeting: false,
             max_calls: 20,
             carrier: None,
+            inbound_user: None,
             passwords: Passwords::Given,
         }
     }
@@ -104,6 +107,10 @@ impl Plan {
         }
         if self.carrier.is_some() {
             text.push_str(OUTBOUND);
+        }
+        if let Some(user) = self.inbound_user {
+            let by_digest = format!("inbound_user = \"{user}\"");
+            text = text.replace("addresses = [\"127.0.0.0/8\"]", &by_digest);
         }
         text
     }
@@ -259,6 +266,12 @@ impl Server {
     /// Where carriers call.
     pub(crate) fn trunk(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.ports.trunk))
+    }
+
+    /// The same places over IPv6, where the configuration says so: phones', carriers'.
+    pub(crate) fn over_ipv6(&self) -> (SocketAddr, SocketAddr) {
+        let at = |port| SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+        (at(self.ports.sip), at(self.ports.trunk))
     }
 
     pub(crate) fn resident_kib(&self) -> u64 {
@@ -422,6 +435,9 @@ fn serve(config: &Path, plan: &Plan) -> Command {
     let mut command = Command::new(hotline());
     command.arg("serve").arg("--config").arg(config);
     command.env("HOTLINE_SECRET_TOKEN_ADMIN", TOKEN).env("HOTLINE_LOG", "info,sqlx=warn");
+    if plan.inbound_user.is_some() {
+        command.env("HOTLINE_SECRET_INBOUND_CARRIER", PASSWORD);
+    }
     let given = plan.numbers().chain([2001]).filter(|_| plan.passwords == Passwords::Given);
     for phone in given {
         command.env(format!("HOTLINE_SECRET_PHONE_{phone}"), PASSWORD);

@@ -135,9 +135,12 @@ pub(super) fn refresh_target(dialog: &mut Dialog, contact: Option<NameAddr>, rea
     }
 }
 
-/// The address that a URI names, when it names one: looking up names is not for a core.
+/// The address that a URI names, when it names one: looking up names is not for a core. A connection
+/// of that host's is used as long as it lasts: who opens one need not take any (RFC 5923 §1). What
+/// names an address of a private network and was heard from outside is behind a NAT.
 fn signalled(hop: &Uri, observed: &Destination) -> Destination {
     let ip: IpAddr = match hop.host.ip() {
+        Some(ip) if is_private(ip) && !is_private(observed.peer.ip()) => return *observed,
         Some(ip) => ip,
         None => return *observed,
     };
@@ -153,7 +156,17 @@ fn signalled(hop: &Uri, observed: &Destination) -> Destination {
     if (transport, peer) == (observed.transport, observed.peer) {
         return *observed;
     }
-    Destination { listener: observed.listener, transport, connection: None, peer }
+    let is_same_host = transport == observed.transport && ip == observed.peer.ip();
+    let connection = observed.connection.filter(|_| is_same_host);
+    Destination { listener: observed.listener, transport, connection, peer }
+}
+
+/// Whether an address is of a private network (RFC 1918, RFC 4193).
+const fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private(),
+        IpAddr::V6(address) => address.is_unique_local(),
+    }
 }
 
 /// Adds our tag to the To of a response that has none yet.
@@ -216,6 +229,7 @@ fn is_ours(name: &HeaderName) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::ConnectionId;
 
     #[test]
     fn our_tag_is_added_to_whatever_to_is_written_and_to_none_that_has_one() {
@@ -235,6 +249,39 @@ mod tests {
             tag_to(&mut headers, "us");
             let tagged = headers.first(&HeaderName::To).unwrap();
             assert_eq!(tagged, expected, "{}", written.escape_ascii());
+        }
+    }
+
+    fn from(transport: Transport, peer: &str, connection: Option<u64>) -> Destination {
+        let peer = peer.parse().unwrap();
+        let connection = connection.map(ConnectionId);
+        Destination { listener: ListenerId(1), transport, connection, peer }
+    }
+
+    #[test]
+    fn a_host_is_reached_by_its_connection_and_by_its_address_once_that_is_gone() {
+        let observed = from(Transport::Tls, "203.0.113.9:40001", Some(7));
+        for (hop, peer, connection) in [
+            ("sip:x@203.0.113.9:5071", "203.0.113.9:5071", Some(7)),
+            ("sip:x@203.0.113.10:5071", "203.0.113.10:5071", None),
+            ("sip:x@10.0.0.7:5071", "203.0.113.9:40001", Some(7)),
+            ("sip:x@sbc.example:5071", "203.0.113.9:40001", Some(7)),
+        ] {
+            let expected = from(Transport::Tls, peer, connection);
+            assert_eq!(signalled(&hop.parse().unwrap(), &observed), expected, "{hop}");
+        }
+    }
+
+    #[test]
+    fn who_is_behind_a_nat_is_reached_where_it_was_heard_from() {
+        for (observed, hop, peer) in [
+            ("203.0.113.9:61234", "sip:x@192.168.1.7", "203.0.113.9:61234"),
+            ("10.0.0.9:61234", "sip:x@192.168.1.7", "192.168.1.7:5060"),
+            ("203.0.113.9:61234", "sip:x@198.51.100.7", "198.51.100.7:5060"),
+            ("[2001:db8::9]:61234", "sip:x@[fd00::7]", "[2001:db8::9]:61234"),
+        ] {
+            let reached = signalled(&hop.parse().unwrap(), &from(Transport::Udp, observed, None));
+            assert_eq!(reached, from(Transport::Udp, peer, None), "{hop}");
         }
     }
 }

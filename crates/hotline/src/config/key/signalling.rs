@@ -56,7 +56,7 @@ pub(crate) const SIP: Table = Table {
         may(
             "md5_only",
             Kind::Texts,
-            "How the User-Agent of a phone begins that must be challenged with MD5 alone, since it gives up at SHA-256; baresip up to version 2, when not said.",
+            "How the User-Agent of a phone begins that must be challenged with MD5 alone, since it gives up at SHA-256; those of baresip up to version 2, when not said; a list takes their place.",
         ),
         may(
             "name_servers",

@@ -108,10 +108,10 @@ fn a_response_goes_to_where_the_via_and_the_sender_say() {
     let cases = [
         // sent-by, the sender's address, and where the response goes
         ("192.0.2.66:5060;rport", "203.0.113.9:40000", "203.0.113.9:40000"),
-        ("10.0.0.5:5070", "203.0.113.9:40000", "203.0.113.9:5070"),
+        ("198.51.100.5:5070", "203.0.113.9:40000", "203.0.113.9:5070"),
         ("phone.example.cn", "203.0.113.9:40000", "203.0.113.9:5060"),
         ("203.0.113.9:5062", "203.0.113.9:40000", "203.0.113.9:5062"),
-        ("10.0.0.5;received=192.0.2.99", "203.0.113.9:40000", "203.0.113.9:5060"),
+        ("198.51.100.5;received=192.0.2.99", "203.0.113.9:40000", "203.0.113.9:5060"),
     ];
     for (sent_by, from, to) in cases {
         let mut net = Network::perfect();
@@ -416,11 +416,12 @@ fn a_method_within_a_call_that_we_do_not_take_leaves_the_call_as_it_is() {
 
 #[test]
 fn requests_within_a_call_go_where_the_peer_was_heard_from_unless_told_otherwise() {
-    for (reach, to) in [(Reach::Observed, "203.0.113.9:40000"), (Reach::Signalled, "10.0.0.5:5070")]
+    for (reach, to) in
+        [(Reach::Observed, "203.0.113.9:40000"), (Reach::Signalled, "198.51.100.5:5070")]
     {
         let mut net = Network::perfect();
         net.callee.settings.listeners[0].reach = reach;
-        let headers = "Contact: <sip:x@10.0.0.5:5070>\n";
+        let headers = "Contact: <sip:x@198.51.100.5:5070>\n";
         net.stranger_from(&request("INVITE", headers), "203.0.113.9:40000");
         let session = net.callee.session_ids()[0];
         net.order(Side::Callee, Order::Accept { session, body: sdp("offer") });

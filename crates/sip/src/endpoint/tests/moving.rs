@@ -10,12 +10,12 @@ use crate::message::{Message, Method, Request, StatusCode};
 use crate::session::SessionId;
 
 const OFFER: &str = "Content-Type: application/sdp\n";
-const MOVED: &str = "10.0.0.9:5090";
+const MOVED: &str = "198.51.100.9:5090";
 
 /// A carrier's call, answered; what follows goes where it says it is.
 fn signalled(net: &mut Network, more: &str) -> SessionId {
     net.callee.settings.listeners[0].reach = Reach::Signalled;
-    let more = format!("{OFFER}Contact: <sip:x@10.0.0.5:5070>\n{more}");
+    let more = format!("{OFFER}Contact: <sip:x@198.51.100.5:5070>\n{more}");
     net.stranger(&written("INVITE", "inv", &more, "v=0"));
     let session = net.callee.session_ids()[0];
     net.order(Side::Callee, Order::Accept { session, body: sdp("answer") });
@@ -65,7 +65,11 @@ fn a_carrier_that_moves_by_a_request_of_its_own_is_found_where_it_is() {
             net.stranger(&written("ACK", "ack5", &ack, "v=0"));
         }
         let (peer, target) = bye_goes_to(&mut net, session);
-        assert_eq!((peer.as_str(), target.as_str()), (MOVED, "sip:x@10.0.0.9:5090"), "{method}");
+        assert_eq!(
+            (peer.as_str(), target.as_str()),
+            (MOVED, "sip:x@198.51.100.9:5090"),
+            "{method}"
+        );
     }
 }
 
@@ -95,9 +99,9 @@ fn a_carrier_that_moves_in_its_answer_to_a_refresh_is_called_where_it_is() {
 
 #[test]
 fn behind_a_proxy_and_by_a_name_a_carrier_is_called_as_before() {
-    let route = "Record-Route: <sip:10.0.0.1:5061;lr>\n";
+    let route = "Record-Route: <sip:198.51.100.1:5061;lr>\n";
     for (route, contact, peer) in
-        [(route, MOVED, "10.0.0.1:5061"), ("", "moved.example.cn", "10.0.0.5:5070")]
+        [(route, MOVED, "198.51.100.1:5061"), ("", "moved.example.cn", "198.51.100.5:5070")]
     {
         let mut net = Network::perfect();
         let session = signalled(&mut net, route);
