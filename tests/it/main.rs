@@ -16,6 +16,7 @@
 //! | `consulting` | attended transfer |
 //! | `watching` | a telephone hears of its mailbox and of a colleague |
 //! | `faults` | bad surroundings get a clear answer |
+//! | `floods` | strangers who send as fast as they can, and slow connections |
 //! | `phones` | phones set up by an address, and phones that are where they may not be |
 //! | `transports` | phones over TLS |
 //! | `trunks` | carriers over TCP, TLS and IPv6, and a gateway that proves itself |
@@ -43,6 +44,7 @@ mod crash;
 mod demo;
 mod endings;
 mod faults;
+mod floods;
 mod hostile;
 mod house;
 mod load;
