@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -356,7 +356,17 @@ impl Driver {
             self.connections.is_of_use(connection);
         }
         if self.exchange.is_out(&source, self.clock.now()) {
-            self.close(connection);
+            self.close_all_of(source.peer.ip());
+        }
+    }
+
+    /// Closes the connections of somebody who is shut out, those too that say nothing.
+    fn close_all_of(&mut self, address: IpAddr) {
+        for connection in self.connections.of(address) {
+            let source = self.source(connection);
+            if source.is_some_and(|source| self.exchange.is_out(&source, self.clock.now())) {
+                self.close(connection);
+            }
         }
     }
 

@@ -128,6 +128,14 @@ impl Connections {
         self.open.get(&id)
     }
 
+    /// The connections that came from the same source as this address.
+    pub(crate) fn of(&self, address: IpAddr) -> Vec<ConnectionId> {
+        let source = source_of(address);
+        let is_its =
+            |it: &Connection| it.origin != Origin::Ours && source_of(it.peer.ip()) == source;
+        self.open.iter().filter(|(_, it)| is_its(it)).map(|(id, _)| *id).collect()
+    }
+
     /// Whether we opened this connection.
     pub(crate) fn is_ours(&self, id: ConnectionId) -> bool {
         self.open.get(&id).is_some_and(|connection| connection.origin == Origin::Ours)

@@ -76,9 +76,9 @@ impl Switchboard {
 
     /// What goes on with a call to one of our phones.
     pub(crate) fn carried_to_phone(&self, id: CallId) -> Carried {
-        let carried = self.calls.get(&id).map(|call| &call.carried);
-        let user_to_user = carried.map(|it| it.user_to_user.clone()).unwrap_or_default();
-        Carried { user_to_user, ..Carried::default() }
+        let Some(call) = self.calls.get(&id) else { return Carried::default() };
+        let Carried { user_to_user, referred_by, attested: _, identity: _ } = call.carried.clone();
+        Carried { user_to_user, referred_by, ..Carried::default() }
     }
 
     /// What goes on with a call to a number outside that sees `shown`. What a carrier's caller tells

@@ -115,8 +115,13 @@ impl Switchboard {
         self.transfer_progress(leg, 200);
         self.release_leg(leg, Cause::Transferred, None);
         self.agent_left(id, leg, Some(&talk));
+        let referred_by = match self.legs.get(&leg).map(|leg| &leg.far_end) {
+            Some(FarEnd::Phone(phone)) => Some(phone.clone()),
+            Some(FarEnd::Trunk(_)) | None => None,
+        };
         if let Some(call) = self.calls.get_mut(&id) {
             call.caller = talk.peer(leg);
+            call.carried.referred_by = referred_by;
         }
         self.greet(id, hotline);
     }

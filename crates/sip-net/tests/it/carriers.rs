@@ -123,6 +123,36 @@ async fn a_trunk_by_name_is_called_where_its_name_leads_and_elsewhere_when_it_is
 }
 
 #[tokio::test]
+async fn a_trunk_is_called_over_ipv6_where_its_name_says_so_and_over_ipv4_when_that_is_busy() {
+    let mut carrier = Carrier::open().await;
+    let mut sixth = Peer::bound("[::1]:0".parse().unwrap(), "carrier", NOWHERE).await;
+    let service = "_sip._udp.carrier.example";
+    carrier.names.srv(service, 0, ("six.carrier.example", sixth.address().port()));
+    carrier.names.host("six.carrier.example", "::1");
+    let server = carrier.names.address;
+    let mut house = House::with(|setup| {
+        let address = "[::1]:0".parse().unwrap();
+        setup.settings.listeners.push(sip_net::Listen::plain(sip_net::Serves::Trunks, address));
+        setup.settings.name_servers = vec![server];
+        let known = trunk(([127, 0, 0, 2], 1), None);
+        let proxy = Some(by_name("carrier.example"));
+        setup.trunks = [Trunk { proxy, ..known }].into_iter().collect();
+    })
+    .await;
+    sixth.server = *house.handle.bound().last().unwrap();
+    until(&house, |status| status.places.len() == 3).await;
+    house.command(dialled(1), to_carrier());
+    let invite = sixth.request_of(&Method::Invite).await;
+    assert!(invite.via().unwrap().host.to_string().contains("::1"));
+    sixth.answer(&invite, StatusCode::SERVICE_UNAVAILABLE, b"").await;
+    let invite = carrier.first.request_of(&Method::Invite).await;
+    assert_eq!(invite.via().unwrap().host.to_string(), "127.0.0.1");
+    carrier.first.server = house.handle.trunks();
+    carrier.first.answer(&invite, StatusCode::BUSY_HERE, b"").await;
+    assert!(matches!(house.fact(dialled(1)).await, LegFact::Released { .. }));
+}
+
+#[tokio::test]
 async fn a_trunk_is_told_who_calls_as_it_wants_it() {
     for (identity, from, asserted, privacy) in [
         (CallerIdentity::From, "02088886666", false, None),

@@ -80,6 +80,20 @@ fn a_phone_answers_by_itself_what_a_queue_gives_its_agent_and_nothing_else() {
 }
 
 #[test]
+fn who_gets_a_caller_that_was_sent_back_into_the_queue_learns_by_whom() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001);
+    let caller = centre.queues();
+    let first = centre.answers("1001");
+    centre.leg(first, LegFact::TransferAsked { to: "4008001234".parse().unwrap() });
+    centre.sign_in(1002);
+    centre.hears_all(caller);
+    let (target, carried, _) = dialled(&centre);
+    assert_eq!(target, Target::Phone("1002".into()));
+    assert_eq!(carried.referred_by, Some("1001".into()));
+}
+
+#[test]
 fn what_a_phone_says_goes_to_colleagues_and_outside() {
     for (to, is_outside) in [("1002", false), ("913900139000", true)] {
         let mut centre = Centre::open();
