@@ -104,7 +104,8 @@ impl Exchange {
 
     /// The answer to a request on the trunks' side whose sender is not known by its address: in a call,
     /// it was looked at where it comes from; a call is challenged where a trunk may be there that
-    /// proves itself; and such a trunk may ask whether we are there.
+    /// proves itself. Such a trunk may ask whether we are there, and speak of calls that are over: to
+    /// that the endpoint has its own answers.
     fn unknown_trunk(
         &mut self,
         request: &Request,
@@ -119,7 +120,9 @@ impl Exchange {
             return Some(self.stranger(source, now));
         }
         let calls = request.method == Method::Invite;
-        if request.method == Method::Options || (calls && has_credentials(request)) {
+        let begins = request.headers.to_ref().is_ok_and(|to| to.tag().is_none());
+        let is_harmless = matches!(request.method, Method::Options | Method::Cancel);
+        if !begins || is_harmless || (calls && has_credentials(request)) {
             return None;
         }
         Some(if calls {

@@ -29,6 +29,9 @@ pub(crate) struct Registration {
     pub(crate) service_route: Vec<NameAddr>,
     phase: Phase,
     failures: u32,
+    /// Whether it names the flow: not where something on the way does not know of flows (RFC 5626 §6,
+    /// 439).
+    pub(crate) names_flow: bool,
     /// Whether it only waits for the trunk to be found.
     waits_for_place: bool,
     /// Until when it holds.
@@ -66,6 +69,7 @@ impl Registration {
             service_route: Vec::new(),
             phase: Phase::Due(now),
             failures: 0,
+            names_flow: true,
             waits_for_place: false,
             until: None,
             trouble: None,

@@ -249,9 +249,13 @@ impl Exchange {
         outgoing.attempt = registration.attempt.clone();
         let seconds = registration.expires.as_secs().to_string();
         outgoing.headers.push((HeaderName::Expires, seconds.into_bytes()));
-        outgoing.headers.push((HeaderName::Supported, b"outbound, path".to_vec()));
-        let contact = self.endpoint.contact(&outgoing.destination, Some(&user));
-        outgoing.headers.push((HeaderName::Contact, instance.named(contact).to_bytes()));
+        let names_flow = registration.names_flow;
+        let supported: &[u8] = if names_flow { b"outbound, path" } else { b"path" };
+        outgoing.headers.push((HeaderName::Supported, supported.to_vec()));
+        if names_flow {
+            let contact = self.endpoint.contact(&outgoing.destination, Some(&user));
+            outgoing.headers.push((HeaderName::Contact, instance.named(contact).to_bytes()));
+        }
         Some(outgoing)
     }
 
@@ -294,6 +298,9 @@ impl Exchange {
                     }
                 }
             }
+            StatusCode::FIRST_HOP_LACKS_OUTBOUND if self.may_do_without_flow(id) => {
+                self.register_at(id, now);
+            }
             StatusCode::INTERVAL_TOO_BRIEF if self.may_last_longer(id, response) => {
                 self.register_at(id, now);
             }
@@ -304,6 +311,12 @@ impl Exchange {
             }
             status => self.not_registered(id, status_text(status), now),
         }
+    }
+
+    /// Something before the registrar does not know of flows; false when ours names none already.
+    fn may_do_without_flow(&mut self, id: &TrunkId) -> bool {
+        let registration = self.carriers.registration(id);
+        registration.is_some_and(|it| std::mem::replace(&mut it.names_flow, false))
     }
 
     /// The registrar wants longer registrations; false when ours is long enough.

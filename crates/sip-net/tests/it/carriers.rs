@@ -319,6 +319,16 @@ async fn we_register_at_a_trunk_that_wants_it_and_call_by_the_way_it_names() {
 }
 
 #[tokio::test]
+async fn we_register_without_a_flow_where_something_on_the_way_knows_none() {
+    let (_house, carrier) = registering().await;
+    let request = carrier.request_of(&Method::Register).await;
+    carrier.send(&request.response(StatusCode::FIRST_HOP_LACKS_OUTBOUND).to_bytes()).await;
+    let again = carrier.request_of(&Method::Register).await;
+    assert_eq!(again.headers.text(&HeaderName::Supported), Some("path"));
+    assert!(!again.contact().unwrap().unwrap().params.has("reg-id"));
+}
+
+#[tokio::test]
 async fn we_register_at_a_trunk_by_name_as_soon_as_it_is_found() {
     let mut carrier = Carrier::open().await;
     let house = carrier

@@ -81,6 +81,12 @@ async fn who_cannot_prove_it_is_refused_and_counted() {
     assert_eq!(house.counted(Counted::UnknownUser), 1, "a phone is no trunk");
     let register = phone.register("a-phone-registers");
     assert_eq!(phone.ask(&register).await.status, StatusCode::FORBIDDEN);
+    // What it says of calls that are over is no offence.
+    let counted = house.counted(Counted::UnknownTrunk);
+    let mut bye = phone.request("BYE", "sip:4008001234@400.example.cn", "a-call-that-is-over");
+    bye.headers.set(HeaderName::To, "<sip:4008001234@400.example.cn>;tag=gone");
+    assert_eq!(phone.ask(&bye).await.status, StatusCode::CALL_DOES_NOT_EXIST);
+    assert_eq!(house.counted(Counted::UnknownTrunk), counted);
     assert!(house.is_quiet());
 }
 

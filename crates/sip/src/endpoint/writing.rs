@@ -161,11 +161,15 @@ fn signalled(hop: &Uri, observed: &Destination) -> Destination {
     Destination { listener: observed.listener, transport, connection, peer }
 }
 
-/// Whether an address is of a private network (RFC 1918, RFC 4193).
+/// Whether an address is of a private network (RFC 1918, RFC 4193), or of this machine or link alone.
 const fn is_private(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => address.is_private(),
-        IpAddr::V6(address) => address.is_unique_local(),
+        IpAddr::V4(address) => {
+            address.is_private() || address.is_loopback() || address.is_link_local()
+        }
+        IpAddr::V6(address) => {
+            address.is_unique_local() || address.is_loopback() || address.is_unicast_link_local()
+        }
     }
 }
 
@@ -277,6 +281,7 @@ mod tests {
         for (observed, hop, peer) in [
             ("203.0.113.9:61234", "sip:x@192.168.1.7", "203.0.113.9:61234"),
             ("10.0.0.9:61234", "sip:x@192.168.1.7", "192.168.1.7:5060"),
+            ("127.0.0.1:5062", "sip:x@192.168.1.7", "192.168.1.7:5060"),
             ("203.0.113.9:61234", "sip:x@198.51.100.7", "198.51.100.7:5060"),
             ("[2001:db8::9]:61234", "sip:x@[fd00::7]", "[2001:db8::9]:61234"),
         ] {
