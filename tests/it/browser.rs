@@ -1,4 +1,5 @@
-//! A phone in a browser that nobody here wrote: JsSIP in Chromium, over a secure WebSocket.
+//! A phone in a browser that nobody here wrote: JsSIP in Chromium, over a WebSocket, nearly always a
+//! secure one.
 //!
 //! Registration and the control of calls are shown: a call rings, is refused, is taken back; and
 //! calls that the browser makes, heard at both ends. JsSIP reads the last challenge of an answer
@@ -20,22 +21,31 @@ use crate::house::{
 struct Scene {
     server: Server,
     desk: Desk,
-    /// Where browsers connect to.
-    address: SocketAddr,
+    /// Where browsers connect to, and by what.
+    address: (&'static str, SocketAddr),
     _files: TempDir,
 }
 
 impl Scene {
     /// A service where browsers may connect from the page of one desk.
     fn open() -> Self {
+        Self::open_over("wss")
+    }
+
+    fn open_over(scheme: &'static str) -> Self {
         let files = tempfile::tempdir().unwrap();
         certify(files.path());
         let (desk, port) = (Desk::open(), free_port());
         let server = Server::start_with(Plan::default(), |text| {
             let origins = format!("origins = [\"{}\"]\n", desk.origin());
-            text + &listener("wss", port, files.path()) + &origins
+            let listener = listener(scheme, port, files.path());
+            let fits = |line: &&str| {
+                scheme == "wss" || !(line.starts_with("certificate") || line.starts_with("key"))
+            };
+            let lines: Vec<&str> = listener.lines().filter(fits).collect();
+            text + &lines.join("\n") + "\n" + &origins
         });
-        Self { server, desk, address: ([127, 0, 0, 1], port).into(), _files: files }
+        Self { server, desk, address: (scheme, ([127, 0, 0, 1], port).into()), _files: files }
     }
 
     /// The phone of agent 1001, who is signed in.
@@ -101,6 +111,20 @@ fn a_browser_stops_ringing_when_the_caller_hangs_up_and_signs_off_in_order() {
     assert_eq!(scene.bindings(), 0);
     server.wait_for_state(1001, StateName::SignedOut, SOON);
     server.assert_all_at_rest(1);
+}
+
+#[test]
+fn a_browser_over_a_websocket_in_the_clear_registers_and_rings() {
+    let scene = Scene::open_over("ws");
+    let browser = scene.agent();
+    let caller = Baresip::caller("13900139000", scene.server.trunk(), 600);
+    caller.dials("4008001234");
+    assert_eq!(browser.expects("incoming")["by"], "remote");
+    caller.hangs_up();
+    assert_eq!(browser.expects("ended")["cause"], "Canceled");
+    browser.signs_off();
+    assert_eq!(browser.expects("unregistered")["status"], 200);
+    scene.server.assert_all_at_rest(1);
 }
 
 #[test]
