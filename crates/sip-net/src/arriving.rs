@@ -122,6 +122,7 @@ impl Exchange {
         if let Err(Full(_)) = self.ports.inbox.put(Input::Leg { leg, fact }) {
             return Err(full());
         }
+        self.unseen.told(leg, now);
         self.trace.leg(leg, &call_id, now);
         let number = self.next_number();
         let mut arriving = Leg::new(Phase::Arriving(session), Side::Caller, number);

@@ -70,7 +70,7 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
     }
     let (turns, told) = mpsc::channel(COMMANDS);
     let (arrivals, arriving) = mpsc::channel(ARRIVALS);
-    let counters = Arc::clone(&ports.counters);
+    let (counters, legs) = (Arc::clone(&ports.counters), Arc::clone(&ports.legs));
     let connections = Connections::new(&settings, clock, arrivals.clone());
     let (resolver, finds) = Resolver::new(settings.name_servers.clone());
     let mut exchange = Exchange::new(
@@ -84,6 +84,7 @@ pub async fn start(setup: Setup, ports: Ports, clock: Clock) -> Result<Handle, S
     let Beside { finder, ended } = opened.map_err(StartError::Trace)?;
     let handle = Handle {
         turns,
+        legs,
         counters,
         bound: listeners.iter().map(|listener| listener.bound).collect(),
         phones: first(&settings, &listeners, Serves::Phones)?,
@@ -372,7 +373,8 @@ impl Driver {
 
     fn receive(&mut self, message: Result<Message, ParseError>, source: Source) {
         let now = self.clock.now();
-        self.exchange.strain = self.gauge.strain(now).max(self.streams.strain(now));
+        let unread = self.gauge.strain(now).max(self.streams.strain(now));
+        self.exchange.strain = unread.max(self.exchange.strain_of_floor(now));
         match message {
             Ok(message) => self.exchange.receive(message, source, now),
             Err(ParseError { kind: ParseErrorKind::Keepalive, .. }) => {}

@@ -35,7 +35,7 @@ use crate::legs::{Leg, Legs};
 use crate::patience::Patience;
 use crate::ports::Ports;
 use crate::settings::{Listen, Serves, Settings};
-use crate::strain::Strain;
+use crate::strain::{Strain, Unseen};
 use crate::strays::Strays;
 use crate::trace::{self, Said, Trace, Way};
 
@@ -83,6 +83,8 @@ pub(crate) struct Exchange {
     pub(crate) stopping: bool,
     /// Whether more comes in than we can read in time.
     pub(crate) strain: Strain,
+    /// Calls that the floor has not looked at yet.
+    pub(crate) unseen: Unseen,
     /// In what is being restored, registrations are those of a former run.
     restoring: bool,
     last_number: u64,
@@ -156,6 +158,7 @@ impl Exchange {
             sides,
             stopping: false,
             strain: Strain::None,
+            unseen: Unseen::new(settings.longest_backlog),
             restoring: false,
             last_number: 0,
             chance: secrets.chance(),
@@ -179,6 +182,12 @@ impl Exchange {
         sides
             .filter(move |(_, side)| side.serves == Serves::Trunks && side.transport == wanted)
             .map(|(id, side)| (id, side.public))
+    }
+
+    /// How far behind the floor is.
+    pub(crate) fn strain_of_floor(&mut self, now: Timestamp) -> Strain {
+        let legs = Arc::clone(&self.ports.legs);
+        self.unseen.strain(|leg| legs.has_looked_at(leg), now)
     }
 
     /// Takes in a message.

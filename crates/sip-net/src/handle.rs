@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use model::{LegId, PhoneId};
 use sip::subscription::Presence;
-use switchboard::ports::LegCommand;
+use switchboard::ports::{LegCommand, LegIds};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::accounts::{Accounts, Trunks};
@@ -20,6 +20,7 @@ use crate::trace::{self, Finder, Kept, Rung};
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(crate) turns: mpsc::Sender<Turn>,
+    pub(crate) legs: Arc<LegIds>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) bound: Arc<[SocketAddr]>,
     pub(crate) phones: SocketAddr,
@@ -63,6 +64,12 @@ impl Handle {
     /// When more commands wait than signalling can hold, or it has ended.
     pub fn command(&self, leg: LegId, command: LegCommand) -> Result<(), Busy> {
         self.turns.try_send(Turn::Leg(leg, Box::new(command))).map_err(|_| Busy)
+    }
+
+    /// The floor has looked at a leg that arrived: how soon it does tells whether new calls can be
+    /// served.
+    pub fn looked_at(&self, leg: LegId) {
+        self.legs.looked_at(leg);
     }
 
     /// Leaves a command for a leg, and waits while signalling has too much to do: for threads of

@@ -45,9 +45,10 @@ pub struct Settings {
     /// How long whoever we call may say nothing at all before it is taken for gone. Default 5 s: four
     /// repetitions over UDP.
     pub answer_within: Duration,
-    /// How long more may come in than is read, without a pause, before new calls are refused with 503,
-    /// while those there are go on; registrations after twenty times as long. Default 200 ms: what
-    /// waits longer makes its sender repeat it, and that makes more.
+    /// How long more may come in than is read, without a pause, or a call wait for the floor to look at
+    /// it, before new calls are refused with 503, while those there are go on. Registrations are
+    /// refused when more comes in for twenty times as long. Default 200 ms: what waits longer makes
+    /// its sender repeat it, and that makes more.
     pub longest_backlog: Duration,
     /// Whom to ask for names; none: as the system says.
     pub name_servers: Vec<SocketAddr>,

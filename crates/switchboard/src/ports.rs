@@ -5,6 +5,7 @@
 //! a leg is also the id of its media stream.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use model::{
@@ -470,24 +471,37 @@ pub trait Inbox: Send + Sync {
 #[derive(Debug)]
 pub struct Full(pub Box<Input>);
 
-/// Gives ids to legs that arrive. Legs that the floor dials get theirs from the floor; the two
-/// never meet: arriving legs have odd numbers, dialled ones even.
+/// Gives ids to legs that arrive, and knows how far the floor has come with them. Legs that the floor
+/// dials get theirs from the floor; the two never meet: arriving legs have odd numbers, dialled ones
+/// even.
 #[derive(Debug)]
 pub struct LegIds {
     epoch: model::Epoch,
-    next: std::sync::atomic::AtomicU32,
+    next: AtomicU32,
+    looked_at: AtomicU32,
 }
 
 impl LegIds {
     /// Ids of one run of the service.
     #[must_use]
     pub const fn new(epoch: model::Epoch) -> Self {
-        Self { epoch, next: std::sync::atomic::AtomicU32::new(1) }
+        Self { epoch, next: AtomicU32::new(1), looked_at: AtomicU32::new(0) }
     }
 
     /// The next arriving leg's id.
     pub fn arriving(&self) -> LegId {
-        LegId::new(self.epoch, self.next.fetch_add(2, std::sync::atomic::Ordering::Relaxed))
+        LegId::new(self.epoch, self.next.fetch_add(2, Ordering::Relaxed))
+    }
+
+    /// The floor has looked at an arriving leg, which it does in their order.
+    pub fn looked_at(&self, leg: LegId) {
+        self.looked_at.fetch_max(leg.number(), Ordering::Relaxed);
+    }
+
+    /// Whether it has looked at this one.
+    #[must_use]
+    pub fn has_looked_at(&self, leg: LegId) -> bool {
+        leg.number() <= self.looked_at.load(Ordering::Relaxed)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use media::Media;
+use model::EventKind;
 use recording::Recorder;
 use runtime::Drivers;
 use store::Journal;
@@ -39,6 +40,9 @@ impl Drivers for Outlets {
             Command::Reply { reply, result } => self.replies.complete(reply, result),
             Command::Publish(event) => {
                 trace(&event);
+                if let (EventKind::CallArrived { .. }, Some(leg)) = (&event.kind, event.leg) {
+                    self.sip.looked_at(leg);
+                }
                 if self.journal.append(event).is_err() {
                     tracing::error!("the journal is closed; an event is lost");
                 }

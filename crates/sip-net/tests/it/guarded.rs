@@ -138,6 +138,30 @@ async fn a_flood_is_dropped_beyond_its_rate_and_costs_nobody_else_anything() {
 }
 
 #[tokio::test]
+async fn while_the_floor_does_not_look_at_calls_new_ones_are_to_come_again_and_registrations_go_on()
+{
+    let most = Duration::from_millis(100);
+    let mut house = House::with(|setup| setup.settings.longest_backlog = most).await;
+    let mut carrier = Peer::at(2, "13800138000", house.handle.trunks()).await;
+    let waiting = carrier.invite("4008001234", "waits");
+    carrier.send(&waiting.to_bytes()).await;
+    let (leg, _) = house.rings_in().await;
+    tokio::time::sleep(most).await;
+    let late = carrier.invite("4008001234", "comes-too-soon");
+    let answer = carrier.ask(&late).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers.has(&HeaderName::RetryAfter));
+    assert_eq!(house.counted(Counted::Strained), 1);
+    Peer::at(1, "1001", house.handle.phones()).await.registered().await;
+    assert_eq!(house.bindings().await, ("1001".into(), 1));
+    house.handle.looked_at(leg);
+    let again = carrier.invite("4008001234", "comes-again");
+    carrier.send(&again.to_bytes()).await;
+    let (_, rings) = house.rings_in().await;
+    assert_eq!(rings.sip_call_id, "comes-again");
+}
+
+#[tokio::test]
 async fn a_scanner_gets_no_answer_and_is_shut_out_at_once() {
     let (house, mut scanner) = attacked("100").await;
     let mut request = scanner.request("OPTIONS", "sip:100@400.example.cn", "scan");
@@ -262,6 +286,7 @@ async fn what_cannot_be_read_in_time_is_refused_and_calls_there_are_go_on() {
     let invite = carrier.invite("4008001234", "before");
     carrier.send(&invite.to_bytes()).await;
     let (leg, _) = house.rings_in().await;
+    house.handle.looked_at(leg);
     // More than one turn's worth, before anybody looks.
     let flood: Vec<_> = (0..100)
         .map(|number| {

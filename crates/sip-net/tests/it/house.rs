@@ -72,6 +72,8 @@ impl House {
         let listeners = vec![listen(Serves::Phones), listen(Serves::Trunks)];
         let mut settings = Settings::new(listeners, REALM);
         settings.check_every = None;
+        // Here the floor is the test, which takes its time.
+        settings.longest_backlog = Duration::from_secs(20);
         let mut setup = Setup {
             settings,
             accounts: ["1001", "1002"].map(account).into_iter().collect(),

@@ -45,7 +45,7 @@ pub(crate) const SIP: Table = Table {
             "longest_backlog",
             Kind::Span("50ms", "1h"),
             "200ms",
-            "When more comes in than is read for so long without a pause, new calls get 503 and are asked to come again (Retry-After); registrations after twenty times as long. Calls there are go on.",
+            "When more comes in than is read for so long without a pause, or a call has waited so long to be looked at, new calls get 503 and are asked to come again (Retry-After); registrations after twenty times as long. Calls there are go on.",
         ),
         else_(
             "check_every",
