@@ -26,8 +26,8 @@ phone.on("newRTCSession", ({ originator, request, session: begun }) => {
   begun.on("failed", (event) => tell("ended", { by: event.originator, cause: event.cause }));
   begun.on("ended", (event) => tell("ended", { by: event.originator, cause: event.cause }));
   begun.on("accepted", () => tell("accepted"));
-  begun.on("hold", (event) => tell("held", { by: event.originator }));
-  begun.on("unhold", (event) => tell("retrieved", { by: event.originator }));
+  begun.on("hold", ({ originator: by }) => by === "remote" && tell("held", { by }));
+  begun.on("unhold", ({ originator: by }) => by === "remote" && tell("retrieved", { by }));
   if (originator !== "remote") return;
   tell("incoming", {
     by: originator,
@@ -67,6 +67,14 @@ async function hear() {
   });
 }
 
+// Holds or retrieves, and tells so when the far side has agreed: JsSIP reports its own change before
+// it is asked for, and refuses the next one until it is answered.
+async function agreed(change, type) {
+  while (!change(() => tell(type, { by: "local" }))) {
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
 const commands = {
   dial: (number) =>
     phone.call(`sip:${number}@test.example`, {
@@ -75,8 +83,8 @@ const commands = {
     }),
   hang_up: () => session.terminate(),
   hear,
-  hold: () => session.hold(),
-  retrieve: () => session.unhold(),
+  hold: () => agreed((done) => session.hold({}, done), "held"),
+  retrieve: () => agreed((done) => session.unhold({}, done), "retrieved"),
   refuse: () => session.terminate({ status_code: 486 }),
   stop: () => phone.stop(),
 };
