@@ -2,7 +2,8 @@
 
 It takes one argument, JSON: `number`, `password`, `server` (address and port), `transport` (`udp`,
 `tcp`, `tls`), `control` (the port of the test), `sip` and `audio` (ports of its own), `hz` (the
-tone it speaks) and `folder` (where it writes what it hears). Commands come one a line: `answer`,
+tone it speaks) and `folder` (where it writes what it hears); it registers where `register` says so,
+and shows a certificate and asks for one where it has `certificate`, `key` and `ca` (files). Commands come one a line: `answer`,
 `dial <number>` (beside the call there is, too), `hang_up`, `hold`, `retrieve`, `join` (the two
 calls, by attended transfer), `unregister`. Events go back one a line, as JSON. It ends with the
 connection.
@@ -175,6 +176,11 @@ def endpoint(wanted):
     transport = pj.TransportConfig()
     transport.port = wanted["sip"]
     transport.boundAddress = "127.0.0.1"
+    if "certificate" in wanted:
+        tls = transport.tlsConfig
+        tls.certFile, tls.privKeyFile = wanted["certificate"], wanted["key"]
+        tls.CaListFile = wanted["ca"]
+        tls.verifyServer = tls.verifyClient = tls.requireClientCert = True
     end.transportCreate(kinds[wanted["transport"]], transport)
     end.libStart()
     end.audDevManager().setNullDev()
@@ -187,7 +193,8 @@ def account(wanted):
     number, server = wanted["number"], wanted["server"]
     config = pj.AccountConfig()
     config.idUri = f"sip:{number}@{server}"
-    config.regConfig.registrarUri = f"sip:{server};transport={wanted['transport']}"
+    if wanted.get("register"):
+        config.regConfig.registrarUri = f"sip:{server};transport={wanted['transport']}"
     config.regConfig.timeoutSec = 600
     secret = pj.AuthCredInfo("digest", "*", number, 0, wanted["password"])
     config.sipConfig.authCreds.append(secret)

@@ -1,12 +1,13 @@
 //! Trunks over each transport that they have, over IPv6, and such as prove who they are.
 
+use std::path::Path;
 use std::time::Duration;
 
 use model::StateName;
 
 use crate::house::{
-    Answers, Baresip, Carrier, Earpiece, Over, PASSWORD, Plan, SOON, Server, assert_heard, certify,
-    free_port, last, trunk_listener, wait_to_hear, wait_until,
+    Answers, Authority, Baresip, Carrier, Earpiece, Over, PASSWORD, Pjsua, Plan, SOON, Server,
+    assert_heard, certify, free_port, last, trunk_listener, wait_to_hear, wait_until,
 };
 
 const AT_ONCE: (Over, Answers) = (Over::Udp, Answers::AtOnce);
@@ -61,6 +62,88 @@ fn a_carrier_over_tls_brings_a_call() {
     caller.expects("CALL_CLOSED");
     both_are_recorded(&server);
     server.assert_all_at_rest(1);
+}
+
+/// A service that shows carriers over TLS its certificate, asks them for theirs, and calls this one.
+fn proving_itself(files: &Path, (port, carrier): (u16, u16)) -> Server {
+    let plan = Plan { carrier: Some(carrier), ..Plan::default() };
+    Server::start_with(plan, |text| {
+        let folder = files.display();
+        let ours = format!(
+            "[sip]\ntls_ca = \"{folder}/ca.pem\"\ntls_certificate = \"{folder}/server.pem\"\n\
+             tls_key = \"{folder}/server.key\"\n"
+        );
+        let trunk = "transport = \"tls\"\ncertificate = \"sbc.example.cn\"\noptions_every";
+        let text = text.replace("[sip]\n", &ours).replace("options_every", trunk);
+        text + &trunk_listener(port, files) + &format!("client_ca = \"{folder}/ca.pem\"\n")
+    })
+}
+
+#[test]
+fn carrier_and_service_prove_themselves_to_each_other_over_tls() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = Authority::new(files.path());
+    authority.certifies("server", &["127.0.0.1"]);
+    authority.certifies("carrier", &["127.0.0.1", "sbc.example.cn"]);
+    authority.certifies("customer", &["127.0.0.1", "customer.example.cn"]);
+    let ports = (free_port(), free_port());
+    let server = proving_itself(files.path(), ports);
+    let trunk = ([127, 0, 0, 1], ports.0).into();
+    let carrier = Pjsua::carrier(ports.1, trunk, (files.path(), "carrier"));
+    let agent = Baresip::agent("1001", server.phones(), AT_ONCE, 1_000);
+    server.sign_in(1001);
+
+    let refused =
+        |reason: &str| server.metric(&format!("hotline_sip_refused_total{{reason=\"{reason}\""));
+    // Neither one who shows nothing nor another whom the same authority has certified.
+    let stranger = Baresip::caller_over_tls("13900139000", trunk, 600);
+    stranger.dials_over_tls("4008001234");
+    wait_until("no certificate is no connection", SOON, || refused("handshake_failed") >= 1.0);
+    let customer = Pjsua::carrier(free_port(), trunk, (files.path(), "customer"));
+    customer.dials("4008001234");
+    customer.expects("closed");
+    assert!(refused("other_certificate") >= 1.0);
+    assert!(!agent.has_rung());
+
+    carrier.dials("4008001234");
+    carrier.expects("established");
+    agent.expects("CALL_ESTABLISHED");
+    wait_to_hear("the caller", || carrier.heard(), 1_000.0);
+    wait_until("they talk", SOON, || agent.heard().len() > 4 * 8_000);
+    carrier.hangs_up();
+    agent.expects("CALL_CLOSED");
+    both_are_recorded(&server);
+    server.wait_for_state(1001, StateName::Ready, SOON);
+
+    agent.dials("013800138000");
+    let invite = carrier.expects("incoming");
+    let invite = invite["text"].as_str().unwrap();
+    assert!(invite.contains("Via: SIP/2.0/TLS "), "{invite}");
+    carrier.answers();
+    agent.expects("CALL_ESTABLISHED");
+    wait_to_hear("the callee", || carrier.heard(), 1_000.0);
+    agent.hangs_up();
+    carrier.expects("closed");
+}
+
+#[test]
+fn a_carrier_whose_certificate_is_for_another_name_is_not_called_and_the_log_says_why() {
+    let files = tempfile::tempdir().unwrap();
+    let authority = Authority::new(files.path());
+    authority.certifies("server", &["127.0.0.1"]).certifies("carrier", &["sbc.example.cn"]);
+    let ports = (free_port(), free_port());
+    let server = proving_itself(files.path(), ports);
+    let trunk = ([127, 0, 0, 1], ports.0).into();
+    let _carrier = Pjsua::carrier(ports.1, trunk, (files.path(), "carrier"));
+    let agent = Baresip::agent("1001", server.phones(), AT_ONCE, 1_000);
+    agent.dials("013800138000");
+    agent.expects("CALL_CLOSED");
+    let said = server.said();
+    let line = said.lines().find(|line| line.contains("a certificate is not believed"));
+    let line = line.unwrap_or_else(|| panic!("{said}"));
+    for word in ["trunk=\"carrier\"", "name=127.0.0.1", "NotValidForName", "sbc.example.cn"] {
+        assert!(line.contains(word), "no {word} in {line}");
+    }
 }
 
 #[test]

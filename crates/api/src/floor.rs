@@ -74,6 +74,7 @@ impl Drop for Expected {
 pub struct Floor {
     inbox: Arc<dyn Inbox>,
     replies: Arc<Replies>,
+    patience: Duration,
 }
 
 impl fmt::Debug for Floor {
@@ -86,7 +87,7 @@ impl Floor {
     /// The floor behind `inbox`, whose replies are completed in `replies`.
     #[must_use]
     pub const fn new(inbox: Arc<dyn Inbox>, replies: Arc<Replies>) -> Self {
-        Self { inbox, replies }
+        Self { inbox, replies, patience: PATIENCE }
     }
 
     /// Asks, and waits for the reply.
@@ -99,7 +100,7 @@ impl Floor {
         let reply_id = ReplyId(expected.id);
         let input = Input::Request { reply: reply_id, actor, request };
         self.inbox.put(input).map_err(|_| Refusal::Unavailable)?;
-        let reply = tokio::time::timeout(PATIENCE, reply).await;
+        let reply = tokio::time::timeout(self.patience, reply).await;
         drop(expected);
         reply.ok().and_then(Result::ok).unwrap_or(Err(Refusal::Unavailable))
     }
@@ -132,21 +133,27 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    /// A floor that is given less time than whoever runs these tests has.
+    fn floor(inbox: Arc<Silent>, replies: &Arc<Replies>) -> Floor {
+        let patience = Duration::from_millis(20);
+        Floor { patience, ..Floor::new(inbox, Arc::clone(replies)) }
+    }
+
+    #[tokio::test]
     async fn a_floor_that_does_not_answer_is_unavailable_and_leaves_nothing_behind() {
         let replies = Arc::new(Replies::default());
-        let floor = Floor::new(Arc::new(Silent::default()), Arc::clone(&replies));
+        let floor = floor(Arc::new(Silent::default()), &replies);
         let asked = floor.ask(Actor::system(), Request::Status).await;
         assert_eq!(asked, Err(Refusal::Unavailable));
         assert!(replies.pending().waiting.is_empty());
         replies.complete(ReplyId(1), Ok(Reply::Done));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn only_so_many_may_wait_at_once() {
         let replies = Arc::new(Replies::default());
         let places: Vec<_> = (0..PENDING).map(|_| replies.expect().unwrap()).collect();
-        let floor = Floor::new(Arc::new(Silent::default()), Arc::clone(&replies));
+        let floor = floor(Arc::new(Silent::default()), &replies);
         let asked = floor.ask(Actor::system(), Request::Status).await;
         assert_eq!(asked, Err(Refusal::Unavailable));
         drop(places);

@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::counters::Counted;
 use crate::settings::Protocol;
-use crate::tls::{self, TlsClient};
+use crate::tls::{self, Expected, TlsClient};
 
 /// The subprotocol that says that SIP is spoken (RFC 7118 §4.1).
 const SUBPROTOCOL: &str = "sip";
@@ -88,13 +88,22 @@ pub(crate) async fn connect(peer: std::net::SocketAddr) -> Option<Channel> {
 /// Opens a connection over TLS to a server that can prove this name.
 pub(crate) async fn connect_secured(
     peer: std::net::SocketAddr,
-    (client, name): (TlsClient, ServerName<'static>),
+    (client, expected): (TlsClient, Expected),
 ) -> Option<Channel> {
     let stream = opened(peer).await?;
-    match TlsConnector::from(client.config()).connect(name, stream).await {
+    let Expected { trunk, name } = expected;
+    match TlsConnector::from(client.config()).connect(name.clone(), stream).await {
         Ok(stream) => Some(Channel::Octets(Box::new(stream))),
         Err(error) => {
-            tracing::warn!(%peer, %error, "no TLS with this peer");
+            let trunk = trunk.as_ref().map(|it| it.as_str());
+            let theirs = error.get_ref().and_then(|it| it.downcast_ref::<rustls::Error>());
+            let name = name.to_str();
+            if let Some(rustls::Error::InvalidCertificate(why)) = theirs {
+                let must = "be for this name, in date, and from an authority in `tls_ca`";
+                tracing::warn!(trunk, %peer, %name, ?why, must, "a certificate is not believed");
+            } else {
+                tracing::warn!(trunk, %peer, %error, "no TLS with this peer");
+            }
             None
         }
     }

@@ -23,7 +23,7 @@ use crate::counters::Counted;
 use crate::guard::source_of;
 use crate::line::Line;
 use crate::settings::{ConnectionLimits, Protocol, Settings};
-use crate::tls::{self, TlsClient};
+use crate::tls::{self, Expected, TlsClient};
 
 /// Messages that may wait to be written to one connection.
 const QUEUED: usize = 64;
@@ -52,8 +52,8 @@ pub(crate) struct Connections {
     /// What each listener speaks.
     protocols: Vec<Protocol>,
     tls_client: Option<TlsClient>,
-    /// The hosts we call by name, for their certificates.
-    hosts: BTreeMap<SocketAddr, String>,
+    /// Whose certificates we are to be shown where we call.
+    hosts: BTreeMap<SocketAddr, Expected>,
     clock: Clock,
     arrivals: mpsc::Sender<Arrival>,
     open: BTreeMap<ConnectionId, Connection>,
@@ -120,7 +120,7 @@ impl Connections {
     }
 
     /// Learns by which names the trunks are called.
-    pub(crate) fn know(&mut self, hosts: BTreeMap<SocketAddr, String>) {
+    pub(crate) fn know(&mut self, hosts: BTreeMap<SocketAddr, Expected>) {
         self.hosts = hosts;
     }
 
@@ -237,9 +237,11 @@ impl Connections {
             }
             Transport::Tls => {
                 let client = self.tls_client.clone()?;
-                let host = self.hosts.get(&to.peer).map(String::as_str);
-                let name = tls::server_name(host, to.peer.ip());
-                let opening = channel::connect_secured(to.peer, (client, name));
+                let expected = self.hosts.get(&to.peer).cloned().unwrap_or_else(|| {
+                    let name = tls::server_name(None, to.peer.ip());
+                    Expected { trunk: None, name }
+                });
+                let opening = channel::connect_secured(to.peer, (client, expected));
                 Some(self.begin(place, to_peer, async move { failed(opening.await) }))
             }
             Transport::Udp | Transport::Ws | Transport::Wss => None,

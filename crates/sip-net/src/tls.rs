@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use model::Timestamp;
+use model::{Timestamp, TrunkId};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -208,9 +208,17 @@ pub fn out_of_date(certificate: &Path, at: Timestamp) -> Option<Dates> {
     }
 }
 
+/// Whom a certificate that we are shown must be for.
+#[derive(Clone, Debug)]
+pub(crate) struct Expected {
+    /// None where we call back somebody who is no trunk.
+    pub(crate) trunk: Option<TrunkId>,
+    pub(crate) name: ServerName<'static>,
+}
+
 /// The name that a server's certificate must be for: the host we call it by, or its address.
-pub(crate) fn server_name(host: Option<&str>, address: IpAddr) -> ServerName<'static> {
-    let named = host.and_then(|host| ServerName::try_from(host.to_owned()).ok());
+pub(crate) fn server_name(host: Option<String>, address: IpAddr) -> ServerName<'static> {
+    let named = host.and_then(|host| ServerName::try_from(host).ok());
     named.unwrap_or_else(|| ServerName::IpAddress(address.into()))
 }
 

@@ -14,6 +14,7 @@ use crate::accounts::{Trunk, Trunks};
 use crate::carriers::{Due, TrunkStatus};
 use crate::exchange::Exchange;
 use crate::registering::Asked;
+use crate::tls::{self, Expected};
 
 /// A registration of ours lasts no longer, whatever is granted.
 const LONGEST_REGISTRATION: Duration = Duration::from_hours(24);
@@ -72,13 +73,14 @@ impl Exchange {
         self.settle(now);
     }
 
-    /// By which names certificates are expected where.
-    pub(crate) fn hosts(&self) -> BTreeMap<SocketAddr, String> {
+    /// Whose certificates are expected where.
+    pub(crate) fn hosts(&self) -> BTreeMap<SocketAddr, Expected> {
         let places = self.carriers.all_places();
         places
             .filter_map(|(trunk, place)| {
-                let host = self.trunks.find(trunk)?.named()?;
-                host.ip().is_none().then(|| (place.peer, host.to_string()))
+                let host = self.trunks.find(trunk)?.named().filter(|host| host.ip().is_none());
+                let name = tls::server_name(host.map(|host| host.to_string()), place.peer.ip());
+                Some((place.peer, Expected { trunk: Some(trunk.clone()), name }))
             })
             .collect()
     }

@@ -161,10 +161,11 @@ fn tests() -> Result<(), String> {
     let end_to_end = source::end_to_end_package();
     let mut words = test_command();
     words.extend(["--workspace", "--locked"]);
-    if let Some(package) = &end_to_end {
-        words.extend(["--exclude", package]);
-    }
-    if !has_nextest() {
+    let others = end_to_end.as_ref().map(|package| format!("not package(={package})"));
+    if has_nextest() {
+        words.extend(others.iter().flat_map(|others| ["-E", others]));
+    } else {
+        words.extend(end_to_end.iter().flat_map(|package| ["--exclude", package]));
         // Not --all-targets: that would run the benchmarks, too.
         words.extend(["--lib", "--bins", "--tests", "--examples"]);
     }
@@ -177,21 +178,26 @@ fn doc_tests() -> Result<(), String> {
 
 /// Audio is judged by RTP time, one test after another: two on the same two cores would disturb
 /// each other.
+///
+/// Everything is built with the features of the whole workspace, as the step before built it: those
+/// of one package would mean most of it twice.
 fn end_to_end() -> Result<(), String> {
     let Some(package) = source::end_to_end_package() else {
         println!("tests/ has no package: nothing to run");
         return Ok(());
     };
     // The service under test; a build of minutes inside a test would look like a test that hangs.
-    run::command("cargo", &["build", "--locked", "--package", "hotline"])?;
+    run::command("cargo", &["build", "--workspace", "--bins", "--tests", "--locked"])?;
+    let here = std::env::current_exe().map_err(|error| format!("where this runs: {error}"))?;
+    let binary = here.with_file_name("hotline").display().to_string();
     let mut words = test_command();
-    words.extend(["--package", &package, "--locked"]);
+    let these = format!("package(={package})");
     if has_nextest() {
-        words.extend(["--test-threads", "1"]);
+        words.extend(["--workspace", "-E", &these, "--locked", "--test-threads", "1"]);
     } else {
-        words.extend(["--", "--test-threads", "1"]);
+        words.extend(["--package", &package, "--locked", "--", "--test-threads", "1"]);
     }
-    run::command("cargo", &words)
+    run::command_with("cargo", &words, ("HOTLINE_BINARY", &binary))
 }
 
 fn test_command() -> Vec<&'static str> {

@@ -19,7 +19,7 @@ pub(crate) use baresip::{Answers, Baresip, Over};
 pub(crate) use binary::{clients, hotline};
 pub(crate) use browser::{Browser, Desk, chromium};
 pub(crate) use carrier::Carrier;
-pub(crate) use certificate::{certify, listener, trunk_listener};
+pub(crate) use certificate::{Authority, certify, listener, trunk_listener};
 pub(crate) use earpiece::Earpiece;
 pub(crate) use kamailio::Kamailio;
 pub(crate) use pjsua::Pjsua;

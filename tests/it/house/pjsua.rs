@@ -4,6 +4,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -26,10 +27,29 @@ pub(crate) struct Pjsua {
 impl Pjsua {
     /// An agent's phone, registered.
     pub(crate) fn agent(number: &str, server: SocketAddr, over: Over, hz: u32) -> Self {
+        let phone = Self::start(number, (server, over), hz, &json!({ "register": true }));
+        phone.expects("registered");
+        phone
+    }
+
+    /// A carrier's switch over TLS at this port: it shows the certificate of this name out of a
+    /// folder, and asks whoever calls for one of the same authority.
+    pub(crate) fn carrier(port: u16, trunk: SocketAddr, (folder, name): (&Path, &str)) -> Self {
+        let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        let tls = json!({
+            "sip": port,
+            "ca": file("ca.pem"),
+            "certificate": file(&format!("{name}.pem")),
+            "key": file(&format!("{name}.key")),
+        });
+        Self::start("13900139000", (trunk, Over::Tls), 600, &tls)
+    }
+
+    fn start(number: &str, (server, over): (SocketAddr, Over), hz: u32, more: &Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
-        let wanted = json!({
+        let mut wanted = json!({
             "number": number,
             "password": PASSWORD,
             "server": server.to_string(),
@@ -40,6 +60,7 @@ impl Pjsua {
             "hz": hz,
             "folder": folder.path().to_str().unwrap(),
         });
+        wanted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let mut command = Command::new(clients("python/bin/python"));
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/pjsua.py"));
         command.arg(wanted.to_string());
@@ -53,9 +74,7 @@ impl Pjsua {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (heard, stream) = (Arc::clone(&events), control.try_clone().unwrap());
         std::thread::spawn(move || listen(stream, &heard));
-        let phone = Self { process, control, events, folder };
-        phone.expects("registered");
-        phone
+        Self { process, control, events, folder }
     }
 
     pub(crate) fn answers(&self) {
