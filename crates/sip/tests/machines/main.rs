@@ -7,7 +7,12 @@
 //!
 //! The tables are those of RFC 3261 §17 with what RFC 6026 §7 changes in them; what the figures there
 //! do not draw is a cell of its own here, with the sentence that decides it.
+//!
+//! `lossy` lets the machines speak with one another in a network that loses, doubles and reorders,
+//! and looks up each of their steps.
 #![expect(clippy::panic, reason = "a test stops where its table is broken")]
+
+mod lossy;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -121,8 +126,8 @@ const REPEATING: [Timer; 3] = [Timer::A, Timer::E, Timer::G];
 
 /// A machine of any of the four kinds.
 trait Machine: Copy + std::fmt::Debug {
-    /// The machine as it begins at [`START`].
-    fn begun(reliability: Reliability) -> Self;
+    /// The machine as it begins.
+    fn begun(reliability: Reliability, now: Timestamp) -> Self;
     fn happen(
         &mut self,
         happening: Happening,
@@ -141,8 +146,8 @@ trait Machine: Copy + std::fmt::Debug {
 macro_rules! client {
     ($machine:ty) => {
         impl Machine for $machine {
-            fn begun(reliability: Reliability) -> Self {
-                Self::start(&Timing::default(), reliability, START)
+            fn begun(reliability: Reliability, now: Timestamp) -> Self {
+                Self::start(&Timing::default(), reliability, now)
             }
 
             fn happen(&mut self, what: Happening, on: Reliability, now: Timestamp) -> Vec<Action> {
@@ -167,7 +172,7 @@ client!(InviteClient);
 client!(NonInviteClient);
 
 impl Machine for InviteServer {
-    fn begun(_: Reliability) -> Self {
+    fn begun(_: Reliability, _: Timestamp) -> Self {
         Self::start()
     }
 
@@ -189,8 +194,8 @@ impl Machine for InviteServer {
 }
 
 impl Machine for NonInviteServer {
-    fn begun(_: Reliability) -> Self {
-        Self::start(&Timing::default(), START)
+    fn begun(_: Reliability, now: Timestamp) -> Self {
+        Self::start(&Timing::default(), now)
     }
 
     fn happen(&mut self, what: Happening, on: Reliability, now: Timestamp) -> Vec<Action> {
@@ -215,7 +220,7 @@ impl Machine for NonInviteServer {
 fn states<M: Machine>(happenings: &[Happening], reliability: Reliability) -> Vec<M> {
     let mut seen = BTreeSet::new();
     let mut found: Vec<M> = Vec::new();
-    let mut open = vec![M::begun(reliability)];
+    let mut open = vec![M::begun(reliability, START)];
     while let Some(machine) = open.pop() {
         if !seen.insert(machine.state()) {
             continue;
@@ -237,24 +242,63 @@ fn states<M: Machine>(happenings: &[Happening], reliability: Reliability) -> Vec
     found
 }
 
-/// What a cell says for this transport: the next state, and what is done.
-fn cell(cell: &str, state: &str, reliability: Reliability) -> (String, Vec<Action>) {
-    let mut words = cell.split_whitespace();
-    let next = words.next().unwrap_or("·");
-    if next == "·" {
-        return (state.to_owned(), Vec::new());
+/// A table, read.
+struct Table {
+    happenings: Vec<Happening>,
+    /// Each state with its cells, in the order of the happenings.
+    rows: Vec<(String, Vec<String>)>,
+}
+
+impl Table {
+    fn read(text: &str) -> Self {
+        let mut rows = text.lines().filter(|line| !line.trim().is_empty()).map(|line| {
+            let mut words = line.split('|').map(|it| it.trim().to_owned());
+            (words.next().unwrap_or_default(), words.collect::<Vec<_>>())
+        });
+        let (_, names) = rows.next().unwrap_or_default();
+        let happenings: Vec<_> = names.iter().map(|it| Happening::named(it)).collect();
+        let rows: Vec<_> = rows.collect();
+        for (state, cells) in &rows {
+            assert_eq!(cells.len(), happenings.len(), "cells of {state}");
+        }
+        Self { happenings, rows }
     }
-    let (unreliable, reliable) = next.split_once('/').unwrap_or((next, next));
-    let next = if reliability == Reliable { reliable } else { unreliable };
-    let action = |word| match word {
+
+    fn cells(&self, state: &str) -> impl Iterator<Item = (Happening, &str)> {
+        let row = self.rows.iter().find(|(name, _)| name == state);
+        let (_, cells) = row.unwrap_or_else(|| panic!("no {state}"));
+        self.happenings.iter().copied().zip(cells.iter().map(String::as_str))
+    }
+
+    /// What a cell says for this transport: the next state, and what is done.
+    fn expected(
+        &self,
+        state: &str,
+        happening: Happening,
+        reliability: Reliability,
+    ) -> (String, Vec<Action>) {
+        let cell = self.cells(state).find(|(it, _)| *it == happening);
+        let (_, cell) = cell.unwrap_or_else(|| panic!("no {happening:?}"));
+        let mut words = cell.split_whitespace();
+        let next = words.next().unwrap_or("·");
+        if next == "·" {
+            return (state.to_owned(), Vec::new());
+        }
+        let (unreliable, reliable) = next.split_once('/').unwrap_or((next, next));
+        let next = if reliability == Reliable { reliable } else { unreliable };
+        (next.to_owned(), words.map(action).collect())
+    }
+}
+
+fn action(word: &str) -> Action {
+    match word {
         "pass" => Action::Pass,
         "acknowledge" => Action::Acknowledge,
         "send" => Action::Resend,
         "failed" => Action::Failed,
         "timed-out" => Action::TimedOut,
         _ => panic!("nothing is called {word}"),
-    };
-    (next.to_owned(), words.map(action).collect())
+    }
 }
 
 /// Brings about a happening; none where a timer is meant that does not run.
@@ -282,24 +326,17 @@ fn brought_about<M: Machine>(
 }
 
 fn machine_is_as_its_table<M: Machine>(table: &str, timers: &str) {
-    let mut rows = table.lines().filter(|line| !line.trim().is_empty());
-    let split = |line: &str| line.split('|').map(|it| it.trim().to_owned()).collect::<Vec<_>>();
-    let columns: Vec<_> = rows.next().map(split).unwrap_or_default();
-    let happenings: Vec<_> = columns.iter().skip(1).map(|it| Happening::named(it)).collect();
-    let rows: Vec<_> = rows.map(split).collect();
+    let table = Table::read(table);
     for reliability in [Unreliable, Reliable] {
-        let reached = states::<M>(&happenings, reliability);
+        let reached = states::<M>(&table.happenings, reliability);
         let mut names: Vec<_> = reached.iter().map(Machine::state).collect();
         for machine in &reached {
             let state = machine.state();
-            let row = rows.iter().find(|row| row.first() == Some(&state));
-            let cells = row.map(|row| row.iter().skip(1)).unwrap_or_else(|| panic!("no {state}"));
-            assert_eq!(cells.len(), happenings.len(), "cells of {state}");
-            for (happening, text) in happenings.iter().zip(cells) {
+            for happening in &table.happenings {
                 let mut after = *machine;
                 let actions = brought_about(&mut after, *happening, reliability);
                 let given = (after.state(), actions.clone().unwrap_or_default());
-                let mut expected = cell(text, &state, reliability);
+                let mut expected = table.expected(&state, *happening, reliability);
                 if *happening == Happening::Repeat && reliability == Reliable {
                     // Nothing is said twice over a stream.
                     assert_eq!(actions, None, "{state} repeats over a stream");
@@ -311,7 +348,7 @@ fn machine_is_as_its_table<M: Machine>(table: &str, timers: &str) {
         }
         // Whoever draws a row that cannot be reached has drawn it wrong.
         names.sort();
-        let mut drawn: Vec<_> = rows.iter().filter_map(|row| row.first().cloned()).collect();
+        let mut drawn: Vec<_> = table.rows.iter().map(|(state, _)| state.clone()).collect();
         drawn.retain(|state| reliability == Unreliable || !skipped_over_a_stream(timers, state));
         drawn.sort();
         assert_eq!(names, drawn, "{reliability:?}");
@@ -383,7 +420,7 @@ fn repetitions_come_when_the_rfc_says() {
 }
 
 fn repetitions<M: Machine>(before: &[Happening]) -> Vec<u128> {
-    let mut machine = M::begun(Unreliable);
+    let mut machine = M::begun(Unreliable, START);
     for happening in before {
         machine.happen(*happening, Unreliable, START);
     }
