@@ -153,6 +153,36 @@ async fn a_trunk_is_called_over_ipv6_where_its_name_says_so_and_over_ipv4_when_t
 }
 
 #[tokio::test]
+async fn a_name_with_addresses_of_both_kinds_is_called_at_the_one_and_then_at_the_other() {
+    let mut fourth = Peer::at(2, "carrier", NOWHERE).await;
+    let port = fourth.address().port();
+    let mut sixth = Peer::bound(SocketAddr::new("::1".parse().unwrap(), port), "c", NOWHERE).await;
+    let names = Names::serve().await;
+    names.srv("_sip._udp.carrier.example", 0, ("both.carrier.example", port));
+    for peer in [&fourth, &sixth] {
+        names.host("both.carrier.example", &peer.address().ip().to_string());
+    }
+    let mut house = House::with(|setup| {
+        let address = "[::1]:0".parse().unwrap();
+        setup.settings.listeners.push(sip_net::Listen::plain(sip_net::Serves::Trunks, address));
+        setup.settings.name_servers = vec![names.address];
+        let known = trunk(([127, 0, 0, 2], 1), None);
+        let proxy = Some(by_name("carrier.example"));
+        setup.trunks = [Trunk { proxy, ..known }].into_iter().collect();
+    })
+    .await;
+    fourth.server = house.handle.trunks();
+    sixth.server = *house.handle.bound().last().unwrap();
+    until(&house, |status| status.places.len() == 2).await;
+    house.command(dialled(1), to_carrier());
+    let invite = fourth.request_of(&Method::Invite).await;
+    fourth.answer(&invite, StatusCode::SERVICE_UNAVAILABLE, b"").await;
+    let invite = sixth.request_of(&Method::Invite).await;
+    sixth.answer(&invite, StatusCode::BUSY_HERE, b"").await;
+    assert!(matches!(house.fact(dialled(1)).await, LegFact::Released { status: Some(486), .. }));
+}
+
+#[tokio::test]
 async fn a_trunk_is_told_who_calls_as_it_wants_it() {
     for (identity, from, asserted, privacy) in [
         (CallerIdentity::From, "02088886666", false, None),

@@ -39,6 +39,24 @@ fn an_agent_whose_phone_is_lost_gets_nothing_and_is_signed_out_after_the_grace()
 }
 
 #[test]
+fn an_agents_state_follows_the_registration_in_the_same_step() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001);
+    let happened = |centre: &mut Centre| {
+        let kinds = centre.events.iter().map(|event| event.kind.name().to_owned());
+        let kinds: Vec<_> = kinds.collect();
+        centre.events.clear();
+        kinds
+    };
+    centre.events.clear();
+    // Nothing but one input is between the events of each pair.
+    centre.unbind("1001");
+    assert_eq!(happened(&mut centre), ["system.phone_lost", "agent.state_changed"]);
+    centre.bind("1001");
+    assert_eq!(happened(&mut centre), ["system.phone_registered", "agent.state_changed"]);
+}
+
+#[test]
 fn an_agent_whose_phone_returns_in_time_is_what_they_were() {
     let mut centre = Centre::open();
     centre.sign_in(1001);
