@@ -166,8 +166,14 @@ impl Journal {
         lock: Lock,
     ) -> Result<Self, JournalError> {
         let (queue, messages) = bounded(limits.queue.max(1));
-        let writer =
-            Writer { queue: messages, shared: Arc::clone(&shared), folds, limits, file: None };
+        let writer = Writer {
+            queue: messages,
+            shared: Arc::clone(&shared),
+            folds,
+            limits,
+            file: None,
+            octets: Vec::new(),
+        };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(|| writer.run());
         let thread = thread.map_err(JournalError::io("start the writer for", &shared.folder))?;
         let thread = Mutex::new(Some(thread));

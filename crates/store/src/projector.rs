@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use insight::{AgentHistory, Calls, Cdr, Segment, StateInterval};
-use model::{CallId, Event, RecordingId};
+use model::{CallId, Event, EventKind, RecordingId};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::sleep;
 
-use crate::recording::{RecordingRow, concerned};
+use crate::recording::{RecordingRow, RecordingState, concerned};
 use crate::rows::Rows;
 use crate::{Database, DatabaseError, Journal, JournalError, Position, Subscription};
 
@@ -24,7 +24,19 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// How long the projector rests once it has caught up, unless somebody waits for it: what comes
 /// meanwhile shares a transaction, and a call that changes often is written less often.
-const REST: Duration = Duration::from_millis(200);
+const REST: Duration = Duration::from_secs(1);
+
+/// So many events end the rest: half of what the journal keeps in memory.
+const FULL: u64 = 8_192;
+
+/// How often it looks whether so many have come.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// After so many events the projector lets others have its thread.
+const TURN: usize = 256;
+
+/// The most recordings under way that are kept in memory.
+const UNDER_WAY: usize = 10_000;
 
 /// How the projections do.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -106,6 +118,7 @@ struct Follower {
 struct Place {
     calls: Calls,
     history: AgentHistory,
+    recordings: BTreeMap<RecordingId, RecordingRow>,
     subscription: Subscription,
 }
 
@@ -172,8 +185,21 @@ impl Follower {
                 return error.into();
             }
             if place.subscription.position() == self.journal.durable() {
-                let _ = timeout(REST, self.awaited.notified()).await;
+                self.rest(&place.subscription).await;
             }
+        }
+    }
+
+    async fn rest(&self, subscription: &Subscription) {
+        let full = async {
+            while subscription.waiting() < FULL {
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = sleep(REST) => {}
+            () = self.awaited.notified() => {}
+            () = full => {}
         }
     }
 
@@ -185,7 +211,7 @@ impl Follower {
         let subscription = self.journal.subscribe(mark)?;
         self.mark.send_replace(mark);
         self.change(|health| health.mark = mark);
-        Ok(Place { calls, history, subscription })
+        Ok(Place { calls, history, recordings: BTreeMap::new(), subscription })
     }
 
     async fn apply(&self, place: &mut Place, events: &[Arc<Event>]) -> Result<(), DatabaseError> {
@@ -193,8 +219,11 @@ impl Follower {
         let mut transaction = self.database.pool.begin().await?;
         let mut rows = Rows { connection: &mut transaction, tenant: &self.database.tenant };
         let mut changed = Changed::default();
-        for event in events {
-            changed.recording(&mut rows, event, &place.calls).await?;
+        for (n, event) in events.iter().enumerate() {
+            if n % TURN == TURN - 1 {
+                yield_now().await;
+            }
+            changed.recording(&mut rows, event, place).await?;
             if let Some(cdr) = place.calls.apply(event) {
                 changed.ended(cdr);
             }
@@ -206,6 +235,7 @@ impl Follower {
         changed.calls.extend(calls.iter().filter_map(|it| place.calls.open().get(it)).cloned());
         let states = place.history.open();
         changed.intervals.extend(agents.iter().filter_map(|agent| states.get(agent)).cloned());
+        changed.keep(place);
         changed.write(&mut rows).await?;
         rows.put_mark(last).await?;
         transaction.commit().await?;
@@ -253,19 +283,35 @@ impl Changed {
         &mut self,
         rows: &mut Rows<'_>,
         event: &Event,
-        calls: &Calls,
+        place: &mut Place,
     ) -> Result<(), DatabaseError> {
         let Some(recording) = concerned(event) else { return Ok(()) };
         let row = match self.recordings.entry(recording) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
-                let kept = rows.recording(recording).await?;
-                let call = calls.open().get(&recording.call);
+                let kept = match place.recordings.remove(&recording) {
+                    Some(row) => Some(row),
+                    // Nothing is known of what begins.
+                    None if matches!(event.kind, EventKind::RecordingStarted { .. }) => None,
+                    None => rows.recording(recording).await?,
+                };
+                let call = place.calls.open().get(&recording.call);
                 unknown.insert(kept.unwrap_or_else(|| RecordingRow::begin(recording, event, call)))
             }
         };
         row.apply(event);
         Ok(())
+    }
+
+    /// Keeps recordings that are under way for the batches to come.
+    fn keep(&self, place: &mut Place) {
+        let under_way =
+            self.recordings.iter().filter(|(_, row)| row.state == RecordingState::Started);
+        for (recording, row) in under_way {
+            if place.recordings.len() < UNDER_WAY {
+                place.recordings.insert(*recording, row.clone());
+            }
+        }
     }
 
     /// A call is over, and with it its segments.

@@ -14,7 +14,7 @@ use super::shared::{Durable, Shared, lock};
 use crate::Position;
 
 /// The most events handed out at once.
-const BATCH: usize = 256;
+const BATCH: usize = 4_096;
 
 /// Reads the log from disk, up to the durable mark of the moment; then returns `None`, and goes on
 /// when asked again later. Blocks on the disk.
@@ -164,7 +164,18 @@ impl Subscription {
         self.position
     }
 
-    /// The next events, at least one and at most 256; waits until there are some. Dropping the
+    /// How many events are on disk and not handed out yet, at least.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        let durable = self.shared.durable.borrow().position;
+        let seq = |position: Option<Position>| position.map_or(0, |it| it.seq);
+        let epoch = |position: Option<Position>| position.map(|it| it.epoch);
+        let is_one_epoch = epoch(durable) == epoch(self.position);
+        let before = if is_one_epoch { seq(self.position) } else { 0 };
+        seq(durable).saturating_sub(before)
+    }
+
+    /// The next events, at least one and at most 4 096; waits until there are some. Dropping the
     /// future loses nothing.
     ///
     /// # Errors

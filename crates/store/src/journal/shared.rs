@@ -12,8 +12,9 @@ use tokio::sync::watch;
 use super::segment::Segment;
 use crate::Position;
 
-/// How many of the last events are kept in memory for readers.
-const RECENT: usize = 4_096;
+/// How many of the last events are kept in memory for readers: twice what the projections let come
+/// together, so that they need not read from disk what was just written there.
+const RECENT: usize = 16_384;
 
 /// How far the log is on disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

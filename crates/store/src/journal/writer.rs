@@ -34,6 +34,9 @@ const LAST_TRIES: u32 = 50;
 /// The most events in a batch.
 const BATCH: usize = 4_096;
 
+/// How much memory is kept from one batch to the next, in octets.
+const KEPT: usize = 1 << 20;
+
 /// What the writer is told.
 #[derive(Debug)]
 pub(super) enum Message {
@@ -52,6 +55,8 @@ pub(super) struct Writer {
     pub(super) folds: Checkpoint,
     pub(super) limits: Limits,
     pub(super) file: Option<OpenFile>,
+    /// What is written next: one place for all batches, as fresh memory costs more than the writing.
+    pub(super) octets: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -163,18 +168,21 @@ impl Writer {
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
         let is_new = self.open_for(first)?;
         let Some(open) = &mut self.file else { return Ok(()) };
-        let mut octets = Vec::with_capacity(events.len() * 512);
+        let octets = &mut self.octets;
+        octets.clear();
+        octets.shrink_to(KEPT);
         for event in events {
-            if let Err(error) = frame::write(&mut octets, event, open.length) {
+            if let Err(error) = frame::write(octets, event, open.length) {
                 tracing::error!(position = %Position::of(event), %error, "event cannot be written");
             }
         }
         let path = &open.segment.path;
-        let written = open.file.write_all_at(&octets, open.length);
+        let written = open.file.write_all_at(octets, open.length);
         written.map_err(JournalError::io("write", path))?;
         open.file.sync_data().map_err(JournalError::io("write", path))?;
-        open.length += octets.len() as u64;
-        self.count(events.len(), octets.len());
+        let written = octets.len();
+        open.length += written as u64;
+        self.count(events.len(), written);
         self.publish(events, Position::of(last));
         if is_new {
             self.put_checkpoint();
