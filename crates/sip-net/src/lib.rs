@@ -6,7 +6,7 @@
 //! | file | concern |
 //! |---|---|
 //! | `driver` | the loop: read one thing, hand it over with the time, send what comes back |
-//! | `listener`, `stream`, `line`, `channel`, `tls` | sockets, connections and what they are made of |
+//! | `listener`, `stream`, `line`, `outbox`, `channel`, `tls` | sockets, connections and what they are made of |
 //! | `exchange` | signalling without sockets, and its concerns beside it: |
 //! | `gate`, `door` | who is read at all, and who somebody is |
 //! | `guard`, `grumble`, `strain` | scanners, guessers and floods; what the log says of them; whether we keep up |
@@ -41,6 +41,7 @@ mod line;
 mod listener;
 mod meaning;
 mod moving;
+mod outbox;
 mod patience;
 mod ports;
 mod referring;

@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::Message as WebSocketMessage;
 
 use crate::channel::{Channel, Metered, Octets};
 use crate::counters::Counted;
+use crate::outbox::{Outbox, Unsent};
 use crate::settings::ConnectionLimits;
 use crate::stream::Arrival;
 
@@ -34,27 +35,23 @@ pub(crate) struct Line {
     pub(crate) clock: Clock,
     pub(crate) limits: ConnectionLimits,
     pub(crate) arrivals: mpsc::Sender<Arrival>,
-    pub(crate) pongs: mpsc::Sender<Arc<[u8]>>,
+    pub(crate) pongs: Outbox,
     /// Whether it has been of use: only then it may be silent for long.
     pub(crate) of_use: Arc<AtomicBool>,
 }
 
 impl Line {
     /// Reads and writes until the connection ends; gives the reason, where it is to be counted.
-    pub(crate) async fn serve(
-        &self,
-        channel: Channel,
-        queued: mpsc::Receiver<Arc<[u8]>>,
-    ) -> Option<Counted> {
+    pub(crate) async fn serve(&self, channel: Channel, unsent: Unsent) -> Option<Counted> {
         match channel {
             Channel::Octets(stream) => {
                 let (reader, writer) = tokio::io::split(stream);
                 tokio::select! {
                     why = self.read(reader) => why,
-                    why = write(writer, queued) => why,
+                    why = write(writer, unsent) => why,
                 }
             }
-            Channel::Messages(socket, read) => self.exchange(*socket, &read, queued).await,
+            Channel::Messages(socket, read) => self.exchange(*socket, &read, unsent).await,
         }
     }
 
@@ -63,12 +60,12 @@ impl Line {
         &self,
         socket: WebSocketStream<Metered>,
         read: &AtomicU64,
-        queued: mpsc::Receiver<Arc<[u8]>>,
+        unsent: Unsent,
     ) -> Option<Counted> {
         let (sink, source) = socket.split();
         tokio::select! {
             why = self.take_messages(source, read) => why,
-            why = give_messages(sink, queued) => why,
+            why = give_messages(sink, unsent) => why,
         }
     }
 
@@ -98,7 +95,7 @@ impl Line {
             }
             if is_empty {
                 if octets.len() >= 4 {
-                    let _ = self.pongs.try_send(Framer::PONG.into());
+                    self.pongs.put(Framer::PONG.into());
                 }
                 continue;
             }
@@ -178,7 +175,7 @@ impl Line {
             let arrival = match framer.next_frame() {
                 Ok(None) => return Ok(messages),
                 Ok(Some(Frame::Keepalive)) => {
-                    let _ = self.pongs.try_send(Framer::PONG.into());
+                    self.pongs.put(Framer::PONG.into());
                     continue;
                 }
                 Ok(Some(Frame::Message(message))) => Arrival::Message { connection, message },
@@ -228,11 +225,8 @@ impl Silence {
     }
 }
 
-async fn write(
-    mut writer: WriteHalf<Box<dyn Octets>>,
-    mut queued: mpsc::Receiver<Arc<[u8]>>,
-) -> Option<Counted> {
-    while let Some(bytes) = queued.recv().await {
+async fn write(mut writer: WriteHalf<Box<dyn Octets>>, mut unsent: Unsent) -> Option<Counted> {
+    while let Some(bytes) = unsent.next().await {
         let written = async {
             writer.write_all(&bytes).await?;
             // Over TLS, what is written is not yet sent.
@@ -249,9 +243,9 @@ async fn write(
 
 async fn give_messages(
     mut sink: SplitSink<WebSocketStream<Metered>, WebSocketMessage>,
-    mut queued: mpsc::Receiver<Arc<[u8]>>,
+    mut unsent: Unsent,
 ) -> Option<Counted> {
-    while let Some(bytes) = queued.recv().await {
+    while let Some(bytes) = unsent.next().await {
         // Browsers want text; what is none goes as it is.
         let message = match std::str::from_utf8(&bytes) {
             Ok(text) => WebSocketMessage::text(text),

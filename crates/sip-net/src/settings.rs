@@ -158,6 +158,9 @@ pub struct ConnectionLimits {
     pub slowest_message: Duration,
     /// How long a connection may be silent. Default 30 minutes.
     pub longest_silence: Duration,
+    /// How much of what it is sent its other side may leave unread, in octets; a stranger's no more
+    /// than 64 KiB. Default 1 MiB: some thousand messages.
+    pub unread: usize,
     /// The bounds of a message, over datagrams too. Default [`Limits::DEFAULT`], which none exceeds:
     /// more than a message of 64 KiB nothing takes in.
     pub message: Limits,
@@ -170,6 +173,7 @@ impl Default for ConnectionLimits {
             per_source: 200,
             slowest_message: Duration::from_secs(10),
             longest_silence: Duration::from_mins(30),
+            unread: 1 << 20,
             message: Limits::DEFAULT,
         }
     }

@@ -22,11 +22,13 @@ use crate::channel::{self, Channel, Unopened};
 use crate::counters::Counted;
 use crate::guard::source_of;
 use crate::line::Line;
+use crate::outbox::{Outbox, Room, outbox};
 use crate::settings::{ConnectionLimits, Protocol, Settings};
 use crate::tls::{self, Expected, TlsClient};
 
-/// Messages that may wait to be written to one connection.
-const QUEUED: usize = 64;
+/// What a stranger may leave unread, in octets: the answers to what comes before they have proven
+/// anything.
+const OF_A_STRANGER: usize = 64 * 1_024;
 /// One in so many of all connections is kept for those that we open.
 const KEPT: usize = 10;
 /// Pause after the system could not accept a connection: it may be out of files for a while.
@@ -88,7 +90,7 @@ pub(crate) struct Connection {
     pub(crate) listener: ListenerId,
     pub(crate) transport: Transport,
     pub(crate) peer: SocketAddr,
-    outgoing: mpsc::Sender<Arc<[u8]>>,
+    outgoing: Outbox,
     task: AbortHandle,
     origin: Origin,
     /// Whether it has been of use: only then it may be silent for long.
@@ -196,8 +198,8 @@ impl Connections {
         };
         let Some(connection) = self.open.get_mut(&id) else { return false };
         connection.destinations.insert(destination);
-        // Who does not take what it is sent is no use to anybody: the queue is long.
-        connection.outgoing.try_send(bytes).is_ok()
+        // Who does not take what it is sent is no use to anybody: there is much room.
+        connection.outgoing.put(bytes)
     }
 
     /// Forgets a connection and stops its task; gives the destinations that fail with it.
@@ -256,8 +258,10 @@ impl Connections {
     ) -> ConnectionId {
         self.last += 1;
         let id = ConnectionId(self.last);
-        let (outgoing, queued) = mpsc::channel(QUEUED);
         let of_use = Arc::new(AtomicBool::new(origin != Origin::Stranger));
+        let friend = self.limits.unread;
+        let room = Room { stranger: friend.min(OF_A_STRANGER), friend };
+        let (outgoing, unsent) = outbox(room, Arc::clone(&of_use));
         let line = Line {
             id,
             clock: self.clock,
@@ -270,7 +274,7 @@ impl Connections {
             let connection = line.id;
             let end = match timeout(line.limits.slowest_message, opening).await {
                 Ok(Ok(channel)) => {
-                    Arrival::Closed { connection, why: line.serve(channel, queued).await }
+                    Arrival::Closed { connection, why: line.serve(channel, unsent).await }
                 }
                 Ok(Err(Unopened::Left(why))) => Arrival::Closed { connection, why: Some(why) },
                 Ok(Err(Unopened::Offended(why))) => Arrival::Offended { connection, why },

@@ -72,6 +72,7 @@ fn amounts(section: &Section<'_>) -> ConnectionLimits {
         per_source: small("connections_per_source", usual.per_source),
         slowest_message: span("slowest_message", usual.slowest_message),
         longest_silence: span("longest_silence", usual.longest_silence),
+        unread: small("unread", usual.unread),
         message,
     }
 }

@@ -54,6 +54,25 @@ async fn a_phone_over_a_connection_is_rung_by_it_and_lost_with_it() {
 }
 
 #[tokio::test]
+async fn much_at_once_over_one_connection_arrives_in_order() {
+    let mut house = House::open().await;
+    let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
+    let mut line = registered(&mut house, &mut voice).await;
+    for n in 0..500 {
+        house.command(dialled(n), rings("1001"));
+    }
+    let mut calls = Vec::new();
+    for _ in 0..500 {
+        let Message::Request(invite) = line.receive().await else { panic!("not a request") };
+        calls.push(invite.call_id().unwrap().to_owned());
+    }
+    calls.sort();
+    calls.dedup();
+    assert_eq!(calls.len(), 500);
+    assert_eq!(house.counted(Counted::SlowConnection), 0);
+}
+
+#[tokio::test]
 async fn a_phone_whose_stream_breaks_goes_on_with_its_call_when_it_has_registered_again() {
     let mut house = House::open().await;
     let mut voice = Peer::at(1, "1001", house.handle.phones()).await;

@@ -212,6 +212,12 @@ pub(crate) const GUARD: Table = Table {
             "How long a connection may be silent by which a phone has registered or a call goes.",
         ),
         else_(
+            "unread",
+            Kind::Number(65_536, 67_108_864),
+            "1048576",
+            "Octets of ours that the other side of a connection may leave unread; more closes it. Who has proven nothing yet may leave 65536.",
+        ),
+        else_(
             "message",
             Kind::Number(2_048, 65_536),
             "65536",
