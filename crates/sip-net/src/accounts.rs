@@ -258,6 +258,15 @@ impl Trunks {
         self.callers().find(|(_, it)| it.account.phone == account.phone).map(|(trunk, _)| trunk)
     }
 
+    /// Whether the trunk of this name proves itself, and this is one of the addresses where it may be.
+    pub(crate) fn proves_from(&self, id: &TrunkId, source: IpAddr) -> bool {
+        let caller = self.find(id).and_then(|trunk| trunk.caller.as_ref());
+        caller.is_some_and(|caller| {
+            let rules = &caller.account.rules;
+            !rules.networks.is_empty() && rules.admit(source)
+        })
+    }
+
     fn callers(&self) -> impl Iterator<Item = (&Trunk, &TrunkCaller)> {
         self.0.iter().filter_map(|trunk| Some((trunk, trunk.caller.as_ref()?)))
     }

@@ -10,6 +10,7 @@ use model::Timestamp;
 use sip::SessionId;
 use sip::digest::{Algorithm, Attempt, Credentials, Denial};
 use sip::endpoint::{Rejection, Source, Transport};
+use sip::registrar::Binding;
 use sip::{HeaderName, Method, Request, StatusCode};
 
 use crate::accounts::Account;
@@ -64,6 +65,11 @@ impl Exchange {
             self.count(Counted::Overload);
             let refusal = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "calls come first");
             Some(refusal.with(HeaderName::RetryAfter, RETRY_AFTER))
+        } else if opens && has_credentials(request) {
+            // Who makes credentials up is told so before anything of the call is kept.
+            let is_old =
+                !self.is_answered_to(request, source) && source.transport == Transport::Udp;
+            is_old.then(|| self.challenge(request, Some(Denial::Stale), (source, now)))
         } else if opens || matches!(request.method, Method::Register | Method::Subscribe) {
             (!has_credentials(request)).then(|| self.challenge(request, None, (source, now)))
         } else {
@@ -93,13 +99,18 @@ impl Exchange {
     }
 
     /// Whether a call goes by the trunk that this address belongs to: by where it calls from, where it
-    /// is called, or, for one that has proven itself, where it did.
+    /// is called, or, for one that proves itself, where it did or may.
     fn is_of_its_trunk(&mut self, session: SessionId, peer: IpAddr) -> bool {
         let known = self.trunks.from_source(peer).map(|trunk| &trunk.id);
         let trunk = self.legs.of(session).and_then(|(_, leg)| leg.trunk.as_ref());
         // Of a call that waits for its end only, no trunk is told any more.
-        let Some((trunk, from)) = trunk else { return known.is_some() };
-        known == Some(trunk) || *from == Some(peer) || self.carriers.is_at(trunk, peer)
+        let Some((trunk, from)) = trunk else {
+            return known.is_some() || self.trunks.may_prove_at(peer);
+        };
+        known == Some(trunk)
+            || *from == Some(peer)
+            || self.trunks.proves_from(trunk, peer)
+            || self.carriers.is_at(trunk, peer)
     }
 
     /// The answer to a request on the trunks' side whose sender is not known by its address: in a call,
@@ -130,6 +141,14 @@ impl Exchange {
         } else {
             self.stranger(source, now)
         })
+    }
+
+    /// Whether a request brings back what was said to where it comes from: its sender is there.
+    pub(crate) fn is_answered_to(&self, request: &Request, source: &Source) -> bool {
+        let place = source_of(source.peer.ip());
+        credentials_in(request)
+            .filter_map(Result::ok)
+            .any(|credentials| self.authenticator.gave(&credentials, place))
     }
 
     /// Whether there is no time for this request, which begins something new. CANCEL ends something.
@@ -170,7 +189,8 @@ impl Exchange {
             Serves::Phones => self.accounts.find(&credentials.user),
             Serves::Trunks => self.trunks.account(&credentials.user),
         };
-        if let Some(refusal) = account.and_then(|account| self.must_wait(account, source, now)) {
+        let wait = account.and_then(|account| self.must_wait(account, (request, source), now));
+        if let Some(refusal) = wait {
             self.count(Counted::AccountWaits);
             return Err(refusal);
         }
@@ -221,13 +241,22 @@ impl Exchange {
         Err(Rejection::new(StatusCode::FORBIDDEN, text))
     }
 
-    /// The refusal of an attempt for an account that was guessed at from here, unless its phone is
-    /// registered here.
-    fn must_wait(&self, account: &Account, source: &Source, now: Timestamp) -> Option<Rejection> {
-        let here = source.peer.ip();
-        let wait = self.guard.must_wait(&account.phone, here, now)?;
-        let bindings = self.registrar.bindings(&account.phone);
-        if bindings.iter().any(|binding| binding.flow.peer.ip() == here) {
+    /// The refusal of an attempt for an account that was guessed at from here, unless it is its phone
+    /// that speaks: by the way it has registered by, or by what it called its registration, which
+    /// another behind the same address does not know.
+    fn must_wait(
+        &self,
+        account: &Account,
+        (request, source): (&Request, &Source),
+        now: Timestamp,
+    ) -> Option<Rejection> {
+        let wait = self.guard.must_wait(&account.phone, source.peer.ip(), now)?;
+        let registers = request.method == Method::Register;
+        let its_name = request.call_id().ok().filter(|_| registers);
+        let is_its = |binding: &Arc<Binding>| {
+            binding.flow == source.destination() || its_name == Some(binding.sip_call_id.as_str())
+        };
+        if self.registrar.bindings(&account.phone).iter().any(is_its) {
             return None;
         }
         let refusal = Rejection::new(StatusCode::FORBIDDEN, "too many wrong secrets: wait");

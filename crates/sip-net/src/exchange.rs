@@ -22,7 +22,7 @@ use sip::endpoint::{
 };
 use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar, Removal};
 use sip::subscription::{Presence, Subscriptions};
-use sip::{CSeq, Host, Message, StatusCode};
+use sip::{CSeq, Host, Message, Method, Request, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
 
 use crate::accounts::{Accounts, Trunks};
@@ -198,8 +198,12 @@ impl Exchange {
             Message::Request(request) => {
                 let judged = sip::validate(&request);
                 // What makes no sense gets the endpoint's own answer.
-                if judged.is_err() || !self.turned_away(&request, &source, now) {
-                    let is_told = trace::is_about_call(&request.method);
+                if judged.is_ok() && self.turned_away(&request, &source, now) {
+                    self.send_untold(now);
+                } else {
+                    // The ACK of a challenge is told as little as the challenge.
+                    let is_told = trace::is_about_call(&request.method)
+                        && (request.method != Method::Ack || self.is_of_a_call(&request));
                     let told = (is_told && self.trace.is_on()).then(|| request.to_bytes());
                     if self.endpoint.receive_judged(request, judged, source, now) {
                         self.keep_received(told, &source, now);
@@ -339,6 +343,23 @@ impl Exchange {
             self.hand_on(now);
         }
         self.report_bindings(now);
+    }
+
+    fn is_of_a_call(&self, request: &Request) -> bool {
+        self.endpoint.is_under_way(request) || self.endpoint.session_of(request).is_some()
+    }
+
+    /// Sends what is said to those who are turned away. It is not kept, as what they said is not.
+    fn send_untold(&mut self, now: Timestamp) {
+        while let Some(output) = self.endpoint.poll_output() {
+            match output {
+                Output::Send { bytes, destination } => {
+                    self.count(Counted::Sent);
+                    self.sends.push_back((bytes, destination));
+                }
+                Output::Event(event) => self.hear(event, now),
+            }
+        }
     }
 
     fn hand_on(&mut self, now: Timestamp) {

@@ -87,12 +87,23 @@ impl Exchange {
 
     /// Whether a message from here is read; what is not is counted.
     fn admits(&mut self, source: &Source, lane: Lane, now: Timestamp) -> bool {
+        self.admits_if(source, (lane, now), |_| false)
+    }
+
+    /// The same of one that may show that its sender hears what we say to its source.
+    fn admits_if(
+        &mut self,
+        source: &Source,
+        (lane, now): (Lane, Timestamp),
+        is_heard: impl FnOnce(&Self) -> bool,
+    ) -> bool {
         if self.is_carrier(source.listener, source.peer) {
             return true;
         }
         let why = match self.guard.admits(source.peer, lane, now) {
             Admission::Yes => return true,
-            Admission::Banned => Counted::Banned,
+            Admission::IfHeard if is_heard(self) => return true,
+            Admission::IfHeard | Admission::Banned => Counted::Banned,
             Admission::TooMany => Counted::RateLimited,
         };
         self.count(why);
@@ -111,7 +122,8 @@ impl Exchange {
 
     /// Whether a request is dropped without an answer: a scanner's, or one too many.
     pub(crate) fn drops(&mut self, request: &Request, source: &Source, now: Timestamp) -> bool {
-        if !self.admits(source, Lane::of(source.transport), now) {
+        let lane = Lane::of(source.transport);
+        if !self.admits_if(source, (lane, now), |it| it.is_answered_to(request, source)) {
             return true;
         }
         let agent = request.headers.text(&HeaderName::UserAgent).unwrap_or_default();

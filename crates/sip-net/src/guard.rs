@@ -5,7 +5,7 @@
 //! | a source | more than its bucket holds: one for datagrams, one for streams, one for new connections, one for keep-alives | what is too much is dropped |
 //! | the flow of a registered phone | the same, from a bucket of its own | the same |
 //! | a source | too many offences within a time over connections, or where it has shown that it is there | nothing of it is read for a while; each time twice as long |
-//! | a source | the same in datagrams, which another may have sent in its name | none of its datagrams is read, but for those of registered flows |
+//! | a source | the same in datagrams, which another may have sent in its name | of its datagrams a few are answered, and those that bring back what was said to it: who is there still gets in; registered flows as ever |
 //! | a source from which a phone is registered | the same | is not shut out: a floor of phones may be behind one address |
 //! | an account | wrong secrets from one source, one after another | the next from there must wait; not where its phone is registered already |
 //!
@@ -31,6 +31,10 @@ use crate::accounts::AddressRange;
 
 /// Sources remembered in one generation, and sources shut out at a time.
 const MOST: usize = 65_536;
+
+/// What is still answered of a source whose datagrams are shut out: enough for phones that begin to
+/// register there to be challenged, and too little for whoever looks for holes.
+const FEW: Pace = Pace::of_a_second(1, 5);
 
 /// What the guard allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -138,6 +142,9 @@ impl Lane {
 pub(crate) enum Admission {
     /// It is.
     Yes,
+    /// Its source is shut out, for what another may have done in its name: it is, if it shows that
+    /// it hears what we say to that source.
+    IfHeard,
     /// Its source is shut out.
     Banned,
     /// Its source sends too many.
@@ -149,6 +156,8 @@ pub(crate) enum Admission {
 struct Suspect {
     keep_alives: Bucket,
     datagrams: Bucket,
+    /// Of datagrams, while they are shut out.
+    few: Bucket,
     streams: Bucket,
     connections: Bucket,
     /// What it did, or another in its name.
@@ -258,24 +267,30 @@ impl Guard {
             return takes(&mut flow.bucket);
         }
         let source = source_of(peer.ip());
-        if self.is_banned(source, lane.scope(), now) {
+        let is_half_banned = lane == Lane::Datagrams
+            && self.is_banned(source, Scope::Datagrams, now)
+            && !self.is_banned(source, Scope::Everything, now);
+        if !is_half_banned && self.is_banned(source, lane.scope(), now) {
             return Admission::Banned;
         }
         let suspect = self.suspect(source, now);
-        takes(match lane {
+        let taken = takes(match lane {
             Lane::KeepAlives => &mut suspect.keep_alives,
             Lane::Datagrams => &mut suspect.datagrams,
             Lane::Streams => &mut suspect.streams,
             Lane::Connections => &mut suspect.connections,
-        })
+        });
+        if taken == Admission::Yes && is_half_banned && !suspect.few.takes(FEW, now) {
+            return Admission::IfHeard;
+        }
+        taken
     }
 
     /// Whether nothing from here is read.
     pub(crate) fn is_shut_out(&mut self, peer: SocketAddr, lane: Lane, now: Timestamp) -> bool {
-        let scope = lane.scope();
-        self.is_banned(source_of(peer.ip()), scope, now)
+        self.is_banned(source_of(peer.ip()), Scope::Everything, now)
             && !self.is_trusted(peer.ip())
-            && !self.flows.contains_key(&(scope, peer))
+            && !self.flows.contains_key(&(lane.scope(), peer))
     }
 
     /// Whether this `User-Agent` is a scanner's.
@@ -317,7 +332,11 @@ impl Guard {
         record.offences = 0;
         record.bans = record.bans.saturating_add(1);
         let times = record.bans;
-        let doubled = 1_u32.checked_shl(times - 1).unwrap_or(u32::MAX);
+        // Whoever forges has no trouble to do so again: the forged must not pay more each time.
+        let doubled = match scope {
+            Scope::Datagrams => 1,
+            Scope::Everything => 1_u32.checked_shl(times - 1).unwrap_or(u32::MAX),
+        };
         let span = self.settings.ban.saturating_mul(doubled).min(self.settings.longest_ban);
         let ban = Ban { source, until: now + span, why, times, scope, account: None };
         self.shut_out(ban.clone());
@@ -424,6 +443,7 @@ impl Guard {
         let known = self.before.remove(&source).unwrap_or(Suspect {
             keep_alives: bucket,
             datagrams: bucket,
+            few: Bucket::full(FEW, now),
             streams: bucket,
             connections: bucket,
             said: record,

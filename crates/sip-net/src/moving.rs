@@ -1,24 +1,24 @@
-//! A phone over a stream that breaks, and comes back by another: its calls go on by that. Its address
-//! leads nowhere behind a NAT, so what we send it within a call would reach nobody.
+//! A phone whose way to us is gone, and that comes back by another: its calls go on by that. A stream
+//! breaks; a NAT gives a phone over UDP another port. Its address leads nowhere behind a NAT, so what
+//! we send it within a call would reach nobody.
 
 use std::sync::Arc;
 
 use model::{PhoneId, Timestamp};
 use sip::SessionId;
-use sip::endpoint::Order;
+use sip::endpoint::{Destination, Order};
 use sip::registrar::Binding;
 
 use crate::exchange::Exchange;
 use crate::legs::{Leg, Phase};
 
 impl Exchange {
-    /// A stream to a phone is gone: its calls over it wait for it to come back, or go on by another
+    /// A way to a phone is gone: its calls by it wait for it to come back, or go on by another
     /// that is there already.
     pub(crate) fn way_lost(&mut self, phone: &PhoneId, lost: &Arc<Binding>, now: Timestamp) {
-        let Some(connection) = lost.flow.connection else { return };
         let by_it = self.legs.of_phone(phone).filter_map(|(id, leg)| {
             let way = self.endpoint.way_of(talking(leg)?)?;
-            (way.connection == Some(connection)).then_some(id)
+            is_one_way(&way, &lost.flow).then_some(id)
         });
         for id in by_it.collect::<Vec<_>>() {
             if let Some(leg) = self.legs.get_mut(id) {
@@ -37,7 +37,7 @@ impl Exchange {
         for (id, session, lost) in stranded.collect::<Vec<_>>() {
             let way = self.endpoint.way_of(session);
             // Meanwhile it may have been heard from by another way.
-            let is_lost = way.is_some_and(|way| way.connection == lost.flow.connection);
+            let is_lost = way.is_some_and(|way| is_one_way(&way, &lost.flow));
             let bindings = self.registrar.bindings(phone);
             let found = bindings.iter().find(|it| is_back(&lost, it, bindings.len()));
             let found = found.map(|it| it.flow);
@@ -49,7 +49,7 @@ impl Exchange {
             }
             if let Some(destination) = found.filter(|_| is_lost) {
                 let peer = destination.peer;
-                tracing::info!(leg = %id, %phone, %peer, "goes on by another stream");
+                tracing::info!(leg = %id, %phone, %peer, "goes on by another way");
                 let _ = self.order(Order::Move { session, destination }, now);
             }
         }
@@ -64,8 +64,18 @@ const fn talking(leg: &Leg) -> Option<SessionId> {
     }
 }
 
+/// Whether two are one way: over one connection, or in datagrams between the same two ends.
+fn is_one_way(one: &Destination, other: &Destination) -> bool {
+    let ends = |it: &Destination| (it.listener, it.transport, it.peer);
+    match (one.connection, other.connection) {
+        (None, None) => ends(one) == ends(other),
+        (one, other) => one == other,
+    }
+}
+
 /// Whether a binding is of the device whose way was lost: by its instance where both say that
-/// (RFC 5626 §4.1), else by its address or registration, or because the phone has no other.
+/// (RFC 5626 §4.1), else by its address or registration, or, where the way was a stream and is gone
+/// for certain, because the phone has no other.
 fn is_back(lost: &Binding, found: &Binding, bindings: usize) -> bool {
     if lost.flow == found.flow {
         return false;
@@ -74,7 +84,8 @@ fn is_back(lost: &Binding, found: &Binding, bindings: usize) -> bool {
         (Some(before), Some(now)) => before == now,
         _ => {
             let is_same = lost.contact.is_equivalent(&found.contact);
-            is_same || lost.sip_call_id == found.sip_call_id || bindings == 1
+            let is_sole = bindings == 1 && lost.flow.connection.is_some();
+            is_same || lost.sip_call_id == found.sip_call_id || is_sole
         }
     }
 }

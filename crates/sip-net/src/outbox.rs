@@ -20,6 +20,7 @@ pub(crate) struct Room {
 /// An empty outbox: where messages are put, and where they are taken out. Everything put by one
 /// step of ours finds its place, however long the other side takes to read: a lamp that a hundred
 /// phones behind one proxy watch is a hundred messages at once.
+#[expect(clippy::disallowed_methods, reason = "the limit is the room, in octets")]
 pub(crate) fn outbox(room: Room, of_use: Arc<AtomicBool>) -> (Outbox, Unsent) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let waiting = Arc::new(AtomicUsize::new(0));

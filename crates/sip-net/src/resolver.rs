@@ -2,7 +2,7 @@
 //! out (RFC 3263; the library is hickory-resolver's).
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -31,9 +31,7 @@ pub(crate) type Found = (TrunkId, Result<Vec<Place>, String>);
 
 /// Follows the names of trunks.
 pub(crate) struct Resolver {
-    servers: Vec<SocketAddr>,
-    /// Made when first needed: most trunks are addresses.
-    library: Option<Arc<TokioResolver>>,
+    library: Arc<Library>,
     found: mpsc::Sender<Found>,
     /// One task a name.
     following: JoinSet<()>,
@@ -44,7 +42,8 @@ impl Resolver {
     /// out at the other end.
     pub(crate) fn new(servers: Vec<SocketAddr>) -> (Self, mpsc::Receiver<Found>) {
         let (found, finds) = mpsc::channel(WAITING);
-        (Self { servers, library: None, found, following: JoinSet::new() }, finds)
+        let library = Arc::new(Library { servers, made: Mutex::new(None) });
+        (Self { library, found, following: JoinSet::new() }, finds)
     }
 
     /// Follows these names from now on, and no others.
@@ -53,22 +52,15 @@ impl Resolver {
         if names.is_empty() {
             return;
         }
-        let library = match self.library() {
-            Ok(library) => library,
-            Err(error) => {
-                for (trunk, _) in names {
-                    // With a full queue the next round says so.
-                    let _ = self.found.try_send((trunk, Err(error.to_string())));
-                }
-                return;
-            }
-        };
         for (trunk, wanted) in names {
-            let (library, found) = (Arc::clone(&library), self.found.clone());
+            let (library, found) = (Arc::clone(&self.library), self.found.clone());
             let spoken = spoken.to_vec();
             self.following.spawn(async move {
                 loop {
-                    let (places, good_for) = search(&library, &wanted, &spoken).await;
+                    let (places, good_for) = match library.get() {
+                        Ok(library) => search(&library, &wanted, &spoken).await,
+                        Err(error) => (Err(error.to_string()), AFTER_FAILURE),
+                    };
                     if found.send((trunk.clone(), places)).await.is_err() {
                         return;
                     }
@@ -77,9 +69,19 @@ impl Resolver {
             });
         }
     }
+}
 
-    fn library(&mut self) -> Result<Arc<TokioResolver>, NetError> {
-        if let Some(library) = &self.library {
+/// The library, made when first needed: most trunks are addresses. Where it cannot be made, since the
+/// system does not say yet whom to ask, it is tried again.
+struct Library {
+    servers: Vec<SocketAddr>,
+    made: Mutex<Option<Arc<TokioResolver>>>,
+}
+
+impl Library {
+    fn get(&self) -> Result<Arc<TokioResolver>, NetError> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(library) = &*made {
             return Ok(Arc::clone(library));
         }
         let mut builder = if self.servers.is_empty() {
@@ -92,7 +94,8 @@ impl Resolver {
         // A carrier's name is complete as it is written.
         builder.options_mut().ndots = 1;
         let library = Arc::new(builder.build()?);
-        self.library = Some(Arc::clone(&library));
+        *made = Some(Arc::clone(&library));
+        drop(made);
         Ok(library)
     }
 }

@@ -209,6 +209,13 @@ impl Exchange {
             let _ = self.order(Order::RefuseOffer { session, refusal: Box::new(refusal) }, now);
             return;
         };
+        if leg.taking_over.is_some() {
+            // What the floor is asked next is what the newcomer offers.
+            let refusal =
+                Rejection::new(StatusCode::REQUEST_PENDING, "another takes this call over");
+            let _ = self.order(Order::RefuseOffer { session, refusal: Box::new(refusal) }, now);
+            return;
+        }
         let offer = match body {
             [] => None,
             body => match sdp::parse_description(body) {

@@ -281,7 +281,10 @@ impl Exchange {
         };
         self.carriers.answered(id, place);
         match response.status {
-            status if status.is_success() => self.registered_at(id, response, now),
+            status if status.is_success() => {
+                let destination = asked.sent.destination;
+                self.registered_at(id, (response, &destination), now);
+            }
             StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED
                 if !asked.proven =>
             {
@@ -331,12 +334,22 @@ impl Exchange {
         true
     }
 
-    fn registered_at(&mut self, id: &TrunkId, response: &Response, now: Timestamp) {
+    fn registered_at(
+        &mut self,
+        id: &TrunkId,
+        (response, by): (&Response, &Destination),
+        now: Timestamp,
+    ) {
         let route = response.headers.addresses(&HeaderName::ServiceRoute).unwrap_or_default();
+        let user = self.trunks.find(id).and_then(|trunk| Some(trunk.login.as_ref()?.user()));
+        let ours = self.endpoint.contact(by, user);
         let Some(registration) = self.carriers.registration(id) else { return };
+        // It tells of every contact of the account (RFC 3261 §10.3): another's time is not ours.
         let contacts = response.headers.addresses(&HeaderName::Contact).unwrap_or_default();
-        let least = contacts.iter().filter_map(NameAddr::expires).min();
-        let said = least.or_else(|| response.headers.expires().ok().flatten());
+        let of_ours = contacts.iter().find(|it| it.uri.is_equivalent(&ours.uri));
+        let alone = contacts.first().filter(|_| contacts.len() == 1);
+        let granted = of_ours.or(alone).and_then(NameAddr::expires);
+        let said = granted.or_else(|| response.headers.expires().ok().flatten());
         let granted = said.map_or(registration.expires, |it| Duration::from_secs(it.into()));
         if !registration.holds(now) {
             tracing::info!(trunk = %id, seconds = granted.as_secs(), "registered at the trunk");

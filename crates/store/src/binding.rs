@@ -21,6 +21,8 @@ pub struct BindingRow {
     pub path: String,
     /// The transport: `udp`, `tcp`, …
     pub transport: String,
+    /// Where we listen that it registered at, as `0.0.0.0:5060`; empty where an earlier version kept it.
+    pub listener: String,
     /// When it ends.
     pub expires_at: Timestamp,
     /// The Call-ID of the registration (RFC 3261 §10.3).
@@ -31,10 +33,12 @@ pub struct BindingRow {
 
 const BINDINGS: Upsert = Upsert {
     table: "bindings",
-    columns: "tenant, phone, contact, source, transport, expires_at, call_id, cseq, path",
+    columns: "tenant, phone, contact, source, transport, expires_at, call_id, cseq, path,
+        listener",
     conflict: "(tenant, phone, contact) DO UPDATE SET source = excluded.source,
         transport = excluded.transport, expires_at = excluded.expires_at,
-        call_id = excluded.call_id, cseq = excluded.cseq, path = excluded.path",
+        call_id = excluded.call_id, cseq = excluded.cseq, path = excluded.path,
+        listener = excluded.listener",
 };
 
 /// What has become of bindings since they were last kept.
@@ -64,7 +68,7 @@ impl Database {
             let query = query.bind(row.contact.clone()).bind(row.source.clone());
             let query = query.bind(row.transport.clone()).bind(time(row.expires_at));
             let query = query.bind(row.call_id.clone()).bind(i64::from(row.cseq));
-            Ok(query.bind(row.path.clone()))
+            Ok(query.bind(row.path.clone()).bind(row.listener.clone()))
         };
         BINDINGS.put(&mut transaction, &changes.live, bind).await?;
         transaction.commit().await?;
@@ -87,7 +91,7 @@ impl Database {
     /// When the database refuses.
     pub async fn load_bindings(&self) -> Result<Vec<BindingRow>, DatabaseError> {
         let query = sqlx::query(
-            "SELECT phone, contact, source, transport, expires_at, call_id, cseq, path
+            "SELECT phone, contact, source, transport, expires_at, call_id, cseq, path, listener
              FROM bindings
              WHERE tenant = $1 ORDER BY phone, contact",
         );
@@ -106,6 +110,7 @@ fn binding(row: &AnyRow) -> Result<BindingRow, sqlx::Error> {
         expires_at: Timestamp::from_micros(number("expires_at")?),
         call_id: row.try_get("call_id")?,
         path: row.try_get("path")?,
+        listener: row.try_get("listener")?,
         cseq: u32::try_from(number("cseq")?).unwrap_or(u32::MAX),
     })
 }

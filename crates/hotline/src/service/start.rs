@@ -23,7 +23,8 @@ use crate::config::{self, Config, Listeners};
 use crate::failure::Failure;
 use crate::secrets::local_token;
 use crate::wiring::{
-    self, Keeper, Outlets, RecorderCell, accounts, counted, follow_agents, follow_sealed, restored,
+    self, Doors, Keeper, Outlets, RecorderCell, accounts, counted, follow_agents, follow_sealed,
+    restored,
 };
 
 /// A running service.
@@ -60,12 +61,13 @@ impl Running {
         let following = follow_sealed(log, config.recording.folder.clone());
         let database = open_database(&config).await?;
         database.forget_bindings_until(clock.now()).await?;
-        let rows = restored(database.load_bindings().await?, clock.now());
+        let doors = Doors::of(&config.listeners.all);
+        let rows = restored(database.load_bindings().await?, &doors, clock.now());
 
         let (inbox, inputs) = Runtime::inbox(Bounds::default());
         let port: Arc<dyn Inbox> = Arc::new(inbox.clone());
         let (media, recorder) = start_media(&config, &port, clock)?;
-        let (keeper, keeping) = Keeper::start(database.clone());
+        let (keeper, keeping) = Keeper::start(database.clone(), doors);
         let ports = sip_ports(&port, opened.epoch, keeper);
         let sip = sip_net::start(sip_setup(&config, rows.clone()), ports, clock).await?;
         let log = journal.subscribe(opened.last)?;

@@ -1,13 +1,14 @@
 //! Registrations over a restart: kept in the database, given back to signalling at the start.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use model::{PhoneId, Timestamp};
 use sip::endpoint::{Destination, ListenerId, Transport};
 use sip::registrar::{Binding, BindingChange, BindingId, BindingRow, ChangeKind, Preference};
 use sip::{Contacts, HeaderName, Headers};
-use sip_net::BindingStore;
+use sip_net::{BindingStore, Listen, Protocol, Serves};
 use store::{BindingChanges, Database};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -23,6 +24,35 @@ const BETWEEN: Duration = Duration::from_millis(200);
 
 /// How long a refused write waits before it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Where phones register over UDP: listeners by their addresses, as their numbers may be others after
+/// a change of the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Doors(Vec<(ListenerId, SocketAddr)>);
+
+impl Doors {
+    pub(crate) fn of(listeners: &[Listen]) -> Self {
+        let numbered = (0..).map(ListenerId).zip(listeners);
+        let doors = numbered.filter(|(_, it)| {
+            it.serves == Serves::Phones && matches!(it.protocol, Protocol::Plain)
+        });
+        Self(doors.map(|(id, it)| (id, it.address)).collect())
+    }
+
+    fn name(&self, listener: ListenerId) -> String {
+        let door = self.0.iter().find(|(id, _)| *id == listener);
+        door.map(|(_, address)| address.to_string()).unwrap_or_default()
+    }
+
+    /// The listener of this name; where none was kept, the first that speaks with such an address.
+    fn find(&self, name: &str, peer: SocketAddr) -> Option<ListenerId> {
+        let fits = |address: &SocketAddr| match name {
+            "" => address.is_ipv4() == peer.is_ipv4(),
+            name => address.to_string() == name,
+        };
+        self.0.iter().find(|(_, address)| fits(address)).map(|(id, _)| *id)
+    }
+}
 
 /// Keeps bindings in the database, without holding up signalling.
 #[derive(Debug)]
@@ -42,27 +72,29 @@ impl BindingStore for Keeper {
 impl Keeper {
     /// Starts to keep bindings. The task ends when the keeper is gone and all that changed is kept.
     /// Must be called within a tokio runtime.
-    pub(crate) fn start(database: Database) -> (Self, JoinHandle<()>) {
+    pub(crate) fn start(database: Database, doors: Doors) -> (Self, JoinHandle<()>) {
         let (sender, changes) = mpsc::channel(WAITING);
-        let task = tokio::spawn(keep(database, changes));
+        let task = tokio::spawn(keep(database, doors, changes));
         (Self(sender), task)
     }
 }
 
 /// By which contacts bindings are kept: a phone may write its own otherwise when it refreshes.
-#[derive(Default)]
-struct Known(BTreeMap<BindingId, Box<str>>);
+struct Known {
+    contacts: BTreeMap<BindingId, Box<str>>,
+    doors: Doors,
+}
 
 impl Known {
     /// What is to be kept after all of these changes.
     fn take(&mut self, changes: impl Iterator<Item = BindingChange>) -> BindingChanges {
         let mut last = BTreeMap::new();
         for BindingChange { phone, binding, kind, .. } in changes {
-            let row = kept(&phone, &binding);
+            let row = kept(&phone, &binding, &self.doors);
             let known = match kind {
-                ChangeKind::Removed(_) => self.0.remove(&binding.id),
+                ChangeKind::Removed(_) => self.contacts.remove(&binding.id),
                 ChangeKind::Registered | ChangeKind::Refreshed => {
-                    self.0.insert(binding.id, row.contact.as_str().into())
+                    self.contacts.insert(binding.id, row.contact.as_str().into())
                 }
             };
             if let Some(other) = known.filter(|known| **known != *row.contact) {
@@ -83,8 +115,8 @@ impl Known {
     }
 }
 
-async fn keep(database: Database, mut changes: mpsc::Receiver<BindingChange>) {
-    let mut known = Known::default();
+async fn keep(database: Database, doors: Doors, mut changes: mpsc::Receiver<BindingChange>) {
+    let mut known = Known { contacts: BTreeMap::new(), doors };
     let mut batch = Vec::new();
     while changes.recv_many(&mut batch, BATCH).await > 0 {
         let changed = known.take(batch.drain(..));
@@ -100,7 +132,7 @@ async fn keep(database: Database, mut changes: mpsc::Receiver<BindingChange>) {
 }
 
 /// A binding as a row. The contact is written as in a Contact header, with its parameters.
-fn kept(phone: &PhoneId, binding: &Binding) -> store::BindingRow {
+fn kept(phone: &PhoneId, binding: &Binding, doors: &Doors) -> store::BindingRow {
     let mut contact = format!("<{}>;q={}", binding.contact, binding.preference);
     if let Some(instance) = &binding.instance {
         contact.push_str(";+sip.instance=");
@@ -113,30 +145,36 @@ fn kept(phone: &PhoneId, binding: &Binding) -> store::BindingRow {
         source: binding.flow.peer.to_string(),
         path: path.join(", "),
         transport: binding.flow.transport.as_str().to_ascii_lowercase(),
+        listener: doors.name(binding.flow.listener),
         expires_at: binding.expires_at,
         call_id: binding.sip_call_id.clone(),
         cseq: binding.cseq,
     }
 }
 
-/// Rows as bindings: those over UDP that have not expired. A connection does not outlive us.
-pub(crate) fn restored(rows: Vec<store::BindingRow>, now: Timestamp) -> Vec<BindingRow> {
+/// Rows as bindings: those over UDP that have not expired, where we still listen. A connection does
+/// not outlive us.
+pub(crate) fn restored(
+    rows: Vec<store::BindingRow>,
+    doors: &Doors,
+    now: Timestamp,
+) -> Vec<BindingRow> {
     rows.into_iter()
         .filter(|row| row.expires_at > now)
-        .filter_map(|row| binding(row, now))
+        .filter_map(|row| binding(row, doors, now))
         .collect()
 }
 
-fn binding(row: store::BindingRow, now: Timestamp) -> Option<BindingRow> {
+fn binding(row: store::BindingRow, doors: &Doors, now: Timestamp) -> Option<BindingRow> {
     let peer = row.source.parse().ok().filter(|_| row.transport == "udp")?;
+    let listener = doors.find(&row.listener, peer)?;
     let mut headers = Headers::new();
     headers.push(HeaderName::Contact, row.contact.into_bytes());
     headers.push(HeaderName::Path, row.path.into_bytes());
     let Ok(Contacts::These(contacts)) = headers.contacts() else { return None };
     let path = headers.addresses(&HeaderName::Path).ok()?;
     let contact = contacts.into_iter().next()?;
-    let flow =
-        Destination { listener: ListenerId(0), transport: Transport::Udp, connection: None, peer };
+    let flow = Destination { listener, transport: Transport::Udp, connection: None, peer };
     Some(BindingRow {
         phone: row.phone,
         binding: Binding {
@@ -171,18 +209,37 @@ mod tests {
 
     use super::*;
 
-    fn change(id: u64, contact: &str, kind: ChangeKind) -> BindingChange {
-        let row = store::BindingRow {
+    fn row(contact: &str, source: &str, listener: &str) -> store::BindingRow {
+        store::BindingRow {
             phone: PhoneId::from("1001"),
             contact: format!("<{contact}>"),
-            source: "192.0.2.7:5060".into(),
+            source: source.into(),
             path: String::new(),
             transport: "udp".into(),
+            listener: listener.into(),
             expires_at: Timestamp::from_secs(300),
             call_id: "x@y".into(),
             cseq: 7,
-        };
-        let BindingRow { phone, mut binding } = binding(row, Timestamp::EPOCH).unwrap();
+        }
+    }
+
+    /// A listener for carriers, and for phones one of each kind.
+    fn doors() -> Doors {
+        let at = |serves, address: &str| Listen::plain(serves, address.parse().unwrap());
+        Doors::of(&[
+            at(Serves::Trunks, "0.0.0.0:5080"),
+            at(Serves::Phones, "0.0.0.0:5060"),
+            at(Serves::Phones, "[::]:5060"),
+        ])
+    }
+
+    fn known() -> Known {
+        Known { contacts: BTreeMap::new(), doors: doors() }
+    }
+
+    fn change(id: u64, contact: &str, kind: ChangeKind) -> BindingChange {
+        let row = row(contact, "192.0.2.7:5060", "0.0.0.0:5060");
+        let BindingRow { phone, mut binding } = binding(row, &doors(), Timestamp::EPOCH).unwrap();
         binding.id = BindingId(id);
         BindingChange { phone, binding: binding.into(), kind, left: 1 }
     }
@@ -197,7 +254,7 @@ mod tests {
             change(1, one, ChangeKind::Refreshed),
             change(2, two, gone),
         ];
-        let kept = Known::default().take(changes.into_iter());
+        let kept = known().take(changes.into_iter());
         assert_eq!(kept.live.len(), 1, "{kept:?}");
         assert!(kept.live[0].contact.contains(one), "{kept:?}");
         assert_eq!(kept.gone.len(), 1, "{kept:?}");
@@ -206,12 +263,28 @@ mod tests {
 
     #[test]
     fn a_contact_written_otherwise_takes_the_place_of_the_former() {
-        let mut known = Known::default();
+        let mut known = known();
         let (one, other) = ("sip:1001@192.0.2.7;ob", "sip:1001@192.0.2.7;OB");
         let first = known.take([change(1, one, ChangeKind::Registered)].into_iter());
         assert!(first.gone.is_empty() && first.live.len() == 1, "{first:?}");
         let second = known.take([change(1, other, ChangeKind::Refreshed)].into_iter());
         assert_eq!(second.gone[0].1, first.live[0].contact);
         assert_eq!(second.live.len(), 1, "{second:?}");
+    }
+
+    #[test]
+    fn a_phone_is_called_back_from_where_it_registered_whatever_that_is_numbered_now() {
+        let contact = "sip:1001@phone.example";
+        let listener = |source: &str, listener: &str| {
+            let rows = vec![row(contact, source, listener)];
+            let restored = restored(rows, &doors(), Timestamp::EPOCH);
+            restored.first().map(|it| it.binding.flow.listener)
+        };
+        assert_eq!(listener("192.0.2.7:5060", "0.0.0.0:5060"), Some(ListenerId(1)));
+        assert_eq!(listener("[2001:db8::7]:5060", "[::]:5060"), Some(ListenerId(2)));
+        assert_eq!(listener("192.0.2.7:5060", "0.0.0.0:5062"), None, "nobody listens there");
+        assert_eq!(listener("[2001:db8::7]:5060", ""), Some(ListenerId(2)), "kept earlier");
+        let kept = known().take([change(1, contact, ChangeKind::Registered)].into_iter());
+        assert_eq!(kept.live[0].listener, "0.0.0.0:5060");
     }
 }

@@ -8,7 +8,7 @@ mod peers;
 mod sealed;
 mod watched;
 
-pub(crate) use bindings::{Keeper, counted, restored};
+pub(crate) use bindings::{Doors, Keeper, counted, restored};
 pub(crate) use desk::Desk;
 pub(crate) use door::Door;
 pub(crate) use drivers::{Outlets, RecorderCell};

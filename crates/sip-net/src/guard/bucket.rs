@@ -21,6 +21,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    /// So many a second, and so many at once.
+    pub(super) const fn of_a_second(rate: u64, burst: u64) -> Self {
+        Self { rate, full: burst * 1_000 }
+    }
+
     pub(super) fn of(settings: &GuardSettings) -> Self {
         let full = u64::from(settings.burst).saturating_mul(1_000);
         Self { rate: settings.rate.into(), full }

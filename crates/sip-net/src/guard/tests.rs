@@ -159,20 +159,38 @@ fn what_came_in_datagrams_shuts_out_datagrams_alone() {
     let forged = ("scanner", guard.certain());
     let ban = guard.offence(THEM, Scope::Datagrams, forged, at(0)).unwrap();
     assert_eq!((ban.scope, ban.times), (Scope::Datagrams, 1));
+    // Of its datagrams a few are read, so that whoever is there may show it.
+    for _ in 0..5 {
+        assert_eq!(guard.admits(PEER, Lane::Datagrams, at(0)), Admission::Yes);
+    }
     for (lane, admission) in [
         (Lane::KeepAlives, Admission::Banned),
-        (Lane::Datagrams, Admission::Banned),
+        (Lane::Datagrams, Admission::IfHeard),
         (Lane::Streams, Admission::Yes),
         (Lane::Connections, Admission::Yes),
     ] {
         assert_eq!(guard.admits(PEER, lane, at(0)), admission, "{lane:?}");
-        assert_eq!(guard.is_shut_out(PEER, lane, at(0)), admission == Admission::Banned);
+        assert!(!guard.is_shut_out(PEER, lane, at(0)));
     }
+    assert_eq!(guard.admits(PEER, Lane::Datagrams, at(1)), Admission::Yes);
     // What it does itself shuts it out from everything, and for the first time.
     let ban = guilty(&mut guard, at(0)).unwrap();
     assert_eq!((ban.scope, ban.times), (Scope::Everything, 1));
     assert_eq!(guard.admits(PEER, Lane::Streams, at(0)), Admission::Banned);
+    assert!(guard.is_shut_out(PEER, Lane::Datagrams, at(0)));
     assert_eq!(guard.bans(at(0)), vec![ban]);
+}
+
+#[test]
+fn what_is_forged_again_shuts_out_for_no_longer() {
+    let mut guard = guard();
+    let mut now = at(0);
+    for _ in 0..5 {
+        let forged = ("scanner", guard.certain());
+        let ban = guard.offence(THEM, Scope::Datagrams, forged, now).unwrap();
+        assert_eq!(ban.until, now + Duration::from_mins(10));
+        now = ban.until;
+    }
 }
 
 #[test]
@@ -191,8 +209,11 @@ fn a_registered_phone_is_read_whatever_is_sent_in_its_neighbours_name() {
     let forged = ("malformed", guard.certain());
     guard.offence(THEM, Scope::Datagrams, forged, at(0)).unwrap();
     guard.registered(BindingId(1), (Transport::Udp, PEER), at(0));
-    assert!(!guard.is_shut_out(PEER, Lane::Datagrams, at(0)));
-    assert!(guard.is_shut_out(neighbour, Lane::Datagrams, at(0)));
+    for _ in 0..10 {
+        guard.admits(neighbour, Lane::Datagrams, at(0));
+    }
+    assert_eq!(guard.admits(neighbour, Lane::Datagrams, at(0)), Admission::IfHeard);
+    assert_eq!(guard.admits(PEER, Lane::Datagrams, at(0)), Admission::Yes);
     guard.lift(THEM, at(0));
     for _ in 0..100 {
         guard.admits(neighbour, Lane::Datagrams, at(0));

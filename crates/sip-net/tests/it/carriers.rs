@@ -337,10 +337,14 @@ async fn we_register_at_a_trunk_that_wants_it_and_call_by_the_way_it_names() {
     let contact = again.contact().unwrap().unwrap().uri;
     assert_eq!(contact.address(), Some(house.handle.trunks()));
     granted.headers.push(HeaderName::Contact, format!("<{contact}>;expires=120"));
+    // Another has registered with the same account; its time is nearly over.
+    granted.headers.push(HeaderName::Contact, "<sip:4001@192.0.2.50>;expires=3");
     granted.headers.push(HeaderName::ServiceRoute, "<sip:core.carrier.cn;lr>");
     carrier.send(&granted.to_bytes()).await;
-    let holds = |status: &TrunkStatus| {
-        matches!(status.registration, Some(RegistrationStatus::Registered(_)))
+    let later = clock::Clock::start().now() + Duration::from_secs(100);
+    let holds = |status: &TrunkStatus| match status.registration {
+        Some(RegistrationStatus::Registered(until)) => until > later,
+        _ => false,
     };
     until(&house, holds).await;
     house.command(dialled(1), to_carrier());

@@ -67,6 +67,25 @@ async fn a_trunk_that_proves_itself_calls_from_wherever_it_is() {
 }
 
 #[tokio::test]
+async fn a_trunk_that_proves_itself_speaks_of_its_call_from_each_of_its_places() {
+    let mut house = house(&["127.0.0.8", "127.0.0.9"]).await;
+    let mut gateway = gateway(&house).await;
+    let invite = called_by(&mut gateway);
+    let challenged = gateway.ask(&invite).await;
+    gateway.acknowledge_refusal(&invite, &challenged).await;
+    let invite = gateway.with_credentials(invite, &challenged, SECRET);
+    gateway.send(&invite.to_bytes()).await;
+    let (leg, _) = house.rings_in().await;
+    let neighbour = Peer::at(8, "gateway", house.handle.trunks()).await;
+    let elsewhere = Peer::at(10, "gateway", house.handle.trunks()).await;
+    let gives_up = cancel(&invite);
+    assert_eq!(elsewhere.ask(&gives_up).await.status, StatusCode::CALL_DOES_NOT_EXIST);
+    neighbour.send(&gives_up.to_bytes()).await;
+    let over = LegFact::Released { cause: Cause::CallerLeft, status: None, reason: None };
+    assert_eq!(house.fact(leg).await, over);
+}
+
+#[tokio::test]
 async fn who_cannot_prove_it_is_refused_and_counted() {
     let mut house = house(&[]).await;
     let mut gateway = gateway(&house).await;

@@ -172,6 +172,59 @@ async fn a_scanner_gets_no_answer_and_is_shut_out_at_once() {
     assert_eq!((bans.len(), bans[0].why, bans[0].scope), (1, "scanner", Scope::Datagrams));
 }
 
+#[tokio::test]
+async fn what_is_forged_at_night_keeps_no_phone_out_in_the_morning() {
+    let (mut house, mut forger) = attacked("100").await;
+    let scan = |forger: &mut Peer, turn: u32| {
+        let mut request = forger.request("OPTIONS", "sip:100@400.example.cn", &format!("{turn}"));
+        request.headers.set(HeaderName::UserAgent, "friendly-scanner");
+        request.to_bytes()
+    };
+    let first = scan(&mut forger, 0);
+    forger.send(&first).await;
+    counted(&house, Counted::Scanner, 1).await;
+    let mut phone = Peer::at(3, "1001", house.handle.phones()).await;
+    let request = phone.register("morning");
+    let challenged = phone.ask(&request).await;
+    assert_eq!(challenged.status, StatusCode::UNAUTHORIZED);
+    // Much is forged, and nothing of it is answered any more.
+    for turn in 1..20 {
+        let again = scan(&mut forger, turn);
+        forger.send(&again).await;
+    }
+    counted(&house, Counted::Banned, 10).await;
+    let request = phone.with_credentials(request, &challenged, ("secret", Algorithm::Sha256));
+    assert_eq!(phone.ask(&request).await.status, StatusCode::OK);
+    assert_eq!(house.bindings().await, ("1001".into(), 1));
+}
+
+#[tokio::test]
+async fn who_guesses_from_behind_the_phones_own_address_must_wait_and_the_phone_need_not() {
+    let (mut house, mut guesser) = attacked("1001").await;
+    let mut phone = Peer::at(3, "1001", house.handle.phones()).await;
+    let registration = phone.register("the-phones-own");
+    let registered = phone.ask_with(registration, ("secret", Algorithm::Sha256)).await;
+    assert_eq!(registered.status, StatusCode::OK);
+    assert_eq!(house.bindings().await, ("1001".into(), 1));
+    for turn in 0..8 {
+        let request = guesser.register(&format!("guess-{turn}"));
+        guesser.ask_with(request, ("password", Algorithm::Sha256)).await;
+    }
+    assert_eq!(house.counted(Counted::AccountWaits), 2);
+    let call = phone.invite("1002", "calls-on");
+    let challenged = phone.ask(&call).await;
+    phone.acknowledge_refusal(&call, &challenged).await;
+    let call = phone.with_credentials(call, &challenged, ("secret", Algorithm::Sha256));
+    phone.send(&call.to_bytes()).await;
+    house.rings_in().await;
+    // Its NAT gives it another port; it goes on with its registration.
+    let mut moved = Peer::at(3, "1001", house.handle.phones()).await;
+    moved.sent = 50;
+    let registration = moved.register("the-phones-own");
+    let answer = moved.ask_with(registration, ("secret", Algorithm::Sha256)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+}
+
 /// A connection from 127.0.0.3.
 async fn connected(house: &House) -> Line<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();

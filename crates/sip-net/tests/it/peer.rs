@@ -15,7 +15,7 @@ pub(crate) struct Peer {
     pub(crate) socket: UdpSocket,
     pub(crate) user: String,
     pub(crate) server: SocketAddr,
-    sent: u32,
+    pub(crate) sent: u32,
 }
 
 impl Peer {

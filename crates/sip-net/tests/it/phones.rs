@@ -367,3 +367,29 @@ async fn a_carrier_on_ipv6_is_known_at_a_listener_for_trunks_and_at_no_other() {
     let (_, rings) = house.rings_in().await;
     assert_eq!(rings.origin, Origin::Trunk("carrier".into()));
 }
+
+#[tokio::test]
+async fn a_phone_to_which_its_nat_gives_another_port_is_spoken_to_there_once_it_has_registered() {
+    let mut house = House::open().await;
+    let mut before = Peer::at(1, "1001", house.handle.phones()).await;
+    let registration = before.register("one-registration");
+    let contact = registration.headers.text(&HeaderName::Contact).unwrap().to_owned();
+    before.ask_with(registration, ("secret", Algorithm::Sha256)).await;
+    assert_eq!(house.bindings().await, ("1001".into(), 1));
+    let leg = dialled(1);
+    house.command(leg, to_phone("1001"));
+    let invite = before.request_of(&Method::Invite).await;
+    let body = sdp(before.address(), 1);
+    before.answer(&invite, StatusCode::OK, &body).await;
+    assert!(matches!(house.fact(leg).await, LegFact::Answered { .. }));
+
+    let mut after = Peer::at(2, "1001", house.handle.phones()).await;
+    let challenged = after.register("one-registration");
+    let mut again = after.register("one-registration");
+    again.headers.set(HeaderName::Contact, contact);
+    let challenged = after.ask(&challenged).await;
+    let again = after.with_credentials(again, &challenged, ("secret", Algorithm::Sha256));
+    assert_eq!(after.ask(&again).await.status, StatusCode::OK);
+    house.command(leg, LegCommand::Release { cause: Cause::CallerLeft, status: None });
+    assert_eq!(after.request_of(&Method::Bye).await.call_id(), invite.call_id());
+}

@@ -265,6 +265,7 @@ async fn kept(database: &Database) {
         contact: contact.into(),
         source: "192.0.2.7:5060".into(),
         transport: "udp".into(),
+        listener: "0.0.0.0:5060".into(),
         expires_at: Timestamp::from_secs(1_700_003_600),
         call_id: "x@y".into(),
         cseq: 7,
