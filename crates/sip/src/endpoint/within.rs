@@ -14,7 +14,7 @@ use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, Source};
 use crate::dialog::{RemoteTag, Sequence};
 use crate::header::{HeaderName, Headers};
 use crate::message::{Method, Request, StatusCode};
-use crate::session::{Change, Phase, Refer, RefreshWish, SessionId};
+use crate::session::{Change, Established, Phase, Refer, RefreshWish, SessionId};
 use crate::transaction::{Fresh, TransactionId};
 
 /// How long the application may take to answer a change of the session: as long as the peer waits
@@ -154,7 +154,15 @@ impl Endpoint {
             // The BYEs cross; ours tells the end.
             Phase::Releasing(_) => return self.confirm(transaction, now),
             Phase::Alerting(alerting) => Some(alerting.transaction),
-            Phase::Established(_) => None,
+            Phase::Established(established) => {
+                if let Some(waiting) = &established.unacknowledged {
+                    // A caller may hang up the early dialog (§15) and not have heard our 2xx: said once
+                    // more it ends the INVITE, here and at the proxies. Not until an ACK comes: the call
+                    // is over on both sides, and who has ended it need not listen any more (§15.1.1).
+                    self.transactions.respond(waiting.transaction, &waiting.response, now);
+                }
+                None
+            }
         };
         let tag = state.local_tag.clone();
         self.confirm(transaction, now);
@@ -174,7 +182,7 @@ impl Endpoint {
         mut request: Request,
         now: Timestamp,
     ) {
-        if self.ends_instead(session, transaction, now) {
+        if self.ends_instead(session, transaction, &request.method, now) {
             return;
         }
         drop_foreign_body(&mut request);
@@ -200,31 +208,19 @@ impl Endpoint {
                 verdict
             }
             Phase::Established(established) => {
-                let verdict = verdict(&established.change);
-                let waiting = established.unacknowledged.take();
-                match (verdict, waiting) {
-                    (Verdict::Fine, Some(waiting)) if waiting.carries_offer => {
-                        // Our offer in the 2xx has no answer yet.
-                        established.unacknowledged = Some(waiting);
-                        Verdict::Glare
+                let verdict = verdict(established);
+                if verdict == Verdict::Fine {
+                    let (method, until) = (request.method.clone(), now + LONGEST_CHANGE);
+                    let seen = established.unacknowledged.take_if(|_| proves_answer(&method));
+                    established.change =
+                        Change::Theirs { transaction, method, cseq, offered, wish, until };
+                    if seen.is_some() {
+                        self.report(EndpointEvent::Acknowledged { session, body: Vec::new() });
                     }
-                    (Verdict::Fine, waiting) => {
-                        let method = request.method.clone();
-                        let until = now + LONGEST_CHANGE;
-                        established.change =
-                            Change::Theirs { transaction, method, cseq, offered, wish, until };
-                        // Whoever sends a new offer has seen our 2xx, though the ACK was lost.
-                        if waiting.is_some() {
-                            self.report(EndpointEvent::Acknowledged { session, body: Vec::new() });
-                        }
-                        self.trying(transaction, now);
-                        return self.report(EndpointEvent::Offered { session, body: request.body });
-                    }
-                    (verdict, waiting) => {
-                        established.unacknowledged = waiting;
-                        verdict
-                    }
+                    self.trying(transaction, now);
+                    return self.report(EndpointEvent::Offered { session, body: request.body });
                 }
+                verdict
             }
         };
         let refusal = match refusal {
@@ -235,16 +231,23 @@ impl Endpoint {
         self.refuse_within(transaction, &refusal, now);
     }
 
-    /// Hangs up where that waits for the ACK: whoever changes the call has seen our 2xx, though the ACK
-    /// was lost (§15). True when it did; the change is refused.
+    /// Refuses a change of a call that we are about to hang up, and does that where the change stands
+    /// for the ACK which it waits for (§15). True when it was refused.
     fn ends_instead(
         &mut self,
         session: SessionId,
         transaction: TransactionId,
+        method: &Method,
         now: Timestamp,
     ) -> bool {
-        let waiting = self.established(session).ok().and_then(|it| it.ending.take());
-        let Some(ending) = waiting else { return false };
+        let ending = self.established(session).ok().and_then(|it| it.ending.clone());
+        let Some(ending) = ending else { return false };
+        if !proves_answer(method) {
+            // 481 would end the dialog (§12.2.1.2), and our 2xx may still be on its way.
+            let refusal = self.not_now("call is about to end");
+            self.refuse_within(transaction, &refusal, now);
+            return true;
+        }
         let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "call is over");
         self.refuse_within(transaction, &refusal, now);
         self.hang_up(session, ending, now);
@@ -357,10 +360,27 @@ fn early_verdict(phase: &Phase, request: &Request) -> Verdict {
         Phase::Established(_) | Phase::Releasing(_) => return Verdict::Over,
     };
     let by_update = request.method == Method::Update;
-    if answered && by_update { verdict(change) } else { otherwise }
+    if answered && by_update { beside(change) } else { otherwise }
 }
 
-fn verdict(change: &Change) -> Verdict {
+/// What becomes of an offer once the call is answered.
+fn verdict(established: &Established) -> Verdict {
+    let verdict = beside(&established.change);
+    let waiting = established.unacknowledged.as_ref();
+    let offers = waiting.is_some_and(|waiting| waiting.carries_offer);
+    // Our offer in the 2xx has no answer yet.
+    if offers && verdict == Verdict::Fine { Verdict::Glare } else { verdict }
+}
+
+/// Whether a request of the peer shows that it has seen our 2xx, though the ACK was lost. It sends no
+/// INVITE before the one before is over (§14.1); UPDATE it may send in the early dialog as well, while
+/// our 2xx is on its way or lost (RFC 3311 §5.1).
+fn proves_answer(method: &Method) -> bool {
+    *method == Method::Invite
+}
+
+/// What becomes of an offer beside this change.
+fn beside(change: &Change) -> Verdict {
     match change {
         Change::None => Verdict::Fine,
         Change::Ours { .. } => Verdict::Glare,

@@ -137,6 +137,89 @@ fn an_early_session_is_changed_by_update_once_its_offer_is_answered() {
     assert_eq!(gone, Err(OrderError::NoSuchSession));
 }
 
+/// A stranger's call that was answered early, for sure, and then for good; how it names us.
+fn answered_early(net: &mut Network) -> (SessionId, String) {
+    let session = stranger_calls(net, "Supported: 100rel\n");
+    let status = StatusCode::SESSION_PROGRESS;
+    net.astray.clear();
+    net.order(Side::Callee, Order::Progress { session, status, body: Some(sdp("answer")) });
+    let Message::Response(first) = net.astray[0].1.clone() else { panic!("no response") };
+    let to = String::from_utf8(first.headers.first(&HeaderName::To).unwrap().to_vec()).unwrap();
+    assert_eq!(prack(net, &to, &format!("{} 1 INVITE", number(&first)), 2), 200);
+    net.order(Side::Callee, Order::Accept { session, body: sdp("answer") });
+    net.take(Side::Callee);
+    net.astray.clear();
+    (session, to)
+}
+
+/// What was sent to the stranger, as `200 INVITE` or `BYE`.
+fn said(net: &Network) -> Vec<String> {
+    let title = |message: &Message| match message {
+        Message::Request(request) => request.method.to_string(),
+        Message::Response(response) => {
+            format!("{} {}", response.status, response.cseq().unwrap().method)
+        }
+    };
+    net.astray.iter().map(|(_, message)| title(message)).collect()
+}
+
+#[test]
+fn an_update_that_crosses_our_answer_is_answered_and_the_answer_repeated_all_the_same() {
+    let mut net = Network::perfect();
+    let (session, to) = answered_early(&mut net);
+    assert_eq!(update(&mut net, &to, 3), None, "it waits for the application");
+    net.order(Side::Callee, Order::AnswerOffer { session, body: sdp("yes") });
+    assert_eq!(net.take(Side::Callee), ["offered v=2"], "nothing is acknowledged");
+    net.run(Duration::from_secs(2));
+    assert_eq!(said(&net), ["200 UPDATE", "200 INVITE", "200 INVITE"], "after 0.5 and 1.5 s");
+    acknowledge(&mut net, &to);
+    assert_eq!(net.take(Side::Callee), ["acknowledged"]);
+    net.run(Duration::from_secs(40));
+    assert_eq!(net.astray.len(), 0, "nothing is repeated any more");
+    assert_eq!(net.callee.session_ids(), [session]);
+}
+
+#[test]
+fn an_update_that_crosses_our_answer_brings_no_bye_before_the_ack() {
+    let mut net = Network::perfect();
+    let (session, to) = answered_early(&mut net);
+    net.order(Side::Callee, Order::Bye { session, reason: None });
+    assert_eq!(update(&mut net, &to, 3), Some(500), "the caller's dialog goes on until the bye");
+    assert_eq!(said(&net), ["500 UPDATE"]);
+    acknowledge(&mut net, &to);
+    assert_eq!(said(&net), ["BYE"]);
+    assert_eq!(net.take(Side::Callee), ["acknowledged"]);
+}
+
+#[test]
+fn a_bye_that_crosses_our_answer_ends_the_call_and_the_invite_gets_its_answer_once_more() {
+    let mut net = Network::perfect();
+    let (_, to) = answered_early(&mut net);
+    let tag = to.split_once("tag=").unwrap().1;
+    net.stranger(&text("BYE", 3, tag, "", ""));
+    assert_eq!(said(&net), ["200 INVITE", "200 BYE"]);
+    assert_eq!(net.take(Side::Callee), ["released PeerBye"]);
+    net.run(Duration::from_secs(40));
+    assert_eq!(net.astray.len(), 2);
+    assert!(net.is_clear());
+}
+
+#[test]
+fn a_bye_after_the_ack_says_nothing_of_the_invite() {
+    let mut net = Network::perfect();
+    let (_, to) = answered_early(&mut net);
+    acknowledge(&mut net, &to);
+    let tag = to.split_once("tag=").unwrap().1;
+    net.stranger(&text("BYE", 3, tag, "", ""));
+    assert_eq!(said(&net), ["200 BYE"]);
+}
+
+fn acknowledge(net: &mut Network, to: &str) {
+    let tag = to.split_once("tag=").unwrap().1;
+    let ack = text("ACK", 1, tag, "", "").replace("z9hG4bK-1", "z9hG4bK-ack");
+    net.stranger(&ack);
+}
+
 #[test]
 fn a_reliable_response_out_of_order_is_as_if_lost() {
     let mut net = Network::perfect();
