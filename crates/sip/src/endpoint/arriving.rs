@@ -169,6 +169,12 @@ impl Endpoint {
     }
 
     fn invited(&mut self, mut request: Request, fresh: Fresh, source: &Source, now: Timestamp) {
+        let tag = self.tag_for(&request);
+        if self.sessions.find(request.call_id().unwrap_or_default(), &tag).is_some() {
+            // Its transaction is over, and the call lasts: whoever has read the INVITE plays it again.
+            let refusal = Rejection::new(StatusCode::LOOP_DETECTED, "invite came before");
+            return self.refuse(&request, &refusal, source);
+        }
         if self.sessions.len() >= self.settings.bounds.sessions || !self.transactions.has_room() {
             let full = self.full();
             return self.refuse(&request, &full, source);
@@ -181,7 +187,6 @@ impl Endpoint {
             Err(refusal) => return self.refuse(&request, &refusal, source),
         };
         drop_foreign_body(&mut request);
-        let tag = self.tag_for(&request);
         let mut dialog = match Dialog::of_request(&request, &tag, source.destination()) {
             Ok(dialog) => dialog,
             Err(error) => {

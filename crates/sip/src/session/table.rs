@@ -59,7 +59,11 @@ impl Sessions {
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
         let Entry { session, deadline } = self.entries.remove(&id)?;
-        self.dialogs.remove(&(session.call_id.clone(), session.local_tag.clone()));
+        let dialog = (session.call_id.clone(), session.local_tag.clone());
+        // Another session that came to the same dialog keeps its place.
+        if self.dialogs.get(&dialog) == Some(&id) {
+            self.dialogs.remove(&dialog);
+        }
         if let Some(due) = deadline {
             self.deadlines.remove(&(due, id));
         }

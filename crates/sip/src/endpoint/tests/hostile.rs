@@ -200,6 +200,40 @@ fn a_second_copy_of_a_request_by_another_way_is_refused_482() {
 }
 
 #[test]
+fn an_invite_played_again_after_its_transaction_is_refused_and_the_call_goes_on() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    net.run(Duration::from_secs(33));
+    net.take(Side::Callee);
+    let offer = "Content-Type: application/sdp\n";
+    let again = refused(&mut net, &written("INVITE", "inv", offer, "v=0"));
+    assert_eq!(again.status.code(), 482);
+    assert_eq!(net.take(Side::Callee), [""; 0], "the application is not asked");
+    let bye = refused(&mut net, &written("BYE", "bye", &format!("CSeq: 2 BYE\n{to}"), ""));
+    assert_eq!(bye.status.code(), 200);
+    assert_eq!(net.take(Side::Callee), ["released PeerBye"]);
+}
+
+#[test]
+fn the_end_of_a_session_unhooks_no_other() {
+    let mut net = Network::perfect();
+    let one = answered_stranger(&mut net, "v=0");
+    net.stranger(&written("INVITE", "other", "Call-ID: other\n", ""));
+    let sessions = &mut net.callee.sessions;
+    let other = *sessions.ids().last().unwrap();
+    let mut taken = sessions.remove(other).unwrap();
+    let (call_id, tag) = sessions.get(one).map(|it| (&it.call_id, &it.local_tag)).unwrap();
+    (taken.call_id, taken.local_tag) = (call_id.clone(), tag.clone());
+    let (call_id, tag) = (call_id.clone(), tag.clone());
+    sessions.insert(other, taken);
+    sessions.remove(one);
+    assert_eq!(sessions.find(&call_id, &tag), Some(other));
+    sessions.remove(other);
+    assert_eq!(sessions.find(&call_id, &tag), None);
+}
+
+#[test]
 fn a_cseq_that_runs_backwards_is_refused_500_with_a_time_to_come_again() {
     let mut net = Network::perfect();
     let session = answered_stranger(&mut net, "v=0");
