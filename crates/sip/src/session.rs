@@ -87,8 +87,21 @@ pub(crate) struct Early {
     pub(crate) dialog: Option<Dialog>,
     /// The RSeq of its last response that we have acknowledged (RFC 3262 §4).
     pub(crate) acknowledged: Option<u32>,
-    /// Its answer to our offer, given in a response that was acknowledged.
+    /// What counts of what it said of its media: its answer to our offer, given in a response that was
+    /// acknowledged; then the offer of the UPDATE that we answered last.
     pub(crate) answer: Option<Vec<u8>>,
+    /// The offer of an UPDATE that we have not yet answered.
+    pub(crate) offered: Option<Vec<u8>>,
+    /// What we last answered to such an offer.
+    pub(crate) described: Option<Body>,
+}
+
+/// A 2xx to our INVITE that crosses an UPDATE of its fork: what it answers is told when we have
+/// answered that.
+#[derive(Debug)]
+pub(crate) struct Crossed {
+    pub(crate) early: Early,
+    pub(crate) response: Box<Response>,
 }
 
 #[derive(Clone, Debug)]
@@ -167,6 +180,8 @@ pub(crate) struct Established {
     pub(crate) dialog: Dialog,
     /// The other forks of our INVITE that rang, which may still answer.
     pub(crate) early: BTreeMap<RemoteTag, Early>,
+    /// The answer to our INVITE that is yet to be told.
+    pub(crate) crossed: Option<Box<Crossed>>,
     /// What we last said of our media: a refresh that must carry an offer says it again.
     pub(crate) described: Option<Body>,
     /// How long the session lasts without a refresh; for ever without (RFC 4028).
@@ -350,12 +365,34 @@ impl Session {
     }
 }
 
+impl Early {
+    /// A fork that has just been heard of.
+    pub(crate) const fn new(dialog: Option<Dialog>) -> Self {
+        Self { dialog, acknowledged: None, answer: None, offered: None, described: None }
+    }
+
+    /// Its UPDATE was answered with this, or refused with nothing.
+    pub(crate) fn settle(&mut self, answer: Option<&Body>) {
+        if let (Some(offer), Some(answer)) = (self.offered.take(), answer) {
+            self.answer = Some(offer);
+            self.described = Some(answer.clone());
+        }
+    }
+
+    /// Whether it changes its early session: then what responses to our INVITE say of its media is of
+    /// before that (RFC 3261 §13.2.1).
+    pub(crate) const fn is_changed(&self) -> bool {
+        self.offered.is_some() || self.described.is_some()
+    }
+}
+
 impl Established {
     /// A session that has just been answered.
     pub(crate) fn new(dialog: Dialog, until: Timestamp) -> Self {
         Self {
             dialog,
             early: BTreeMap::new(),
+            crossed: None,
             described: None,
             refresh: None,
             takes_update: false,

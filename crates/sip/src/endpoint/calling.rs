@@ -14,8 +14,8 @@ use super::{
 use crate::dialog::{Dialog, RemoteTag};
 use crate::message::{Method, Request, Response, StatusCode};
 use crate::session::{
-    Calling, Cancel, Change, Early, Ending, Established, Phase, RefreshWish, Releasing, Session,
-    SessionId,
+    Calling, Cancel, Change, Crossed, Early, Ending, Established, Phase, RefreshWish, Releasing,
+    Session, SessionId,
 };
 use crate::transaction::{TransactionId, cancellation};
 
@@ -196,6 +196,7 @@ impl Endpoint {
         }
         let Some(state) = self.sessions.get_mut(session) else { return };
         let Phase::Calling(calling) = &mut state.phase else { return };
+        let is_old = tag.and_then(|tag| calling.early.get(&tag)).is_some_and(Early::is_changed);
         calling.heard = true;
         match &calling.cancel {
             Cancel::Wanted { reason } => {
@@ -206,7 +207,8 @@ impl Endpoint {
             Cancel::Sent { .. } => {}
             Cancel::No if response.status == StatusCode::TRYING => {}
             Cancel::No => {
-                let (status, body) = (response.status, response.body);
+                let body = if is_old { Vec::new() } else { response.body };
+                let status = response.status;
                 self.report(EndpointEvent::Progressed { session, status, body });
             }
         }
@@ -258,8 +260,8 @@ impl Endpoint {
             self.tally.stray_responses += 1;
             return;
         }
-        let early = self.early(session, &tag);
-        if let Some(before) = early.as_ref().and_then(|early| early.dialog.as_ref()) {
+        let early = self.early(session, &tag).unwrap_or_else(|| Early::new(None));
+        if let Some(before) = &early.dialog {
             dialog.follow_on(before);
         }
         let ack = self.acknowledge(&dialog, (transaction, cseq));
@@ -283,18 +285,35 @@ impl Endpoint {
         };
         let mut established = Established::new(dialog, now + longest);
         established.early = forks;
-        established.described = described;
+        established.described = early.described.clone().or(described);
         established.refresh = refresh;
         established.takes_update = RefreshWish::of(&response.headers).takes_update;
         established.change = change;
         *phase = Phase::Established(Box::new(established));
         if cancelled {
-            let reason = Some("SIP;cause=487;text=\"cancelled\"".to_owned());
-            return self.hang_up(session, Ending { cause: ReleaseCause::OurBye, reason }, now);
+            return self.hang_up_cancelled(session, now);
         }
-        // What was answered before, and acknowledged, is the answer (RFC 3261 §13.2.1).
-        let body = early.and_then(|early| early.answer).unwrap_or_else(|| response.body.clone());
+        let crossed = Crossed { early, response };
+        if crossed.early.offered.is_none() {
+            return self.tell_answer(session, crossed);
+        }
+        if let Ok(established) = self.established(session) {
+            established.crossed = Some(Box::new(crossed));
+        }
+    }
+
+    /// What was answered before, and acknowledged, is the answer (RFC 3261 §13.2.1), or what has taken
+    /// its place since.
+    pub(super) fn tell_answer(&mut self, session: SessionId, crossed: Crossed) {
+        let Crossed { early, response } = crossed;
+        let body = early.answer.unwrap_or_else(|| response.body.clone());
         self.report(EndpointEvent::Answered { session, body, response });
+    }
+
+    /// Ends a session of ours that was answered while it was given up.
+    pub(super) fn hang_up_cancelled(&mut self, session: SessionId, now: Timestamp) {
+        let reason = Some("SIP;cause=487;text=\"cancelled\"".to_owned());
+        self.hang_up(session, Ending { cause: ReleaseCause::OurBye, reason }, now);
     }
 
     /// What is known of a fork that rang, taken out.

@@ -65,6 +65,7 @@ impl Endpoint {
         if let Some(change) = state.change_mut() {
             *change = Change::None;
         }
+        self.settle_early(session, Some(&body));
         // What was said before the call is answered is followed by an answer of its own.
         let Ok(established) = self.established(session) else { return Ok(()) };
         established.described = Some(body);
@@ -98,7 +99,25 @@ impl Endpoint {
         if let Some(change) = self.sessions.get_mut(session).and_then(Session::change_mut) {
             *change = Change::None;
         }
+        self.settle_early(session, None);
         Ok(())
+    }
+
+    /// A fork's change of its early session was answered with this, or refused with nothing; an answer
+    /// to our INVITE that has waited for that is told.
+    fn settle_early(&mut self, session: SessionId, answer: Option<&Body>) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        match &mut state.phase {
+            Phase::Calling(calling) => {
+                calling.early.values_mut().for_each(|early| early.settle(answer));
+            }
+            Phase::Established(established) => {
+                let Some(mut crossed) = established.crossed.take() else { return };
+                crossed.early.settle(answer);
+                self.tell_answer(session, *crossed);
+            }
+            Phase::Alerting(_) | Phase::Releasing(_) => {}
+        }
     }
 
     pub(super) fn change_accepted(

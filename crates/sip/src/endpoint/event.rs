@@ -68,11 +68,12 @@ pub enum EndpointEvent {
         /// Early media, if it is not empty.
         body: Vec<u8>,
     },
-    /// Our INVITE has a 2xx; the ACK is sent.
+    /// Our INVITE has a 2xx; the ACK is sent. Where it crosses an offer of the far side's, this is told
+    /// when that is answered or refused.
     Answered {
         /// The session.
         session: SessionId,
-        /// The answer.
+        /// The answer; where the far side has changed the session since, and we agreed, its offer.
         body: Vec<u8>,
         /// The response.
         response: Box<Response>,

@@ -153,8 +153,16 @@ impl Endpoint {
     ) -> Done {
         let patience = self.settings.timing.patience();
         let state = self.sessions.get_mut(session).ok_or(OrderError::NoSuchSession)?;
-        let Phase::Calling(calling) = &mut state.phase else {
-            return Err(OrderError::WrongState);
+        let calling = match &mut state.phase {
+            Phase::Calling(calling) => calling,
+            // It was answered, and nobody knows yet.
+            Phase::Established(established) if established.crossed.is_some() => {
+                self.hang_up_cancelled(session, now);
+                return Ok(());
+            }
+            Phase::Alerting(_) | Phase::Established(_) | Phase::Releasing(_) => {
+                return Err(OrderError::WrongState);
+            }
         };
         if !matches!(calling.cancel, Cancel::No) {
             return Ok(());

@@ -12,7 +12,7 @@ use crate::dialog::RemoteTag;
 use crate::header::{HeaderName, RAck};
 use crate::message::{Method, Request, Response, StatusCode};
 use crate::session::{
-    Alerting, Change, Early, Phase, RefreshWish, Reliably, Session, SessionId, Unconfirmed,
+    Alerting, Change, Phase, RefreshWish, Reliably, Session, SessionId, Unconfirmed,
 };
 use crate::transaction::{Resend, TransactionId};
 
@@ -254,12 +254,5 @@ fn confirms(session: &mut Session, rack: &RAck) -> Pracked {
             }
         }
         Phase::Calling(_) | Phase::Releasing(_) => Pracked::Unknown,
-    }
-}
-
-impl Early {
-    /// A fork that has just been heard of.
-    pub(super) const fn new(dialog: Option<crate::dialog::Dialog>) -> Self {
-        Self { dialog, acknowledged: None, answer: None }
     }
 }

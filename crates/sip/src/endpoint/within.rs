@@ -14,7 +14,7 @@ use super::{Endpoint, EndpointEvent, Purpose, ReleaseCause, Source};
 use crate::dialog::{RemoteTag, Sequence};
 use crate::header::{HeaderName, Headers};
 use crate::message::{Method, Request, StatusCode};
-use crate::session::{Change, Established, Phase, Refer, RefreshWish, SessionId};
+use crate::session::{Change, Early, Established, Phase, Refer, RefreshWish, SessionId};
 use crate::transaction::{Fresh, TransactionId};
 
 /// How long the application may take to answer a change of the session: as long as the peer waits
@@ -203,6 +203,9 @@ impl Endpoint {
                 {
                     let (method, until) = (request.method.clone(), now + LONGEST_CHANGE);
                     *change = Change::Theirs { transaction, method, cseq, offered, wish, until };
+                    if let Some(early) = early_mut(&mut state.phase, &request) {
+                        early.offered = Some(request.body.clone());
+                    }
                     return self.report(EndpointEvent::Offered { session, body: request.body });
                 }
                 verdict
@@ -344,6 +347,15 @@ enum Verdict {
     NotNow,
     /// We have sent BYE.
     Over,
+}
+
+/// The fork of our INVITE that sent this request.
+fn early_mut<'a>(phase: &'a mut Phase, request: &Request) -> Option<&'a mut Early> {
+    let tag = request.from().map(|from| RemoteTag::of(&from)).ok()?;
+    match phase {
+        Phase::Calling(calling) => calling.early.get_mut(&tag),
+        Phase::Alerting(_) | Phase::Established(_) | Phase::Releasing(_) => None,
+    }
 }
 
 /// What becomes of an offer before the call is answered: it may come by UPDATE, once the offer of

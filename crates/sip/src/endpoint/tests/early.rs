@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::network::{CALL, Network, STRANGER, Side, busy, sdp};
-use crate::endpoint::{Order, OrderError};
+use crate::endpoint::{Order, OrderError, Rejection};
 use crate::header::HeaderName;
-use crate::message::{Message, StatusCode};
+use crate::message::{Message, Method, Request, Response, StatusCode};
 use crate::session::SessionId;
 
 const MOMENT: Duration = Duration::from_millis(50);
@@ -226,24 +226,151 @@ fn a_reliable_response_out_of_order_is_as_if_lost() {
     net.dial();
     net.run(MOMENT);
     net.ladder.clear();
-    let request = net.invite();
-    let answer = |rseq: u32, body: &str| {
-        let mut response = request.response(StatusCode::SESSION_PROGRESS);
-        let to = request.to().unwrap().with_tag("fork");
-        response.headers.set(HeaderName::To, &to);
-        response.headers.push(HeaderName::Contact, "<sip:callee@192.0.2.2:5080>");
-        response.headers.push(HeaderName::Require, "100rel");
-        response.headers.push(HeaderName::RSeq, rseq.to_string());
-        response.headers.push(HeaderName::ContentType, "application/sdp");
-        response.body = body.as_bytes().to_vec();
-        Message::Response(response)
-    };
+    let invite = net.invite();
     let source = net.callees_source();
     for (rseq, body) in [(7, "one"), (9, "three"), (7, "one"), (8, "two")] {
-        net.deliver(Side::Caller, answer(rseq, body), source);
+        net.deliver(Side::Caller, progress(&invite, "fork", rseq, body), source);
     }
     assert_eq!(net.take(Side::Caller), ["progressed 183 one", "progressed 183 two"]);
     assert_eq!(net.ladder, ["caller PRACK", "caller PRACK"]);
+}
+
+/// A call of ours that was answered early, for sure, and that the other side changes by UPDATE.
+fn changed_early(net: &mut Network) -> Request {
+    net.dial();
+    net.run(MOMENT);
+    let invite = net.invite();
+    let source = net.callees_source();
+    net.deliver(Side::Caller, progress(&invite, "fork", 7, "one"), source);
+    net.deliver(Side::Caller, change(&invite, "two"), source);
+    assert_eq!(net.take(Side::Caller), ["progressed 183 one", "offered two"]);
+    net.take(Side::Callee);
+    invite
+}
+
+fn refuses() -> Order {
+    let refusal = Box::new(Rejection::new(StatusCode::NOT_ACCEPTABLE_HERE, "no"));
+    Order::RefuseOffer { session: CALL, refusal }
+}
+
+#[test]
+fn a_change_of_an_early_session_is_what_its_answer_says_later() {
+    let answers = || Order::AnswerOffer { session: CALL, body: sdp("yes") };
+    for (order, answered) in [(answers(), "answered two"), (refuses(), "answered one")] {
+        for said in ["", "one", "two"] {
+            let mut net = Network::perfect();
+            let invite = changed_early(&mut net);
+            net.order(Side::Caller, order.clone());
+            let source = net.callees_source();
+            net.deliver(Side::Caller, answer(&invite, "fork", said), source);
+            assert_eq!(net.take(Side::Caller), [answered], "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_change_of_an_early_session_is_no_other_forks() {
+    let mut net = Network::perfect();
+    let invite = changed_early(&mut net);
+    let source = net.callees_source();
+    net.deliver(Side::Caller, progress(&invite, "other", 3, "three"), source);
+    net.order(Side::Caller, Order::AnswerOffer { session: CALL, body: sdp("yes") });
+    net.deliver(Side::Caller, answer(&invite, "other", ""), source);
+    assert_eq!(net.take(Side::Caller), ["progressed 183 three", "answered three"]);
+}
+
+#[test]
+fn an_answer_that_crosses_a_change_of_the_early_session_is_told_when_that_is_settled() {
+    let answers = Order::AnswerOffer { session: CALL, body: sdp("yes") };
+    for (order, settled) in [
+        (Some(answers), "answered two"),
+        (Some(refuses()), "answered one"),
+        (None, "answered one"),
+        (Some(Order::Bye { session: CALL, reason: None }), "released OurBye"),
+        (Some(Order::Cancel { session: CALL, reason: None }), "released OurBye"),
+    ] {
+        let mut net = Network::perfect();
+        let invite = changed_early(&mut net);
+        let source = net.callees_source();
+        net.deliver(Side::Caller, answer(&invite, "fork", ""), source);
+        assert_eq!(net.take(Side::Caller), [""; 0], "which of the two counts is not settled");
+        if let Some(order) = order {
+            net.order(Side::Caller, order);
+        }
+        // As long as a change waits for its answer.
+        net.run(Duration::from_secs(31));
+        assert_eq!(net.take(Side::Caller), [settled]);
+    }
+}
+
+#[test]
+fn what_rings_after_a_change_of_the_early_session_says_nothing_of_media() {
+    for settled in [Some(Order::AnswerOffer { session: CALL, body: sdp("yes") }), None] {
+        let mut net = Network::perfect();
+        let invite = changed_early(&mut net);
+        if let Some(order) = settled {
+            net.order(Side::Caller, order);
+        }
+        let source = net.callees_source();
+        let ringing = from_fork(&invite, "fork", StatusCode::RINGING, "one");
+        net.deliver(Side::Caller, Message::Response(ringing), source);
+        net.deliver(Side::Caller, progress(&invite, "other", 3, "three"), source);
+        assert_eq!(net.take(Side::Caller), ["progressed 180", "progressed 183 three"]);
+    }
+}
+
+#[test]
+fn a_refresh_says_of_our_media_what_answered_the_change_of_the_early_session() {
+    let mut net = Network::perfect();
+    let invite = changed_early(&mut net);
+    net.order(Side::Caller, Order::AnswerOffer { session: CALL, body: sdp("yes") });
+    let source = net.callees_source();
+    let mut answer = from_fork(&invite, "fork", StatusCode::OK, "");
+    answer.headers.push(HeaderName::SessionExpires, "90;refresher=uac");
+    net.deliver(Side::Caller, Message::Response(answer), source);
+    net.run(Duration::from_secs(45));
+    let Message::Request(refresh) = net.last_to(Side::Callee) else { panic!("no request") };
+    assert_eq!((refresh.method, refresh.body.as_slice()), (Method::Invite, &b"yes"[..]));
+}
+
+/// A response to our INVITE by which a fork answers early.
+fn progress(invite: &Request, fork: &str, rseq: u32, body: &str) -> Message {
+    let mut response = from_fork(invite, fork, StatusCode::SESSION_PROGRESS, body);
+    response.headers.push(HeaderName::Require, "100rel");
+    response.headers.push(HeaderName::RSeq, rseq.to_string());
+    Message::Response(response)
+}
+
+fn answer(invite: &Request, fork: &str, body: &str) -> Message {
+    Message::Response(from_fork(invite, fork, StatusCode::OK, body))
+}
+
+fn from_fork(invite: &Request, fork: &str, status: StatusCode, body: &str) -> Response {
+    let mut response = invite.response(status);
+    response.headers.set(HeaderName::To, &invite.to().unwrap().with_tag(fork));
+    response.headers.push(HeaderName::Contact, "<sip:callee@192.0.2.2:5080>");
+    if !body.is_empty() {
+        response.headers.push(HeaderName::ContentType, "application/sdp");
+    }
+    response.body = body.as_bytes().to_vec();
+    response
+}
+
+/// The UPDATE of a fork.
+fn change(invite: &Request, body: &str) -> Message {
+    let us = invite.contact().unwrap().unwrap();
+    let mut update = Request::new(Method::Update, us.uri);
+    let via = "SIP/2.0/UDP 192.0.2.2:5080;branch=z9hG4bK-update";
+    update.headers.push(HeaderName::Via, via);
+    update.headers.push(HeaderName::MaxForwards, "70");
+    update.headers.push(HeaderName::From, &invite.to().unwrap().with_tag("fork"));
+    update.headers.push(HeaderName::To, &invite.from().unwrap());
+    update.headers.push(HeaderName::CallId, invite.call_id().unwrap());
+    update.headers.push(HeaderName::CSeq, "1 UPDATE");
+    update.headers.push(HeaderName::Contact, "<sip:callee@192.0.2.2:5080>");
+    update.headers.push(HeaderName::ContentType, "application/sdp");
+    update.body = body.as_bytes().to_vec();
+    Message::Request(update)
 }
 
 fn stranger_calls(net: &mut Network, more: &str) -> SessionId {
@@ -251,7 +378,7 @@ fn stranger_calls(net: &mut Network, more: &str) -> SessionId {
     net.callee.session_ids()[0]
 }
 
-fn rings(net: &mut Network, session: SessionId) -> crate::message::Response {
+fn rings(net: &mut Network, session: SessionId) -> Response {
     net.astray.clear();
     let status = StatusCode::RINGING;
     net.order(Side::Callee, Order::Progress { session, status, body: None });
@@ -291,7 +418,7 @@ fn text(method: &str, cseq: u32, tag: &str, more: &str, body: &str) -> String {
 }
 
 /// The RSeq of a response.
-fn number(response: &crate::message::Response) -> u64 {
+fn number(response: &Response) -> u64 {
     response.headers.number(&HeaderName::RSeq).unwrap().unwrap()
 }
 
