@@ -33,14 +33,18 @@ impl Endpoint {
 
     /// Sends a response that nobody remembers: its tag is a function of the request.
     fn answer_unremembered(&mut self, mut response: Response, text: &str, source: &Source) {
-        let Ok(via) = response.headers.via_ref() else {
+        if !response.headers.has(&HeaderName::Via) {
+            // Whoever hears it could not tell what it answers.
             self.tally.unanswerable += 1;
             return;
-        };
+        }
         let tag = self.unremembered_tag(&response.headers);
-        let destination = reply_to(Some(&via), source);
-        let stamped = via.stamped(source.peer);
-        response.headers.replace_top(HeaderName::Via, stamped);
+        // One that cannot be read goes back as it came, to where it came from.
+        let via = response.headers.via_ref().ok();
+        let destination = reply_to(via.as_ref(), source);
+        if let Some(stamped) = via.map(|via| via.stamped(source.peer)) {
+            response.headers.replace_top(HeaderName::Via, stamped);
+        }
         tag_to(&mut response.headers, &tag);
         self.sign(&mut response, text);
         self.send_now(response.to_bytes().into(), destination);

@@ -142,6 +142,24 @@ fn octets_that_are_no_message_are_answered_when_enough_can_be_read() {
     assert_eq!(net.callee.tally().unanswerable, 0);
 }
 
+#[test]
+fn a_request_whose_via_cannot_be_read_is_refused_where_it_came_from() {
+    for (via, status) in [
+        ("SIP/2.0/UDP 192.0.2.15;;,;,,", 400),
+        ("SIP/7.0/UDP c.example.com;branch=z9hG4bKv", 400),
+        ("SIP/2.0/UDP 192.0.2.15:65536;branch=z9hG4bKv", 400),
+    ] {
+        let mut net = Network::perfect();
+        let response = refused(&mut net, &request("OPTIONS", &format!("Via: {via}\n")));
+        assert_eq!(response.status.code(), status, "{via}");
+        assert_eq!(net.astray[0].0.peer, STRANGER.parse().unwrap());
+        assert_eq!(header(&response, &HeaderName::Via), via, "given back as it came");
+        assert!(response.to().unwrap().tag().is_some());
+        assert_eq!(net.callee.tally().unanswerable, 0);
+        assert!(net.is_clear());
+    }
+}
+
 fn source() -> crate::endpoint::Source {
     crate::endpoint::Source {
         listener: crate::endpoint::ListenerId(0),
