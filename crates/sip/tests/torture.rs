@@ -1,8 +1,8 @@
 //! Hostile and odd messages: our own corpus, one message for each thing that RFC 4475 and
 //! RFC 5118 test; the RFCs' own messages, where they are at hand; and ten thousand mutations.
 //!
-//! A verdict is what an endpoint does on the message alone: `accept`, the status it refuses
-//! with, or `drop`.
+//! A verdict is what an endpoint does that knows of no call: `accept`, the status it refuses with, or
+//! `drop`. A response is judged as one to a request that was sent.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,43 +15,95 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use model::Timestamp;
+use sip::endpoint::{
+    Body, Destination, Endpoint, EndpointSettings, ListenerId, Order, Outgoing, Output, RequestId,
+    Source, Transport,
+};
 use sip::sdp::parse_description;
 use sip::{
-    Abilities, Contacts, Frame, Framer, Header, HeaderName, Limits, Message, Method, Request,
-    Response, StatusCode, admit, validate, validate_response,
+    Contacts, Frame, Framer, Header, HeaderName, Limits, Message, Method, NameAddr, Request,
+    Response, SessionId, StatusCode, Uri, validate,
 };
 
-const OURS: Abilities<'_> = Abilities {
-    methods: &[
-        Method::Invite,
-        Method::Ack,
-        Method::Bye,
-        Method::Cancel,
-        Method::Options,
-        Method::Register,
-        Method::Info,
-        Method::Refer,
-        Method::Notify,
-    ],
-    extensions: &[],
-    content_types: &["application/sdp", "application/dtmf-relay", "application/dtmf"],
-    answers_with: "application/sdp",
-};
+const NOW: Timestamp = Timestamp::from_secs(1_000_000);
+const US: &str = "192.0.2.1:5060";
+const PEER: &str = "192.0.2.66:5060";
 
+/// What an endpoint that has just begun does with a datagram: the door of the product, which every
+/// message of a peer comes in by.
 fn judge(datagram: &[u8]) -> String {
-    let refused = |status: StatusCode| status.to_string();
+    let mut endpoint = Endpoint::new(EndpointSettings::listening([US.parse().unwrap()]), [7; 32]);
     match Message::parse(datagram) {
-        Err(error) => error.answer.map_or("drop".to_owned(), |answer| refused(answer.status)),
-        Ok(Message::Response(response)) => {
-            validate_response(&response).map_or("drop", |()| "accept").to_owned()
-        }
+        Ok(Message::Response(response)) => return judge_response(&mut endpoint, response),
         Ok(Message::Request(request)) => {
-            match validate(&request).and_then(|()| admit(&request, &OURS)) {
-                Ok(()) => "accept".to_owned(),
-                Err(violation) => refused(violation.response(&request).status),
+            let judged = validate(&request);
+            endpoint.receive_judged(request, judged, source(), NOW);
+        }
+        Err(error) => endpoint.receive_malformed(error, source()),
+    }
+    outcome(&mut endpoint)
+}
+
+/// What has become of the one request that came in.
+fn outcome(endpoint: &mut Endpoint) -> String {
+    let mut outcome = "drop".to_owned();
+    while let Some(output) = endpoint.poll_output() {
+        let Output::Send { bytes, .. } = output else { return "accept".to_owned() };
+        match Message::parse(&bytes) {
+            Ok(Message::Response(answer)) if answer.status.is_final() => {
+                outcome = answer.status.to_string();
             }
+            Ok(Message::Response(_)) => {}
+            other => panic!("no response: {other:?}"),
         }
     }
+    outcome
+}
+
+/// Whether a response is taken for the answer to a request of ours, whose branch it is given.
+fn judge_response(endpoint: &mut Endpoint, mut response: Response) -> String {
+    let method = response.cseq().map(|cseq| cseq.method);
+    let branch = method.ok().and_then(|method| asked(endpoint, method));
+    if let (Some(branch), Ok(mut via)) = (branch, response.headers.via()) {
+        via.params.set("branch", &branch);
+        response.headers.replace_top(HeaderName::Via, &via);
+    }
+    let is_taken = endpoint.receive_response(response, source(), NOW);
+    if is_taken { "accept" } else { "drop" }.to_owned()
+}
+
+/// Sends a request of this method, where there is such; its branch.
+fn asked(endpoint: &mut Endpoint, method: Method) -> Option<String> {
+    let address = |of: &str| NameAddr::new(Uri::of_address(of.parse().unwrap()));
+    let outgoing = Box::new(Outgoing {
+        target: address(PEER).uri,
+        destination: Destination::udp(ListenerId(0), PEER.parse().unwrap()),
+        from: address(US),
+        to: address(PEER),
+        routes: Vec::new(),
+        headers: Vec::new(),
+        body: Some(Body::sdp(b"v=0".to_vec())),
+        max_forwards: 70,
+        attempt: None,
+    });
+    let order = if method == Method::Invite {
+        Order::Invite { session: SessionId(1), outgoing }
+    } else {
+        Order::Request { request: RequestId(1), method, outgoing }
+    };
+    endpoint.order(order, NOW).ok()?;
+    let Some(Output::Send { bytes, .. }) = endpoint.poll_output() else {
+        panic!("nothing is sent")
+    };
+    let sent = Message::parse(&bytes).unwrap();
+    sent.headers().via().unwrap().branch().map(str::to_owned)
+}
+
+fn source() -> Source {
+    let (peer, local) = (PEER.parse().unwrap(), US.parse().unwrap());
+    let (listener, transport) = (ListenerId(0), Transport::Udp);
+    Source { listener, transport, connection: None, peer, local }
 }
 
 fn corpus() -> PathBuf {
@@ -283,25 +335,28 @@ fn rfc_messages(rfc: &str) -> Option<BTreeMap<String, Vec<u8>>> {
     Some(messages.map(read).collect())
 }
 
+/// `inv2543` names no Contact, without which there is no dialog (RFC 3261 §8.1.1.8); `wsinv` is of a
+/// dialog that is not here.
 const RFC_4475: &str = "
     badaspec 400    badbranch accept   baddate accept    baddn 400        badinv01 400
     badvers 505     bcast drop         bext01 420        bigcode drop     clerr 400
     cparam01 accept cparam02 accept    dblreq accept     esc01 accept     esc02 501
-    escnull accept  escruri 400        insuf 400         intmeth 501      inv2543 accept
+    escnull accept  escruri 400        insuf 400         intmeth 501      inv2543 400
     invut 415       longreq accept     ltgtruri 400      lwsdisp accept   lwsruri 400
     lwsstart 400    mcl01 400          mismatch01 400    mismatch02 501   mpart01 405
     multi01 400     ncl 400            noreason accept   novelsc 416      quotbal 400
     regaut01 accept regbadct 400       regescrt accept   scalar02 400     scalarlg drop
     sdp01 406       semiuri accept     transports accept trws 400         unkscm 416
-    unksm2 accept   unreason accept    wsinv accept      zeromf accept
+    unksm2 accept   unreason accept    wsinv 481         zeromf accept
 ";
 
+/// A BYE that could be read is refused all the same: there is no call to end.
 const RFC_5118: &str = "
     ipv6-good accept                   ipv6-bad 400
     port-ambiguous accept              port-unambiguous accept
-    via-received-param-with-delim accept
+    via-received-param-with-delim 481
     via-received-param-no-delim accept
-    ipv6-in-sdp accept                 mult-ip-in-header accept
+    ipv6-in-sdp accept                 mult-ip-in-header 481   
     mult-ip-in-sdp accept              ipv4-mapped-ipv6 accept
     ipv6-bug-abnf-3-colons accept      ipv6-correct-abnf-2-colons accept
 ";
