@@ -18,13 +18,13 @@ impl Endpoint {
         let Some(Refer::Asked { transaction, cseq }) = established.refer else {
             return Err(OrderError::WrongState);
         };
-        established.refer = Some(Refer::Accepted { cseq });
+        // What its sender has given up is left as it is: the next REFER takes its place.
         let response = self.response_of(session, transaction, StatusCode::ACCEPTED, None)?;
-        if self.transactions.respond(transaction, &response, now) {
-            return self.notify(session, StatusCode::TRYING, now);
+        if !self.transactions.respond(transaction, &response, now) {
+            return Err(OrderError::NoSuchRequest);
         }
-        self.established(session)?.refer = None;
-        Err(OrderError::NoSuchRequest)
+        self.established(session)?.refer = Some(Refer::Accepted { cseq });
+        self.notify(session, StatusCode::TRYING, now)
     }
 
     pub(super) fn refuse_refer(

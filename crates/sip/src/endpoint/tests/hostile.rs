@@ -408,6 +408,24 @@ fn what_was_answered_last_is_remembered_longest_whenever_it_came() {
 }
 
 #[test]
+fn a_transfer_that_is_taken_up_too_late_stands_in_no_others_way() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    let transfer = |number: u32| {
+        let headers = format!("CSeq: {number} REFER\nRefer-To: <sip:1002@a>\n{to}");
+        written("REFER", &format!("o{number}"), &headers, "")
+    };
+    assert!(net.stranger(&transfer(2)).is_none());
+    net.run(Duration::from_secs(33));
+    let late = net.try_order(Side::Callee, Order::AcceptRefer { session });
+    assert_eq!(late, Err(OrderError::NoSuchRequest), "its sender has given up");
+    assert!(net.stranger(&transfer(3)).is_none(), "the application is asked");
+    net.order(Side::Callee, Order::AcceptRefer { session });
+    assert!(net.stranger(&transfer(4)).is_some(), "one at a time");
+}
+
+#[test]
 fn a_challenge_is_forgotten_and_given_again_with_the_same_tag() {
     let mut net = Network::perfect();
     let mut tags = Vec::new();
