@@ -53,7 +53,7 @@ impl Endpoint {
             Purpose::Reinvite(session) if status.is_success() => {
                 self.change_accepted(session, transaction, received, now);
             }
-            Purpose::Reinvite(session) => self.change_refused(session, status, now),
+            Purpose::Reinvite(session) => self.change_refused(session, &received.0, now),
             Purpose::Refresh(session) => self.refreshed(session, &received, now),
             Purpose::Bye(session) => self.over(session),
             Purpose::Within(session, request) => {

@@ -11,7 +11,7 @@ use super::ordered::{AskedChange, Done};
 use super::writing::{refresh_target, set_body};
 use super::{Endpoint, EndpointEvent, Purpose};
 use crate::dialog::RemoteTag;
-use crate::message::{Method, StatusCode};
+use crate::message::{Method, Response, StatusCode};
 use crate::session::{Change, Phase, Postponed, Session, SessionId, Unacknowledged};
 use crate::transaction::{Resend, TransactionId};
 
@@ -174,10 +174,18 @@ impl Endpoint {
     pub(super) fn change_refused(
         &mut self,
         session: SessionId,
-        status: StatusCode,
+        response: &Response,
         now: Timestamp,
     ) {
-        if status == StatusCode::REQUEST_PENDING && self.try_later(session, now) {
+        let status = response.status;
+        let again = match status {
+            StatusCode::REQUEST_PENDING => Some(now + self.pause_after_glare(session)),
+            StatusCode::SESSION_INTERVAL_TOO_SMALL => {
+                self.refreshes_less_often(session, response).then_some(now)
+            }
+            _ => None,
+        };
+        if again.is_some_and(|at| self.try_again(session, at)) {
             return;
         }
         self.change_over(session, status);
@@ -185,11 +193,15 @@ impl Endpoint {
     }
 
     /// Glare: whoever made the Call-ID waits 2.1 to 4 s, the other 0 to 2 s (§14.1).
-    fn try_later(&mut self, session: SessionId, now: Timestamp) -> bool {
+    fn pause_after_glare(&mut self, session: SessionId) -> Duration {
         let owner = session < SessionId::FIRST_INCOMING;
         // In steps of 10 ms, both ends of the range included.
         let pause = if owner { 210 + self.tokens.below(191) } else { self.tokens.below(201) };
-        let at = now + Duration::from_millis(u64::from(pause) * 10);
+        Duration::from_millis(u64::from(pause) * 10)
+    }
+
+    /// Puts our change off until then, unless it was tried too often.
+    fn try_again(&mut self, session: SessionId, at: Timestamp) -> bool {
         let Some(state) = self.sessions.get_mut(session) else { return false };
         let Phase::Established(established) = &mut state.phase else { return false };
         let change = std::mem::replace(&mut established.change, Change::None);

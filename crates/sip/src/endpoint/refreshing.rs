@@ -52,6 +52,13 @@ impl Refresh {
             ends: now + interval.saturating_sub(margin),
         }
     }
+
+    /// Asks from now on for what a 422 wants at least (§7.3); false when that is what was asked for.
+    fn lengthen(&mut self, refusal: &Response) -> bool {
+        let least = refusal.headers.number(&HeaderName::MinSe).ok().flatten().unwrap_or_default();
+        let longer = self.interval.max(Duration::from_secs(least)).min(LONGEST);
+        std::mem::replace(&mut self.interval, longer) < longer
+    }
 }
 
 impl Endpoint {
@@ -179,9 +186,9 @@ impl Endpoint {
             let contact = response.contact().ok().flatten();
             refresh_target(&mut established.dialog, contact, reach);
         } else if status == StatusCode::SESSION_INTERVAL_TOO_SMALL {
-            let least = response.headers.number(&HeaderName::MinSe).ok().flatten();
-            if let (Some(refresh), Some(least)) = (&mut established.refresh, least) {
-                refresh.interval = refresh.interval.max(Duration::from_secs(least)).min(LONGEST);
+            if let Some(refresh) = &mut established.refresh
+                && refresh.lengthen(response)
+            {
                 refresh.next = Some(now);
             }
         } else if matches!(status.code(), 405 | 420 | 501) {
@@ -191,6 +198,12 @@ impl Endpoint {
             }
         }
         self.lost_if(session, status, now);
+    }
+
+    /// Whether the session goes on with a longer interval after this 422 to our re-INVITE.
+    pub(super) fn refreshes_less_often(&mut self, session: SessionId, refusal: &Response) -> bool {
+        let refresh = self.established(session).ok().and_then(|it| it.refresh.as_mut());
+        refresh.is_some_and(|refresh| refresh.lengthen(refusal))
     }
 
     /// Nobody has refreshed the session: one side is no longer there (§10).

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::network::{CALL, Network, STRANGER, Side, sdp};
 use crate::endpoint::{EndpointEvent, Order, Transport};
 use crate::header::HeaderName;
-use crate::message::{Message, Request, Response, StatusCode};
+use crate::message::{Message, Method, Request, Response, StatusCode};
 use crate::session::SessionId;
 
 const HALF_AN_HOUR: Duration = Duration::from_mins(30);
@@ -93,7 +93,7 @@ fn a_caller_that_promised_to_refresh_and_does_not_is_hung_up() {
     assert_eq!(net.astray.len(), 0);
     net.run(Duration::from_secs(2));
     let Some((_, Message::Request(bye))) = net.astray.first() else { panic!("no request") };
-    assert_eq!(bye.method, crate::message::Method::Bye);
+    assert_eq!(bye.method, Method::Bye);
     assert!(bye.headers.text(&HeaderName::Reason).unwrap().contains("not refreshed"));
 }
 
@@ -104,10 +104,52 @@ fn a_caller_that_takes_no_update_is_refreshed_by_a_re_invite_that_says_the_same_
     acknowledge(&mut net);
     net.run(Duration::from_secs(46));
     let Some((_, Message::Request(again))) = net.astray.first() else { panic!("no request") };
-    assert_eq!(again.method, crate::message::Method::Invite);
+    assert_eq!(again.method, Method::Invite);
     assert_eq!(again.body, b"answer");
     let asked = again.headers.text(&HeaderName::SessionExpires);
     assert_eq!(asked, Some("90;refresher=uac"));
+}
+
+#[test]
+fn a_refresh_that_is_too_short_for_the_peer_is_sent_again_at_once_for_longer() {
+    for (method, seen) in
+        [(Method::Invite, ["offer refused 422"].as_slice()), (Method::Update, &[])]
+    {
+        let mut net = Network::perfect();
+        let headers = "Supported: timer\nSession-Expires: 90\nAllow: ACK, BYE";
+        accepted(&mut net, &format!("{headers}, {method}\n"));
+        acknowledge(&mut net);
+        net.run(Duration::from_secs(46));
+        net.take(Side::Callee);
+        let first = refresh(&net, &method).unwrap();
+        let again = refused_for(&mut net, &first, "600").unwrap();
+        assert_eq!(again.headers.text(&HeaderName::SessionExpires), Some("600;refresher=uac"));
+        assert_eq!(again.body, first.body);
+        assert_eq!(net.take(Side::Callee), [""; 0]);
+        // It finds that too short as well, though it is what it asked for.
+        assert_eq!(refused_for(&mut net, &again, "600"), None);
+        assert_eq!(net.take(Side::Callee), seen);
+        assert_eq!(net.callee.session_count(), 1);
+    }
+}
+
+/// The refresh of ours that was sent last.
+fn refresh(net: &Network, method: &Method) -> Option<Request> {
+    net.astray.iter().rev().find_map(|(_, message)| match message {
+        Message::Request(request) if request.method == *method => Some(request.clone()),
+        Message::Request(_) | Message::Response(_) => None,
+    })
+}
+
+/// The refresh that follows when the peer wants sessions of this length at least.
+fn refused_for(net: &mut Network, before: &Request, least: &str) -> Option<Request> {
+    let mut refusal = before.response(StatusCode::SESSION_INTERVAL_TOO_SMALL);
+    refusal.headers.push(HeaderName::MinSe, least);
+    net.astray.clear();
+    let source = net.source(Side::Caller, Side::Callee);
+    net.deliver(Side::Callee, Message::Response(refusal), source);
+    net.run(Duration::from_millis(100));
+    refresh(net, &before.method)
 }
 
 #[test]
