@@ -125,6 +125,11 @@ impl Exchange {
         endpoint.session_timer = settings.session_timer;
         endpoint.bounds.transactions = settings.transactions;
         endpoint.bounds.sessions = settings.legs.saturating_mul(2);
+        let calls = settings.calls;
+        endpoint.bounds.forks = calls.forks;
+        endpoint.bounds.longest_ringing = calls.longest_ringing;
+        endpoint.bounds.longest_unanswered = calls.longest_unanswered;
+        endpoint.bounds.longest_session = calls.longest_call;
         let crowd = endpoint.bounds.transactions / 2;
         let domain = Host::parse(&settings.realm).unwrap_or(Host::Ip(host));
         let mut registrar = Registrar::new(settings.registrar);

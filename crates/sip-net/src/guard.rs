@@ -29,9 +29,6 @@ use self::bucket::{Bucket, Pace};
 use self::waits::Waits;
 use crate::accounts::AddressRange;
 
-/// Sources remembered in one generation, and sources shut out at a time.
-const MOST: usize = 65_536;
-
 /// What is still answered of a source whose datagrams are shut out: enough for phones that begin to
 /// register there to be challenged, and too little for whoever looks for holes.
 const FEW: Pace = Pace::of_a_second(1, 5);
@@ -53,6 +50,12 @@ pub struct GuardSettings {
     pub ban: Duration,
     /// How long at most. Default 1 day.
     pub longest_ban: Duration,
+    /// Wrong secrets in a row for one account, from one source, that cost nothing. Default 5.
+    pub free_guesses: u32,
+    /// How long the next attempt waits at most. Default 1 minute.
+    pub longest_wait: Duration,
+    /// Sources remembered in one generation, of two; and sources shut out at a time. Default 65 536.
+    pub sources: usize,
     /// What the `User-Agent` of programs begins with that only look for holes, in lower case.
     pub scanners: Vec<String>,
 }
@@ -70,6 +73,9 @@ impl Default for GuardSettings {
             within: Duration::from_mins(10),
             ban: Duration::from_mins(10),
             longest_ban: Duration::from_hours(24),
+            free_guesses: 5,
+            longest_wait: Duration::from_secs(60),
+            sources: 65_536,
             scanners: [&scanners[..], &["pplsip", "iwar", "vaxsip"]]
                 .concat()
                 .into_iter()
@@ -205,13 +211,13 @@ pub(crate) struct Guard {
 impl Guard {
     pub(crate) fn new(settings: GuardSettings) -> Self {
         Self {
+            waits: Waits::new(&settings),
             settings,
             suspects: BTreeMap::new(),
             before: BTreeMap::new(),
             turned_at: Timestamp::EPOCH,
             bans: BTreeMap::new(),
             ends: BTreeSet::new(),
-            waits: Waits::default(),
             homes: BTreeMap::new(),
             flows: BTreeMap::new(),
             at_home: BTreeMap::new(),
@@ -413,7 +419,7 @@ impl Guard {
         if let Some(narrower) = self.bans.remove(&ban.source) {
             self.ends.remove(&(narrower.until, narrower.source));
         }
-        if self.bans.len() >= MOST
+        if self.bans.len() >= self.settings.sources
             && let Some((_, first)) = self.ends.pop_first()
         {
             self.bans.remove(&first);
@@ -434,7 +440,7 @@ impl Guard {
     fn suspect(&mut self, source: IpAddr, now: Timestamp) -> &mut Suspect {
         // Whoever was shut out is remembered as long as it may be shut out again.
         let age = self.settings.within.max(self.settings.longest_ban);
-        if self.suspects.len() >= MOST || now.since(self.turned_at) > age {
+        if self.suspects.len() >= self.settings.sources || now.since(self.turned_at) > age {
             self.before = std::mem::take(&mut self.suspects);
             self.turned_at = now;
         }

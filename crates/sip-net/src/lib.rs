@@ -69,7 +69,9 @@ pub use guard::{Ban, GuardSettings, Scope};
 pub use handle::{Busy, Handle};
 pub use listener::StartError;
 pub use ports::{BindingStore, NoStore, Ports};
-pub use settings::{Capture, ConnectionLimits, Listen, Protocol, Serves, Settings, TraceFiles};
+pub use settings::{
+    CallLimits, Capture, ConnectionLimits, Listen, Protocol, Serves, Settings, TraceFiles,
+};
 
 pub use tls::{Dates, Tls, TlsClient, TlsClientFiles, TlsError, TlsFiles, out_of_date};
 pub use trace::{Rung, Way};

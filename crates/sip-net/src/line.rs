@@ -22,8 +22,6 @@ use crate::outbox::{Outbox, Unsent};
 use crate::settings::ConnectionLimits;
 use crate::stream::Arrival;
 
-/// How long writing one message may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How long what answers the end of a stream has to leave.
 const BREATH: Duration = Duration::from_millis(100);
 /// Octets read at a time.
@@ -48,7 +46,7 @@ impl Line {
                 let (reader, writer) = tokio::io::split(stream);
                 tokio::select! {
                     why = self.read(reader) => why,
-                    why = write(writer, unsent) => why,
+                    why = write(writer, unsent, self.limits.slowest_message) => why,
                 }
             }
             Channel::Messages(socket, read) => self.exchange(*socket, &read, unsent).await,
@@ -65,7 +63,7 @@ impl Line {
         let (sink, source) = socket.split();
         tokio::select! {
             why = self.take_messages(source, read) => why,
-            why = give_messages(sink, unsent) => why,
+            why = give_messages(sink, unsent, self.limits.slowest_message) => why,
         }
     }
 
@@ -225,14 +223,18 @@ impl Silence {
     }
 }
 
-async fn write(mut writer: WriteHalf<Box<dyn Octets>>, mut unsent: Unsent) -> Option<Counted> {
+async fn write(
+    mut writer: WriteHalf<Box<dyn Octets>>,
+    mut unsent: Unsent,
+    patience: Duration,
+) -> Option<Counted> {
     while let Some(bytes) = unsent.next().await {
         let written = async {
             writer.write_all(&bytes).await?;
             // Over TLS, what is written is not yet sent.
             writer.flush().await
         };
-        match timeout(PATIENCE, written).await {
+        match timeout(patience, written).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return None,
             Err(_) => return Some(Counted::SlowConnection),
@@ -244,6 +246,7 @@ async fn write(mut writer: WriteHalf<Box<dyn Octets>>, mut unsent: Unsent) -> Op
 async fn give_messages(
     mut sink: SplitSink<WebSocketStream<Metered>, WebSocketMessage>,
     mut unsent: Unsent,
+    patience: Duration,
 ) -> Option<Counted> {
     while let Some(bytes) = unsent.next().await {
         // Browsers want text; what is none goes as it is.
@@ -251,7 +254,7 @@ async fn give_messages(
             Ok(text) => WebSocketMessage::text(text),
             Err(_) => WebSocketMessage::binary(bytes.to_vec()),
         };
-        match timeout(PATIENCE, sink.send(message)).await {
+        match timeout(patience, sink.send(message)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return None,
             Err(_) => return Some(Counted::SlowConnection),

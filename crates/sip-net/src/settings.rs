@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sip::Limits;
 use sip::digest::NonceSettings;
-use sip::endpoint::{LargeRequests, SessionTimer, Transport};
+use sip::endpoint::{Bounds, LargeRequests, SessionTimer, Transport};
 use sip::registrar::RegistrarSettings;
 use sip::subscription::SubscriptionSettings;
 
@@ -68,6 +68,33 @@ pub struct Settings {
     /// for half a minute: the default of 100 000 lets as many phones register again within that
     /// after a restart.
     pub transactions: usize,
+    /// How long calls may take.
+    pub calls: CallLimits,
+}
+
+/// How long calls may take in signalling, whatever becomes of them, and how many ways one may ring.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallLimits {
+    /// Early dialogs of one call that we make; what forks beyond is heard when it answers. Default 16.
+    pub forks: usize,
+    /// How long one that we make may ring. Default 5 minutes.
+    pub longest_ringing: Duration,
+    /// How long one that comes in may wait for an answer. Default 30 minutes.
+    pub longest_unanswered: Duration,
+    /// How long one may last. Default 12 hours.
+    pub longest_call: Duration,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        let usual = Bounds::default();
+        Self {
+            forks: usual.forks,
+            longest_ringing: usual.longest_ringing,
+            longest_unanswered: usual.longest_unanswered,
+            longest_call: usual.longest_session,
+        }
+    }
 }
 
 /// Where messages about calls are kept on disk.
@@ -204,6 +231,7 @@ impl Settings {
             capture: None,
             legs: 10_000,
             transactions: 100_000,
+            calls: CallLimits::default(),
         }
     }
 }

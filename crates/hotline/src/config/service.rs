@@ -8,6 +8,7 @@ use std::time::Duration;
 use model::TenantId;
 use sip::endpoint::LargeRequests;
 use sip::subscription::SubscriptionSettings;
+use sip_net::CallLimits;
 use switchboard::config::{PortLease, RecordingRules};
 use switchboard::numbering::Numbering;
 use toml_edit::TableLike;
@@ -48,6 +49,10 @@ pub(crate) struct SipSettings {
     pub(crate) trace: usize,
     /// How much phones may watch.
     pub(crate) subscriptions: SubscriptionSettings,
+    /// How long calls may take.
+    pub(crate) calls: CallLimits,
+    /// The shortest registration, and the longest.
+    pub(crate) registrations: (Duration, Duration),
 }
 
 /// For audio.
@@ -255,7 +260,19 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
         per_phone: sip.small("subscriptions_per_phone").unwrap_or(usual.per_phone),
         ..usual
     };
+    let shortest = sip.duration("shortest_registration").map(|span| span.value);
+    let longest = sip.duration("longest_registration").map(|span| span.value);
+    if let (Some(least), Some(most)) = (shortest, longest)
+        && most < least
+    {
+        let message = "`longest_registration` is shorter than `shortest_registration`".to_owned();
+        let help = "phones that want less than the one are told so, and get no more than the other";
+        let at = sip.key_at("longest_registration");
+        reader.report(Code::BadValue, &at, message, help.to_owned());
+    }
     SipSettings {
+        calls: call_limits(sip),
+        registrations: (shortest.unwrap_or_default(), longest.unwrap_or_default()),
         realm,
         listen,
         trunk_listen,
@@ -270,6 +287,17 @@ fn read_sip(reader: &Reader, sip: &Section<'_>, audio: IpAddr) -> SipSettings {
         name_servers: name_servers(reader, sip),
         trace,
         subscriptions,
+    }
+}
+
+fn call_limits(sip: &Section<'_>) -> CallLimits {
+    let usual = CallLimits::default();
+    let span = |name, usual| sip.duration(name).map_or(usual, |span| span.value);
+    CallLimits {
+        forks: sip.small("forks").unwrap_or(usual.forks),
+        longest_ringing: span("longest_ringing", usual.longest_ringing),
+        longest_unanswered: span("longest_unanswered", usual.longest_unanswered),
+        longest_call: span("longest_call", usual.longest_call),
     }
 }
 

@@ -255,6 +255,11 @@ fn sip_setup(config: &Config, bindings: Vec<sip::registrar::BindingRow>) -> sip_
     }
     settings.nonces = config.remembered.nonces;
     settings.registrar.total = config.remembered.bindings;
+    let (shortest, longest) = config.sip.registrations;
+    let usual = settings.registrar.usual.clamp(shortest, longest.max(shortest));
+    (settings.registrar.shortest, settings.registrar.longest) = (shortest, longest);
+    settings.registrar.usual = usual;
+    settings.calls = config.sip.calls;
     settings.transactions = config.remembered.transactions;
     settings.name_servers.clone_from(&config.sip.name_servers);
     let interval = config.sip.session_timer;

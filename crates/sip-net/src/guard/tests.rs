@@ -127,8 +127,8 @@ fn a_million_sources_fill_nothing() {
         admits(&mut guard, address, at(0));
         guard.offence(address, Scope::Everything, ("malformed", 3), at(0));
     }
-    assert!(guard.suspects.len() + guard.before.len() <= 2 * MOST);
-    assert!(guard.bans.len() <= MOST && guard.ends.len() == guard.bans.len());
+    assert!(guard.suspects.len() + guard.before.len() <= 2 * guard.settings.sources);
+    assert!(guard.bans.len() <= guard.settings.sources && guard.ends.len() == guard.bans.len());
 }
 
 #[test]

@@ -9,16 +9,17 @@ use std::time::Duration;
 
 use model::{PhoneId, Timestamp};
 
-/// Sources of wrong secrets remembered in one generation.
-const MOST: usize = 65_536;
-/// The longest an attempt waits.
-const LONGEST: Duration = Duration::from_secs(60);
-/// Wrong secrets that cost nothing.
-const FREE: u32 = 5;
+use super::GuardSettings;
 
 /// Wrong secrets in a row, by account and source.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Waits {
+    /// Wrong secrets that cost nothing.
+    free: u32,
+    /// The longest an attempt waits.
+    longest: Duration,
+    /// Sources remembered in one generation.
+    most: usize,
     young: Generation,
     /// Those of the time before: what is seen again moves up, the rest is forgotten.
     old: Generation,
@@ -38,6 +39,16 @@ struct Wrong {
 }
 
 impl Waits {
+    pub(super) fn new(settings: &GuardSettings) -> Self {
+        Self {
+            free: settings.free_guesses,
+            longest: settings.longest_wait,
+            most: settings.sources,
+            young: Generation::default(),
+            old: Generation::default(),
+        }
+    }
+
     /// How long an attempt for this account must wait from here, if it must.
     pub(super) fn must_wait(
         &self,
@@ -53,10 +64,10 @@ impl Waits {
     pub(super) fn wrong(&mut self, phone: &PhoneId, source: IpAddr, now: Timestamp) {
         let before = self.take(phone, source);
         let times = before.map_or(0, |wrong| wrong.times).saturating_add(1);
-        let doubled = 1_u32.checked_shl(times.saturating_sub(FREE)).unwrap_or(u32::MAX);
-        let wait = Duration::from_secs(doubled.into()).min(LONGEST);
-        let from = if times > FREE { now + wait } else { now };
-        if self.young.sources >= MOST {
+        let doubled = 1_u32.checked_shl(times.saturating_sub(self.free)).unwrap_or(u32::MAX);
+        let wait = Duration::from_secs(doubled.into()).min(self.longest);
+        let from = if times > self.free { now + wait } else { now };
+        if self.young.sources >= self.most {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.put(phone, source, Wrong { times, from });
@@ -147,9 +158,13 @@ mod tests {
         Timestamp::from_secs(1_000_000 + seconds)
     }
 
+    fn waits() -> Waits {
+        Waits::new(&GuardSettings::default())
+    }
+
     #[test]
     fn an_accounts_next_attempt_waits_longer_after_each_wrong_secret() {
-        let (mut waits, phone) = (Waits::default(), PhoneId::from("1001"));
+        let (mut waits, phone) = (waits(), PhoneId::from("1001"));
         for _ in 0..5 {
             waits.wrong(&phone, HERE, at(0));
             assert_eq!(waits.must_wait(&phone, HERE, at(0)), None);
@@ -167,7 +182,7 @@ mod tests {
 
     #[test]
     fn who_guesses_waits_and_nobody_else() {
-        let (mut waits, phone) = (Waits::default(), PhoneId::from("1001"));
+        let (mut waits, phone) = (waits(), PhoneId::from("1001"));
         for _ in 0..20 {
             waits.wrong(&phone, HERE, at(0));
         }
@@ -180,7 +195,7 @@ mod tests {
 
     #[test]
     fn who_waits_is_seen_and_let_in_again() {
-        let (mut waits, phone) = (Waits::default(), PhoneId::from("1001"));
+        let (mut waits, phone) = (waits(), PhoneId::from("1001"));
         for _ in 0..7 {
             waits.wrong(&phone, HERE, at(0));
         }
@@ -194,13 +209,13 @@ mod tests {
 
     #[test]
     fn guesses_from_a_million_sources_fill_nothing() {
-        let (mut waits, phone) = (Waits::default(), PhoneId::from("1001"));
+        let (mut waits, phone) = (waits(), PhoneId::from("1001"));
         for number in 0..1_000_000_u32 {
             waits.wrong(&phone, IpAddr::V4(Ipv4Addr::from_bits(number)), at(0));
         }
         let remembered = |it: &Generation| it.accounts.values().map(BTreeMap::len).sum::<usize>();
         assert_eq!(remembered(&waits.young), waits.young.sources);
-        assert!(waits.young.sources <= MOST && waits.old.sources <= MOST);
+        assert!(waits.young.sources <= waits.most && waits.old.sources <= waits.most);
         waits.forget(&phone);
         assert_eq!((waits.young.sources, waits.old.sources), (0, 0));
     }

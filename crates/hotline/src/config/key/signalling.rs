@@ -53,6 +53,42 @@ pub(crate) const SIP: Table = Table {
             "30s",
             "How often a registered phone is asked whether it is there (OPTIONS), which also keeps the way to it open through NATs. `0s`: never; then a phone that vanishes is missed when its registration ends.",
         ),
+        else_(
+            "longest_call",
+            Kind::Span("1m", "168h"),
+            "12h",
+            "How long a call may last; then it is hung up. What hangs forgotten costs money.",
+        ),
+        else_(
+            "longest_ringing",
+            Kind::Span("10s", "1h"),
+            "5m",
+            "How long a call that we make may ring, wherever it goes.",
+        ),
+        else_(
+            "longest_unanswered",
+            Kind::Span("10s", "24h"),
+            "30m",
+            "How long a call that comes in may wait without being answered.",
+        ),
+        else_(
+            "forks",
+            Kind::Number(1, 100),
+            "16",
+            "In how many places at a time a call that we make may be heard to ring; what rings elsewhere is heard when it answers.",
+        ),
+        else_(
+            "shortest_registration",
+            Kind::Span("10s", "24h"),
+            "60s",
+            "Phones that want to register for a shorter time are told so (423).",
+        ),
+        else_(
+            "longest_registration",
+            Kind::Span("10s", "24h"),
+            "10m",
+            "Phones that want to register for longer get so long: one that vanishes is missed no later.",
+        ),
         may(
             "md5_only",
             Kind::Texts,
@@ -182,6 +218,19 @@ pub(crate) const GUARD: Table = Table {
             "How long a source is shut out; each time twice as long.",
         ),
         else_("longest_ban", Kind::Span("1s", "24h"), "24h", "How long at most."),
+        else_(
+            "free_guesses",
+            Kind::Number(1, 1_000),
+            "5",
+            "Wrong secrets in a row for one account, from one source, that cost nothing; then the next attempt from there waits, each time twice as long.",
+        ),
+        else_("longest_wait", Kind::Span("1s", "24h"), "60s", "How long it waits at most."),
+        else_(
+            "sources",
+            Kind::Number(1_000, 10_000_000),
+            "65536",
+            "How many sources are remembered, twice, and how many may be shut out at a time.",
+        ),
         may(
             "scanners",
             Kind::Texts,
@@ -203,7 +252,7 @@ pub(crate) const GUARD: Table = Table {
             "slowest_message",
             Kind::Span("1s", "5m"),
             "10s",
-            "How long a message may take from its first octet to its last, and a new connection until its first.",
+            "How long a message may take from its first octet to its last, and a new connection until its first; as long what we write may take to leave.",
         ),
         else_(
             "longest_silence",
