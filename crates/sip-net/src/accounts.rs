@@ -267,6 +267,12 @@ impl Trunks {
         })
     }
 
+    /// Whether the trunk of this name proves itself wherever it is.
+    pub(crate) fn is_anywhere(&self, id: &TrunkId) -> bool {
+        let caller = self.find(id).and_then(|trunk| trunk.caller.as_ref());
+        caller.is_some_and(|caller| caller.account.rules.networks.is_empty())
+    }
+
     fn callers(&self) -> impl Iterator<Item = (&Trunk, &TrunkCaller)> {
         self.0.iter().filter_map(|trunk| Some((trunk, trunk.caller.as_ref()?)))
     }

@@ -164,6 +164,14 @@ impl Carriers {
         sites.into_iter().map(|site| site.place).collect()
     }
 
+    /// Whether nobody has answered of late at this place of a trunk.
+    pub(crate) fn is_gone(&self, trunk: &TrunkId, place: Place, now: Timestamp) -> bool {
+        self.carriers.get(trunk).is_some_and(|carrier| {
+            let site = carrier.sites.iter().find(|site| site.place == place);
+            site.is_some_and(|site| site.is_gone(carrier.every.is_some(), now))
+        })
+    }
+
     pub(crate) fn registration(&mut self, trunk: &TrunkId) -> Option<&mut Registration> {
         self.changed = true;
         self.carriers.get_mut(trunk)?.registration.as_mut()

@@ -72,7 +72,7 @@ impl Exchange {
                 if let Target::Trunk { trunk, .. } = &target {
                     self.proves(session, trunk, now);
                 }
-                self.patience.begin(session, now);
+                self.be_patient(session, &fork, now);
                 forks.insert(session, fork);
             }
         }
@@ -367,9 +367,21 @@ impl Exchange {
         }
     }
 
+    /// Waits for whatever the other side says first: not for long where it is thought to be gone.
+    fn be_patient(&mut self, session: SessionId, fork: &Fork, now: Timestamp) {
+        match fork {
+            Fork::Trunk { outgoing, trunk, .. }
+                if self.carriers.is_gone(trunk, place_of(outgoing), now) =>
+            {
+                self.patience.begin_doubtful(session, now);
+            }
+            Fork::Trunk { .. } | Fork::Phone { .. } => self.patience.begin(session, now),
+        }
+    }
+
     /// One more INVITE of a leg that rings.
     fn add_fork(&mut self, id: LegId, (session, fork): (SessionId, Fork), now: Timestamp) {
-        self.patience.begin(session, now);
+        self.be_patient(session, &fork, now);
         if let Fork::Trunk { trunk, .. } = &fork {
             self.proves(session, trunk, now);
         }

@@ -35,7 +35,14 @@ impl Exchange {
         source: &Source,
         now: Timestamp,
     ) -> bool {
-        let is_out_of_place = self.is_out_of_place(request, source);
+        let mut is_out_of_place = self.is_out_of_place(request, source);
+        if is_out_of_place && let Some(proven) = self.proves_its_call(request, source, now) {
+            if let Err(refusal) = proven {
+                self.endpoint.refuse(request, &refusal, source);
+                return true;
+            }
+            is_out_of_place = false;
+        }
         if is_out_of_place {
             self.count(Counted::OutOfPlace);
             tracing::debug!(peer = %source.peer, method = %request.method, "call is not there");
@@ -66,10 +73,11 @@ impl Exchange {
             let refusal = Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "calls come first");
             Some(refusal.with(HeaderName::RetryAfter, RETRY_AFTER))
         } else if opens && has_credentials(request) {
-            // Who makes credentials up is told so before anything of the call is kept.
-            let is_old =
-                !self.is_answered_to(request, source) && source.transport == Transport::Udp;
-            is_old.then(|| self.challenge(request, Some(Denial::Stale), (source, now)))
+            // Who makes credentials up is told so before anything of the call is remembered.
+            (!self.is_answered_to(request, source)).then(|| {
+                self.count(counted(Denial::Stale));
+                self.challenge(request, Some(Denial::Stale), (source, now))
+            })
         } else if opens || matches!(request.method, Method::Register | Method::Subscribe) {
             (!has_credentials(request)).then(|| self.challenge(request, None, (source, now)))
         } else {
@@ -111,6 +119,37 @@ impl Exchange {
             || *from == Some(peer)
             || self.trunks.proves_from(trunk, peer)
             || self.carriers.is_at(trunk, peer)
+    }
+
+    /// What comes of a request about the call of a trunk that may be anywhere and proves itself, from
+    /// where it has not done so yet: the other half of a pair. None where that is not so, or where
+    /// nobody can be asked for proof (CANCEL, ACK).
+    fn proves_its_call(
+        &mut self,
+        request: &Request,
+        source: &Source,
+        now: Timestamp,
+    ) -> Option<Result<(), Rejection>> {
+        let is_asked = !matches!(request.method, Method::Ack | Method::Cancel);
+        let (session, _) = self.endpoint.session_of(request).filter(|_| is_asked)?;
+        let (id, leg) = self.legs.of(session)?;
+        let (trunk, _) = leg.trunk.clone()?;
+        let peer = source.peer.ip();
+        if self.serves(source.listener) != Serves::Trunks || !self.trunks.is_anywhere(&trunk) {
+            return None;
+        }
+        if !has_credentials(request) {
+            return Some(Err(self.challenge(request, None, (source, now))));
+        }
+        let account = match self.identify(request, source, now) {
+            Ok(account) => account,
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        let is_its = self.trunks.of_account(&account).is_some_and(|it| it.id == trunk);
+        if is_its && let Some(leg) = self.legs.get_mut(id) {
+            leg.trunk = Some((trunk, Some(peer)));
+        }
+        is_its.then_some(Ok(()))
     }
 
     /// The answer to a request on the trunks' side whose sender is not known by its address: in a call,
@@ -201,6 +240,7 @@ impl Exchange {
             (Ok(()), Some(account)) => {
                 self.guard.right_secret(&account.phone, source.peer.ip());
                 let account = Arc::clone(account);
+                self.tell_withheld();
                 return self.at_its_place(account, source, now);
             }
             (Ok(()), None) => Denial::UnknownUser,

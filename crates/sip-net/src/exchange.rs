@@ -22,7 +22,7 @@ use sip::endpoint::{
 };
 use sip::registrar::{BindingChange, BindingRow, ChangeKind, Registrar, Removal};
 use sip::subscription::{Presence, Subscriptions};
-use sip::{CSeq, Host, Message, Method, Request, StatusCode};
+use sip::{CSeq, Host, Message, Request, StatusCode};
 use switchboard::ports::{Input, LegCommand, LegFact};
 
 use crate::accounts::{Accounts, Trunks};
@@ -62,6 +62,8 @@ pub(crate) struct Exchange {
     pub(crate) legs: Legs,
     /// By when each INVITE of ours must have been answered anything at all.
     pub(crate) patience: Patience,
+    /// What was said with somebody who has not been known yet, while that is so.
+    withheld: Option<Vec<Said>>,
     pub(crate) most_legs: usize,
     pub(crate) checks: Checks,
     pub(crate) guard: Guard,
@@ -149,6 +151,7 @@ impl Exchange {
             carriers: Carriers::new(settings.answer_within),
             legs: Legs::default(),
             patience: Patience::new(settings.answer_within),
+            withheld: None,
             most_legs: settings.legs,
             checks: Checks::new(settings.check_every),
             guard: Guard::new(settings.guard.clone()),
@@ -206,9 +209,9 @@ impl Exchange {
                 if judged.is_ok() && self.turned_away(&request, &source, now) {
                     self.send_untold(now);
                 } else {
-                    // The ACK of a challenge is told as little as the challenge.
-                    let is_told = trace::is_about_call(&request.method)
-                        && (request.method != Method::Ack || self.is_of_a_call(&request));
+                    // What strangers make up must not push calls out of the trace.
+                    self.withheld = (!self.is_of_a_call(&request)).then(Vec::new);
+                    let is_told = trace::is_about_call(&request.method);
                     let told = (is_told && self.trace.is_on()).then(|| request.to_bytes());
                     if self.endpoint.receive_judged(request, judged, source, now) {
                         self.keep_received(told, &source, now);
@@ -227,6 +230,7 @@ impl Exchange {
             }
         }
         self.settle(now);
+        self.withheld = None;
     }
 
     /// Does with a leg what the floor commands.
@@ -391,7 +395,18 @@ impl Exchange {
     fn keep(&mut self, way: Way, far: &Destination, bytes: Arc<[u8]>, now: Timestamp) {
         let Destination { transport, peer, listener, .. } = *far;
         let local = self.sides.get(usize::from(listener.0)).map_or(peer, |side| side.public);
-        self.trace.keep(Said { at: now, way, transport, peer, local, bytes });
+        let said = Said { at: now, way, transport, peer, local, bytes };
+        match &mut self.withheld {
+            Some(withheld) => withheld.push(said),
+            None => self.trace.keep(said),
+        }
+    }
+
+    /// Whoever speaks is known: what was said with them since they began is kept, and what follows.
+    pub(crate) fn tell_withheld(&mut self) {
+        for said in self.withheld.take().into_iter().flatten() {
+            self.trace.keep(said);
+        }
     }
 
     fn hear(&mut self, event: EndpointEvent, now: Timestamp) {
@@ -471,11 +486,10 @@ impl Exchange {
                 ChangeKind::Removed(_) => self.guard.gone(id),
             }
             match change.kind {
-                ChangeKind::Removed(Removal::FlowLost | Removal::Replaced) => {
-                    self.way_lost(phone, &change.binding, now);
-                }
+                ChangeKind::Removed(Removal::AccountGone | Removal::OutOfPlace)
+                | ChangeKind::Refreshed => {}
+                ChangeKind::Removed(why) => self.way_lost(phone, (&change.binding, why), now),
                 ChangeKind::Registered => self.way_found(phone, now),
-                ChangeKind::Refreshed | ChangeKind::Removed(_) => {}
             }
             self.ports.store.changed(&change);
             if change.kind != ChangeKind::Refreshed {

@@ -102,7 +102,9 @@ impl Exchange {
         }
         let why = match self.guard.admits(source.peer, lane, now) {
             Admission::Yes => return true,
-            Admission::IfHeard if is_heard(self) => return true,
+            Admission::IfHeard if is_heard(self) && self.guard.admits_heard(source.peer, now) => {
+                return true;
+            }
             Admission::IfHeard | Admission::Banned => Counted::Banned,
             Admission::TooMany => Counted::RateLimited,
         };

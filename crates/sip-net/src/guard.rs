@@ -29,9 +29,8 @@ use self::bucket::{Bucket, Pace};
 use self::waits::Waits;
 use crate::accounts::AddressRange;
 
-/// What is still answered of a source whose datagrams are shut out: enough for phones that begin to
-/// register there to be challenged, and too little for whoever looks for holes.
-const FEW: Pace = Pace::of_a_second(1, 5);
+/// How long an attempt waits at most after wrong secrets, where a phone is registered.
+const AT_HOME: Duration = Duration::from_secs(1);
 
 /// What the guard allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +49,9 @@ pub struct GuardSettings {
     pub ban: Duration,
     /// How long at most. Default 1 day.
     pub longest_ban: Duration,
+    /// Datagrams a second that are answered of a source whose datagrams are shut out, as another may
+    /// have sent them in its name: enough for phones there to be challenged. Default 10.
+    pub banned_rate: u32,
     /// Wrong secrets in a row for one account, from one source, that cost nothing. Default 5.
     pub free_guesses: u32,
     /// How long the next attempt waits at most. Default 1 minute.
@@ -73,6 +75,7 @@ impl Default for GuardSettings {
             within: Duration::from_mins(10),
             ban: Duration::from_mins(10),
             longest_ban: Duration::from_hours(24),
+            banned_rate: 10,
             free_guesses: 5,
             longest_wait: Duration::from_secs(60),
             sources: 65_536,
@@ -162,8 +165,10 @@ pub(crate) enum Admission {
 struct Suspect {
     keep_alives: Bucket,
     datagrams: Bucket,
-    /// Of datagrams, while they are shut out.
+    /// Of datagrams, while they are shut out: those that are answered all the same.
     few: Bucket,
+    /// And those that bring back what was said.
+    heard: Bucket,
     streams: Bucket,
     connections: Bucket,
     /// What it did, or another in its name.
@@ -273,23 +278,31 @@ impl Guard {
             return takes(&mut flow.bucket);
         }
         let source = source_of(peer.ip());
-        let is_half_banned = lane == Lane::Datagrams
-            && self.is_banned(source, Scope::Datagrams, now)
-            && !self.is_banned(source, Scope::Everything, now);
-        if !is_half_banned && self.is_banned(source, lane.scope(), now) {
-            return Admission::Banned;
+        if self.is_banned(source, lane.scope(), now) {
+            let is_forged = lane == Lane::Datagrams
+                && self.bans.get(&source).is_some_and(|ban| ban.scope == Scope::Datagrams);
+            let few = Pace::of_a_second(u64::from(self.settings.banned_rate));
+            // Not from the bucket that whoever forges empties.
+            return match is_forged {
+                true if self.suspect(source, now).few.takes(few, now) => Admission::Yes,
+                true => Admission::IfHeard,
+                false => Admission::Banned,
+            };
         }
         let suspect = self.suspect(source, now);
-        let taken = takes(match lane {
+        takes(match lane {
             Lane::KeepAlives => &mut suspect.keep_alives,
             Lane::Datagrams => &mut suspect.datagrams,
             Lane::Streams => &mut suspect.streams,
             Lane::Connections => &mut suspect.connections,
-        });
-        if taken == Admission::Yes && is_half_banned && !suspect.few.takes(FEW, now) {
-            return Admission::IfHeard;
-        }
-        taken
+        })
+    }
+
+    /// Whether one that brings back what was said to its source is read, though that is shut out for
+    /// what came in its name; it counts.
+    pub(crate) fn admits_heard(&mut self, peer: SocketAddr, now: Timestamp) -> bool {
+        let pace = Pace::of(&self.settings);
+        self.suspect(source_of(peer.ip()), now).heard.takes(pace, now)
     }
 
     /// Whether nothing from here is read.
@@ -366,7 +379,10 @@ impl Guard {
 
     /// Somebody who is here brought a wrong secret for this account.
     pub(crate) fn wrong_secret(&mut self, phone: &PhoneId, address: IpAddr, now: Timestamp) {
-        self.waits.wrong(phone, source_of(address), now);
+        let source = source_of(address);
+        // Its other phones are behind the same address: they are not to be kept out by a guesser.
+        let longest = if self.at_home.contains_key(&source) { AT_HOME } else { Duration::MAX };
+        self.waits.wrong(phone, source, (longest, now));
     }
 
     /// Somebody brought the right one.
@@ -449,7 +465,8 @@ impl Guard {
         let known = self.before.remove(&source).unwrap_or(Suspect {
             keep_alives: bucket,
             datagrams: bucket,
-            few: Bucket::full(FEW, now),
+            few: Bucket::full(Pace::of_a_second(u64::from(self.settings.banned_rate)), now),
+            heard: bucket,
             streams: bucket,
             connections: bucket,
             said: record,

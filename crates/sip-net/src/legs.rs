@@ -21,7 +21,7 @@ use sip::SessionId;
 use sip::StatusCode;
 use sip::endpoint::Outgoing;
 use sip::locate::Place;
-use sip::registrar::Binding;
+use sip::registrar::{Binding, Removal};
 use sip::sdp::{self, SdpError, SdpOrigin};
 use sip::subscription::{DialogState, Direction};
 
@@ -49,7 +49,7 @@ pub(crate) struct Leg {
     /// A session that is to take the place of this leg's, and waits to be let (RFC 3891).
     pub(crate) taking_over: Option<SessionId>,
     /// The way by which its phone was reached, where that is gone and the phone has not come back.
-    pub(crate) stranded: Option<Arc<Binding>>,
+    pub(crate) stranded: Option<(Arc<Binding>, Removal)>,
     /// A change of ours that must wait until one under way is over.
     pub(crate) owed: Option<MediaDescription>,
     /// The description last agreed on, as the far side wrote it.

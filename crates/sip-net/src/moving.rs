@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::{PhoneId, Timestamp};
 use sip::SessionId;
 use sip::endpoint::{Destination, Order};
-use sip::registrar::Binding;
+use sip::registrar::{Binding, Removal};
 
 use crate::exchange::Exchange;
 use crate::legs::{Leg, Phase};
@@ -15,14 +15,19 @@ use crate::legs::{Leg, Phase};
 impl Exchange {
     /// A way to a phone is gone: its calls by it wait for it to come back, or go on by another
     /// that is there already.
-    pub(crate) fn way_lost(&mut self, phone: &PhoneId, lost: &Arc<Binding>, now: Timestamp) {
+    pub(crate) fn way_lost(
+        &mut self,
+        phone: &PhoneId,
+        (lost, why): (&Arc<Binding>, Removal),
+        now: Timestamp,
+    ) {
         let by_it = self.legs.of_phone(phone).filter_map(|(id, leg)| {
             let way = self.endpoint.way_of(talking(leg)?)?;
             is_one_way(&way, &lost.flow).then_some(id)
         });
         for id in by_it.collect::<Vec<_>>() {
             if let Some(leg) = self.legs.get_mut(id) {
-                leg.stranded = Some(Arc::clone(lost));
+                leg.stranded = Some((Arc::clone(lost), why));
             }
         }
         self.way_found(phone, now);
@@ -33,13 +38,15 @@ impl Exchange {
         let stranded = self
             .legs
             .of_phone(phone)
-            .filter_map(|(id, leg)| Some((id, talking(leg)?, Arc::clone(leg.stranded.as_ref()?))));
-        for (id, session, lost) in stranded.collect::<Vec<_>>() {
+            .filter_map(|(id, leg)| Some((id, talking(leg)?, leg.stranded.clone()?)));
+        for (id, session, (lost, why)) in stranded.collect::<Vec<_>>() {
             let way = self.endpoint.way_of(session);
             // Meanwhile it may have been heard from by another way.
             let is_lost = way.is_some_and(|way| is_one_way(&way, &lost.flow));
             let bindings = self.registrar.bindings(phone);
-            let found = bindings.iter().find(|it| is_back(&lost, it, bindings.len()));
+            let found = bindings.iter().find(|it| {
+                is_back(&lost, it) || (bindings.len() == 1 && may_be_back((&lost, why), it))
+            });
             let found = found.map(|it| it.flow);
             if is_lost && found.is_none() {
                 continue;
@@ -74,9 +81,8 @@ fn is_one_way(one: &Destination, other: &Destination) -> bool {
 }
 
 /// Whether a binding is of the device whose way was lost: by its instance where both say that
-/// (RFC 5626 §4.1), else by its address or registration, or, where the way was a stream and is gone
-/// for certain, because the phone has no other.
-fn is_back(lost: &Binding, found: &Binding, bindings: usize) -> bool {
+/// (RFC 5626 §4.1), else by its address or registration.
+fn is_back(lost: &Binding, found: &Binding) -> bool {
     if lost.flow == found.flow {
         return false;
     }
@@ -84,8 +90,14 @@ fn is_back(lost: &Binding, found: &Binding, bindings: usize) -> bool {
         (Some(before), Some(now)) => before == now,
         _ => {
             let is_same = lost.contact.is_equivalent(&found.contact);
-            let is_sole = bindings == 1 && lost.flow.connection.is_some();
-            is_same || lost.sip_call_id == found.sip_call_id || is_sole
+            is_same || lost.sip_call_id == found.sip_call_id
         }
     }
+}
+
+/// Whether the only binding of a phone may be of the device whose way was lost: its stream has ended
+/// for certain, and nothing says that it is another device.
+fn may_be_back((lost, why): (&Binding, Removal), found: &Binding) -> bool {
+    let is_told = lost.device().is_some() && found.device().is_some();
+    why == Removal::FlowLost && lost.flow != found.flow && !is_told
 }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use model::Timestamp;
 use sip::SessionId;
 
+/// How long somebody is waited for who is thought to be gone: an INVITE and its first repetition.
+const DOUBT: Duration = Duration::from_secs(1);
+
 /// The INVITEs that must be answered anything, in order of their times.
 #[derive(Debug)]
 pub(crate) struct Patience {
@@ -22,6 +25,11 @@ impl Patience {
     /// An INVITE has left.
     pub(crate) fn begin(&mut self, session: SessionId, now: Timestamp) {
         self.due.insert((now + self.within, session));
+    }
+
+    /// An INVITE has left to where nobody has answered of late: it is sent in case that is over.
+    pub(crate) fn begin_doubtful(&mut self, session: SessionId, now: Timestamp) {
+        self.due.insert((now + self.within.min(DOUBT), session));
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Timestamp> {

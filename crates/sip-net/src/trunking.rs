@@ -347,9 +347,12 @@ impl Exchange {
         // It tells of every contact of the account (RFC 3261 §10.3): another's time is not ours.
         let contacts = response.headers.addresses(&HeaderName::Contact).unwrap_or_default();
         let of_ours = contacts.iter().find(|it| it.uri.is_equivalent(&ours.uri));
-        let alone = contacts.first().filter(|_| contacts.len() == 1);
-        let granted = of_ours.or(alone).and_then(NameAddr::expires);
-        let said = granted.or_else(|| response.headers.expires().ok().flatten());
+        // Where it has written ours otherwise, the least of them is never too long.
+        let least = || contacts.iter().filter_map(NameAddr::expires).min();
+        let said = of_ours
+            .and_then(NameAddr::expires)
+            .or_else(|| response.headers.expires().ok().flatten())
+            .or_else(least);
         let granted = said.map_or(registration.expires, |it| Duration::from_secs(it.into()));
         if !registration.holds(now) {
             tracing::info!(trunk = %id, seconds = granted.as_secs(), "registered at the trunk");

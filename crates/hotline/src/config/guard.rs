@@ -52,6 +52,7 @@ fn sources(section: &Section<'_>) -> GuardSettings {
         within: span("within", usual.within),
         ban: span("ban", usual.ban),
         longest_ban: span("longest_ban", usual.longest_ban),
+        banned_rate: section.small("banned_rate").unwrap_or(usual.banned_rate),
         free_guesses: section.small("free_guesses").unwrap_or(usual.free_guesses),
         longest_wait: span("longest_wait", usual.longest_wait),
         sources: section.small("sources").unwrap_or(usual.sources),

@@ -21,9 +21,9 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// So many a second, and so many at once.
-    pub(super) const fn of_a_second(rate: u64, burst: u64) -> Self {
-        Self { rate, full: burst * 1_000 }
+    /// So many a second, and as many at once.
+    pub(super) const fn of_a_second(rate: u64) -> Self {
+        Self { rate, full: rate * 1_000 }
     }
 
     pub(super) fn of(settings: &GuardSettings) -> Self {

@@ -160,7 +160,7 @@ fn what_came_in_datagrams_shuts_out_datagrams_alone() {
     let ban = guard.offence(THEM, Scope::Datagrams, forged, at(0)).unwrap();
     assert_eq!((ban.scope, ban.times), (Scope::Datagrams, 1));
     // Of its datagrams a few are read, so that whoever is there may show it.
-    for _ in 0..5 {
+    for _ in 0..10 {
         assert_eq!(guard.admits(PEER, Lane::Datagrams, at(0)), Admission::Yes);
     }
     for (lane, admission) in [

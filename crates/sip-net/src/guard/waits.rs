@@ -60,12 +60,17 @@ impl Waits {
         (wrong.from > now).then(|| wrong.from.since(now))
     }
 
-    /// A wrong secret came from here.
-    pub(super) fn wrong(&mut self, phone: &PhoneId, source: IpAddr, now: Timestamp) {
+    /// A wrong secret came from here; the next attempt waits for so long at most.
+    pub(super) fn wrong(
+        &mut self,
+        phone: &PhoneId,
+        source: IpAddr,
+        (longest, now): (Duration, Timestamp),
+    ) {
         let before = self.take(phone, source);
         let times = before.map_or(0, |wrong| wrong.times).saturating_add(1);
         let doubled = 1_u32.checked_shl(times.saturating_sub(self.free)).unwrap_or(u32::MAX);
-        let wait = Duration::from_secs(doubled.into()).min(self.longest);
+        let wait = Duration::from_secs(doubled.into()).min(self.longest).min(longest);
         let from = if times > self.free { now + wait } else { now };
         if self.young.sources >= self.most {
             self.old = std::mem::take(&mut self.young);
@@ -166,17 +171,17 @@ mod tests {
     fn an_accounts_next_attempt_waits_longer_after_each_wrong_secret() {
         let (mut waits, phone) = (waits(), PhoneId::from("1001"));
         for _ in 0..5 {
-            waits.wrong(&phone, HERE, at(0));
+            waits.wrong(&phone, HERE, (Duration::MAX, at(0)));
             assert_eq!(waits.must_wait(&phone, HERE, at(0)), None);
         }
         for seconds in [2, 4, 8, 16, 32, 60, 60] {
-            waits.wrong(&phone, HERE, at(0));
+            waits.wrong(&phone, HERE, (Duration::MAX, at(0)));
             let wait = waits.must_wait(&phone, HERE, at(0));
             assert_eq!(wait, Some(Duration::from_secs(seconds)));
         }
         assert_eq!(waits.must_wait(&phone, HERE, at(60)), None);
         waits.right(&phone, HERE);
-        waits.wrong(&phone, HERE, at(61));
+        waits.wrong(&phone, HERE, (Duration::MAX, at(61)));
         assert_eq!(waits.must_wait(&phone, HERE, at(61)), None);
     }
 
@@ -184,7 +189,7 @@ mod tests {
     fn who_guesses_waits_and_nobody_else() {
         let (mut waits, phone) = (waits(), PhoneId::from("1001"));
         for _ in 0..20 {
-            waits.wrong(&phone, HERE, at(0));
+            waits.wrong(&phone, HERE, (Duration::MAX, at(0)));
         }
         assert!(waits.must_wait(&phone, HERE, at(0)).is_some());
         assert_eq!(waits.must_wait(&phone, ELSEWHERE, at(0)), None);
@@ -197,9 +202,9 @@ mod tests {
     fn who_waits_is_seen_and_let_in_again() {
         let (mut waits, phone) = (waits(), PhoneId::from("1001"));
         for _ in 0..7 {
-            waits.wrong(&phone, HERE, at(0));
+            waits.wrong(&phone, HERE, (Duration::MAX, at(0)));
         }
-        waits.wrong(&phone, ELSEWHERE, at(0));
+        waits.wrong(&phone, ELSEWHERE, (Duration::MAX, at(0)));
         let seen: Vec<_> = waits.iter(at(1)).collect();
         assert_eq!(seen, [(&phone, HERE, (at(4), 7))], "who waits no more is not there");
         assert!(waits.lift(HERE, at(1)) && !waits.lift(HERE, at(1)));
@@ -211,7 +216,7 @@ mod tests {
     fn guesses_from_a_million_sources_fill_nothing() {
         let (mut waits, phone) = (waits(), PhoneId::from("1001"));
         for number in 0..1_000_000_u32 {
-            waits.wrong(&phone, IpAddr::V4(Ipv4Addr::from_bits(number)), at(0));
+            waits.wrong(&phone, IpAddr::V4(Ipv4Addr::from_bits(number)), (Duration::MAX, at(0)));
         }
         let remembered = |it: &Generation| it.accounts.values().map(BTreeMap::len).sum::<usize>();
         assert_eq!(remembered(&waits.young), waits.young.sources);

@@ -5,9 +5,9 @@ use model::Cause;
 use sip::digest::{Algorithm, Ha1};
 use sip::{HeaderName, StatusCode};
 use sip_net::{AddressRange, Counted, Trunk, TrunkCaller};
-use switchboard::ports::{LegFact, Origin};
+use switchboard::ports::{LegCommand, LegFact, Origin};
 
-use crate::house::{House, REALM, number, trunk};
+use crate::house::{House, REALM, number, ours, trunk};
 use crate::peer::{Peer, cancel};
 
 const SECRET: (&str, Algorithm) = ("secret", Algorithm::Sha256);
@@ -82,6 +82,33 @@ async fn a_trunk_that_proves_itself_speaks_of_its_call_from_each_of_its_places()
     assert_eq!(elsewhere.ask(&gives_up).await.status, StatusCode::CALL_DOES_NOT_EXIST);
     neighbour.send(&gives_up.to_bytes()).await;
     let over = LegFact::Released { cause: Cause::CallerLeft, status: None, reason: None };
+    assert_eq!(house.fact(leg).await, over);
+}
+
+#[tokio::test]
+async fn a_trunk_that_may_be_anywhere_proves_itself_again_where_it_speaks_from_elsewhere() {
+    let mut house = house(&[]).await;
+    let mut gateway = gateway(&house).await;
+    let invite = called_by(&mut gateway);
+    let challenged = gateway.ask(&invite).await;
+    gateway.acknowledge_refusal(&invite, &challenged).await;
+    let invite = gateway.with_credentials(invite, &challenged, SECRET);
+    gateway.send(&invite.to_bytes()).await;
+    let (leg, _) = house.rings_in().await;
+    house.command(leg, LegCommand::Answer { answer: ours(20_000) });
+    let answer = gateway.response().await;
+    assert_eq!(answer.status, StatusCode::OK);
+    gateway.acknowledge(&answer, b"").await;
+    let mut half = Peer::at(8, "gateway", house.handle.trunks()).await;
+    half.sent = 50;
+    let bye = half.within("BYE", &answer);
+    let challenged = half.ask(&bye).await;
+    assert_eq!(challenged.status, StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    let guess = half.with_credentials(bye.clone(), &challenged, ("guess", Algorithm::Sha256));
+    assert_eq!(half.ask(&guess).await.status, StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    let bye = half.with_credentials(bye, &challenged, SECRET);
+    assert_eq!(half.ask(&bye).await.status, StatusCode::OK);
+    let over = LegFact::Released { cause: Cause::CallerHungUp, status: None, reason: None };
     assert_eq!(house.fact(leg).await, over);
 }
 

@@ -192,7 +192,7 @@ async fn what_is_forged_at_night_keeps_no_phone_out_in_the_morning() {
         let again = scan(&mut forger, turn);
         forger.send(&again).await;
     }
-    counted(&house, Counted::Banned, 10).await;
+    counted(&house, Counted::Banned, 5).await;
     let request = phone.with_credentials(request, &challenged, ("secret", Algorithm::Sha256));
     assert_eq!(phone.ask(&request).await.status, StatusCode::OK);
     assert_eq!(house.bindings().await, ("1001".into(), 1));
@@ -236,7 +236,7 @@ async fn connected(house: &House) -> Line<TcpStream> {
 async fn what_is_forged_in_datagrams_keeps_nobodys_connections_out() {
     let (mut house, mut forger) = attacked("1001").await;
     let mut phone = connected(&house).await;
-    for turn in 0..20 {
+    for turn in 0..40 {
         forger.send(format!("OPTIONS {turn}\r\n\r\n").as_bytes()).await;
     }
     counted(&house, Counted::Banned, 1).await;

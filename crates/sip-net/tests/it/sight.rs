@@ -10,10 +10,11 @@ use sip::digest::Algorithm;
 use sip::{HeaderName, Message, Method, StatusCode};
 use sip_net::{Capture, Counted, Rung, Setup, TraceFiles, Way};
 use switchboard::ports::{LegCommand, LegFact};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::{sleep, timeout};
 
 use crate::house::{House, ours};
+use crate::line::Line;
 use crate::peer::Peer;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -127,6 +128,21 @@ async fn what_strays_in_pushes_no_call_out_of_the_ladder() {
                        uri=\"sip:4008001234@400.example.cn\", response=\"00\", algorithm=MD5";
         invite.headers.push(HeaderName::ProxyAuthorization, made_up);
         stranger.ask(&invite).await;
+        let mut bye = stranger.request("BYE", "sip:9@400.example.cn", &format!("none-{turn}"));
+        bye.headers.set(HeaderName::To, "<sip:9@400.example.cn>;tag=none");
+        stranger.ask(&bye).await;
+    }
+    // Nor does a nonce that is theirs, with a secret that is not, or over a connection.
+    let invite = stranger.invite("4008001234", "own-nonce");
+    let given = stranger.ask(&invite).await;
+    let mut line =
+        Line::new(TcpStream::connect(house.handle.phones()).await.unwrap(), "SIP/2.0/TCP");
+    for turn in 0..20 {
+        let invite = stranger.invite("4008001234", &format!("guess-{turn}"));
+        let guess = stranger.with_credentials(invite, &given, ("guess", Algorithm::Sha256));
+        stranger.ask(&guess).await;
+        line.send(&guess.to_bytes()).await;
+        line.response().await;
     }
     let options = stranger.request("OPTIONS", "sip:400.example.cn", "last");
     stranger.ask(&options).await;

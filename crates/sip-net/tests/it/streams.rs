@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use model::Cause;
 use sip::digest::Algorithm;
 use sip::{HeaderName, Message, Method, StatusCode};
-use sip_net::Counted;
+use sip_net::{Account, AccountRules, Counted};
 use switchboard::ports::{LegCommand, LegFact, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-use crate::house::{House, dialled, number, ours, rings, trunk};
+use crate::house::{House, account, dialled, number, ours, rings, trunk};
 use crate::line::Line;
 use crate::peer::{Peer, sdp};
 
@@ -94,6 +95,36 @@ async fn a_phone_whose_stream_breaks_goes_on_with_its_call_when_it_has_registere
     let Message::Request(change) = line.receive().await else { panic!("not a request") };
     assert_eq!(change.method, Method::Invite);
     assert_eq!(change.call_id(), invite.call_id());
+}
+
+#[tokio::test]
+async fn a_call_over_a_living_stream_stays_there_when_another_device_takes_the_registration() {
+    let rules = AccountRules { most_bindings: 1, ..AccountRules::default() };
+    let mut house = House::with(|setup| {
+        let one = Account { rules, ..account("1001") };
+        setup.accounts = [one].into_iter().collect();
+    })
+    .await;
+    let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
+    let mut line = registered(&mut house, &mut voice).await;
+    let leg = dialled(1);
+    house.command(leg, rings("1001"));
+    let Message::Request(invite) = line.receive().await else { panic!("not a request") };
+    let mut answer = invite.response(StatusCode::OK);
+    answer.headers.set(HeaderName::To, &invite.to().unwrap().with_tag("phone"));
+    answer.headers.push(HeaderName::Contact, "<sip:1001@127.0.0.1;transport=tcp>");
+    answer.headers.push(HeaderName::ContentType, "application/sdp");
+    answer.body = sdp(voice.address(), 1);
+    line.stream.write_all(&answer.to_bytes()).await.unwrap();
+    assert!(matches!(house.fact(leg).await, LegFact::Answered { .. }));
+    let Message::Request(ack) = line.receive().await else { panic!("not a request") };
+    assert_eq!(ack.method, Method::Ack);
+    // The desk phone is switched on.
+    let mut desk = Peer::at(1, "1001", house.handle.phones()).await;
+    desk.registered().await;
+    house.command(leg, LegCommand::Release { cause: Cause::CallerLeft, status: None });
+    let Message::Request(bye) = line.receive().await else { panic!("not a request") };
+    assert_eq!((bye.method.clone(), bye.call_id()), (Method::Bye, invite.call_id()));
 }
 
 #[tokio::test]

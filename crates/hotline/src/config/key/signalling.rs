@@ -219,6 +219,12 @@ pub(crate) const GUARD: Table = Table {
         ),
         else_("longest_ban", Kind::Span("1s", "24h"), "24h", "How long at most."),
         else_(
+            "banned_rate",
+            Kind::Number(1, 1_000),
+            "10",
+            "Datagrams a second that are answered all the same of a source whose datagrams are shut out: somebody else may have sent them in its name, and phones there must come in.",
+        ),
+        else_(
             "free_guesses",
             Kind::Number(1, 1_000),
             "5",
