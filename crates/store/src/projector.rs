@@ -35,6 +35,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// After so many events the projector lets others have its thread.
 const TURN: usize = 256;
 
+/// So many rows are written before more are gathered: as many as one statement takes. In one place for
+/// thousands, fresh memory costs more than the rows.
+const MUCH: usize = 64;
+
 /// The most recordings under way that are kept in memory.
 const UNDER_WAY: usize = 10_000;
 
@@ -228,6 +232,9 @@ impl Follower {
                 changed.ended(cdr);
             }
             changed.intervals.extend(place.history.apply(event));
+            if changed.is_much() {
+                changed.write_what_is_over(&mut rows).await?;
+            }
         }
         // What changed and is still open, once for the batch.
         let calls: BTreeSet<_> = events.iter().filter_map(|event| event.call).collect();
@@ -321,11 +328,24 @@ impl Changed {
         self.calls.push(cdr);
     }
 
-    async fn write(self, rows: &mut Rows<'_>) -> Result<(), DatabaseError> {
-        let recordings: Vec<_> = self.recordings.into_values().collect();
+    fn is_much(&self) -> bool {
+        self.calls.len() >= MUCH || self.segments.len() >= MUCH || self.intervals.len() >= MUCH
+    }
+
+    /// Writes calls, segments and intervals, and forgets them: what is over changes no more.
+    async fn write_what_is_over(&mut self, rows: &mut Rows<'_>) -> Result<(), DatabaseError> {
         rows.put_calls(&self.calls).await?;
+        self.calls.clear();
         rows.put_segments(&self.segments).await?;
+        self.segments.clear();
         rows.put_intervals(&self.intervals).await?;
+        self.intervals.clear();
+        Ok(())
+    }
+
+    async fn write(mut self, rows: &mut Rows<'_>) -> Result<(), DatabaseError> {
+        self.write_what_is_over(rows).await?;
+        let recordings: Vec<_> = self.recordings.into_values().collect();
         rows.put_recordings(&recordings).await
     }
 }
