@@ -247,6 +247,27 @@ async fn a_place_that_says_nothing_costs_a_caller_little_and_the_next_caller_not
 }
 
 #[tokio::test]
+async fn a_trunk_that_is_thought_gone_is_called_in_case_it_is_not_and_waited_for_a_second() {
+    let silent = Peer::at(2, "carrier", NOWHERE).await;
+    let address = silent.address();
+    let mut house = House::with(move |setup| {
+        let known = trunk(([127, 0, 0, 2], 1), None);
+        setup.trunks = [Trunk { proxy: Some(at(address)), ..known }].into_iter().collect();
+        setup.settings.answer_within = Duration::from_secs(3);
+    })
+    .await;
+    let clock = clock::Clock::start();
+    for (n, (least, most)) in [(1, (3_000, 4_500)), (2, (1_000, 2_500))] {
+        let began = clock.now();
+        house.command(dialled(n), to_carrier());
+        assert!(matches!(house.fact(dialled(n)).await, LegFact::Released { .. }));
+        let waited = clock.now().since(began).as_millis();
+        assert!((least..most).contains(&waited), "{waited} ms");
+        silent.request_of(&Method::Invite).await;
+    }
+}
+
+#[tokio::test]
 async fn a_trunk_is_asked_whether_it_is_there_and_seen_to_go_and_come_back() {
     let mut carrier = Carrier::open().await;
     let house = carrier
