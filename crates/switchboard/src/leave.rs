@@ -5,6 +5,7 @@ use model::{CallId, Cause, EventKind, LegId};
 
 use crate::call::{Leg, LegState, Stage, Talk};
 use crate::ledger::About;
+use crate::outside::passed_on;
 use crate::ports::{LegCommand, MediaCommand};
 use crate::{Stopping, Switchboard};
 
@@ -142,15 +143,14 @@ impl Switchboard {
                     return;
                 }
                 self.agent_left(id, leg, None);
-                let status = status.filter(|status| (400..700).contains(status)).unwrap_or(480);
-                self.release_leg(caller, cause, Some(status));
+                self.release_leg(caller, cause, Some(passed_on(status)));
                 self.end_call(id, cause);
             }
             Stage::Transferring(transfer) if transfer.target == leg => {
                 if self.tried_on(id, leg, cause, status) {
                     return;
                 }
-                self.transfer_failed(id, status.unwrap_or(480));
+                self.transfer_failed(id, passed_on(status));
             }
             Stage::Transferring(transfer) if transfer.transferor == leg => {
                 self.transferor_left(id);

@@ -2,7 +2,8 @@
 //! has no place, is too fast, cannot be reached or says that it cannot serve.
 //!
 //! A trunk's refusal is passed on, and no further trunk is tried, where it speaks for the called
-//! party (4xx but 408, and 6xx), and once the far phone has rung: nobody is rung twice.
+//! party (most of 4xx, and 6xx), and once the far phone has rung: nobody is rung twice. What it says
+//! of our request or our login is between the two of us, and is passed on to nobody.
 
 use model::{CallId, CallKind, Cause, LegId, Limit, Number, TrunkId};
 
@@ -39,7 +40,30 @@ pub(crate) fn route(rules: &[OutboundRule], role: Option<&str>, to: &Number) -> 
 /// Whether a leg that never rang came to nothing by the trunk's doing, so that another may do.
 fn is_the_trunks_doing(cause: Cause, status: Option<u16>) -> bool {
     matches!(cause, Cause::Unreachable | Cause::SignallingLost)
-        && status.is_none_or(|status| status == 408 || (500..600).contains(&status))
+        && status.is_none_or(|status| {
+            status == 408 || (500..600).contains(&status) || is_of_our_request(status)
+        })
+}
+
+/// Whether a status is about the request as we sent it, or about who we are to the other side: a
+/// login, an extension, a timer, a way that is too long (RFC 3261 §21.4, 4028, 5393, 8224).
+const fn is_of_our_request(status: u16) -> bool {
+    matches!(
+        status,
+        400..=402 | 405 | 407 | 413 | 414 | 416 | 420..=422 | 428..=430 | 436..=438 | 440
+            | 482 | 483 | 494
+    )
+}
+
+/// The final status for whoever wanted a call that came to nothing with this one. A 401 or 407 of
+/// ours would be without a challenge, and the phone would take its own password for wrong; what we
+/// did not get right is our failure to it (as of 503, RFC 3261 §16.7 item 6).
+pub(crate) fn passed_on(status: Option<u16>) -> u16 {
+    match status {
+        Some(status) if is_of_our_request(status) => 500,
+        Some(status @ 400..700) => status,
+        Some(_) | None => 480,
+    }
 }
 
 impl Switchboard {
@@ -216,15 +240,28 @@ mod tests {
 
     #[test]
     fn what_speaks_for_the_called_party_is_not_the_trunks_doing() {
-        for status in [408, 500, 502, 503, 504] {
+        for status in [400, 401, 402, 407, 408, 420, 421, 422, 438, 482, 483, 500, 502, 503, 504] {
             assert!(is_the_trunks_doing(Cause::Unreachable, Some(status)), "{status}");
         }
         assert!(is_the_trunks_doing(Cause::SignallingLost, Some(408)));
         assert!(is_the_trunks_doing(Cause::Unreachable, None));
-        for status in [403, 404, 480, 484, 486, 488, 600, 603] {
+        for status in [403, 404, 410, 433, 480, 481, 484, 486, 487, 488, 600, 603] {
             assert!(!is_the_trunks_doing(Cause::Unreachable, Some(status)), "{status}");
         }
         assert!(!is_the_trunks_doing(Cause::Refused, Some(486)));
         assert!(!is_the_trunks_doing(Cause::MediaFailed, Some(500)));
+    }
+
+    #[test]
+    fn whoever_wanted_the_call_hears_what_was_said_of_the_called_party_alone() {
+        for status in [401, 407, 420, 421, 422, 482, 483] {
+            assert_eq!(passed_on(Some(status)), 500, "{status}");
+        }
+        for status in [403, 404, 408, 480, 486, 488, 502, 503, 600, 603] {
+            assert_eq!(passed_on(Some(status)), status);
+        }
+        for status in [None, Some(302), Some(700)] {
+            assert_eq!(passed_on(status), 480);
+        }
     }
 }

@@ -220,6 +220,59 @@ fn what_speaks_for_the_called_party_is_passed_on_and_no_further_trunk_is_tried()
     }
 }
 
+/// What a carrier says of our request or of our login, and not of the called party.
+const OF_OUR_REQUEST: [u16; 7] = [401, 407, 420, 421, 422, 482, 483];
+
+#[test]
+fn what_a_carrier_says_of_our_request_is_followed_by_the_next_trunk_too() {
+    for status in OF_OUR_REQUEST {
+        let mut centre = two_trunks(|_| {});
+        let caller = centre.dials("8000", "913800138000");
+        centre.declines("13800138000", status);
+        let trunks: Vec<_> = dialled(&centre).into_iter().map(|(trunk, ..)| trunk).collect();
+        assert_eq!(trunks, ["carrier", "second"], "{status}");
+        assert!(centre.seen.iter().all(|(leg, _)| *leg != caller));
+    }
+}
+
+#[test]
+fn what_is_said_of_our_request_never_reaches_the_callers_phone() {
+    for status in OF_OUR_REQUEST {
+        let mut centre = two_trunks(|_| {});
+        centre.bind("1001");
+        let caller = centre.dials("8000", "913800138000");
+        centre.declines("13800138000", 503);
+        centre.declines("13800138000", status);
+        assert_eq!(refusal(&centre, caller), Some((Cause::Unreachable, Some(500))), "{status}");
+
+        // Nor where it comes late, or from one of our own phones.
+        let caller = centre.dials("8000", "913800138000");
+        let leg = centre.rings_at("13800138000");
+        centre.leg(leg, LegFact::Ringing { early: None });
+        centre.declines("13800138000", status);
+        assert_eq!(refusal(&centre, caller).unwrap().1, Some(500), "{status}");
+        let caller = centre.dials("8000", "1001");
+        centre.declines("1001", status);
+        assert_eq!(refusal(&centre, caller).unwrap().1, Some(500), "{status}");
+    }
+}
+
+#[test]
+fn nor_does_it_reach_the_phone_that_hands_its_caller_on_outside() {
+    for status in OF_OUR_REQUEST {
+        let mut centre = Centre::open();
+        centre.sign_in(1001);
+        centre.queues();
+        let agent = centre.answers("1001");
+        centre.leg(agent, LegFact::TransferAsked { to: "913900139000".parse().unwrap() });
+        centre.declines("13900139000", status);
+        let told: Vec<_> = centre.seen.iter().filter(|(leg, _)| *leg == agent).collect();
+        let progress = LegCommand::TransferProgress { status: 500 };
+        assert_eq!(told.last(), Some(&&(agent, progress)), "{status}");
+        assert_eq!(centre.look().calls[0].stage, "talking");
+    }
+}
+
 #[test]
 fn a_phone_that_has_rung_is_not_rung_again_by_another_trunk() {
     let mut centre = two_trunks(|_| {});
