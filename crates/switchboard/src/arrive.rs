@@ -101,11 +101,12 @@ impl Switchboard {
         let begun =
             Call::begun(call, self.ledger.now, (from, rings.to.clone()), (id, leg.far_end.clone()));
         self.places.call_began(hotline.as_ref());
-        if let FarEnd::Trunk(trunk) = &leg.far_end {
+        if let Some(trunk) = leg.trunk() {
             self.places.leg_began(trunk, hotline.as_ref());
         }
+        let number = leg.trunk().map(|_| begun.from.clone());
         self.calls.insert(call, Call { hotline: hotline.clone(), carried: rings.carried, ..begun });
-        self.legs.insert(id, Leg { hotline, remote: rings.offer.clone(), ..leg });
+        self.legs.insert(id, Leg { hotline, number, remote: rings.offer.clone(), ..leg });
         let security = rings.offer.as_ref().map(|offer| offer.security.clone());
         self.ledger.media(id, MediaCommand::Open { local, remote: rings.offer });
         self.protect(id, &security.unwrap_or_default());

@@ -257,7 +257,7 @@ pub(crate) struct Leg {
     pub(crate) own: Security,
     /// The far end's latest description.
     pub(crate) remote: Option<MediaDescription>,
-    /// Who is at the far end, where that is neither the call's caller nor the number it dialled.
+    /// Who is at the far end of a trunk, as people read it.
     pub(crate) number: Option<Number>,
 }
 
@@ -277,6 +277,14 @@ impl Leg {
             own: Security::None,
             remote: None,
             number: None,
+        }
+    }
+
+    /// The trunk it takes a place on.
+    pub(crate) const fn trunk(&self) -> Option<&TrunkId> {
+        match &self.far_end {
+            FarEnd::Trunk(trunk) => Some(trunk),
+            FarEnd::Phone(_) => None,
         }
     }
 

@@ -91,7 +91,7 @@ impl Switchboard {
     /// Rings an agent for a waiting call; `None` when no port is free.
     fn dial_agent(&mut self, id: CallId, queue: &QueueId, agent: AgentId) -> Option<LegId> {
         let phone = self.agents.phone(agent).cloned()?;
-        let from = self.calls.get(&id)?.from.clone();
+        let from = self.shown_for(self.calls.get(&id)?.caller)?;
         let display = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
         let alert = self.config.phones.get(&phone).map(|phone| phone.alert).unwrap_or_default();
         let (target, carried) = (Target::Phone(phone), self.carried_to_phone(id));

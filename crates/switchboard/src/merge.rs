@@ -145,7 +145,6 @@ impl Switchboard {
         }
         let Some(leg) = self.legs.get_mut(&moved) else { return };
         leg.call = to.call;
-        leg.number = number;
         let agent = leg.agent;
         self.ledger.event(
             About::call(from).because(Cause::Transferred),

@@ -131,6 +131,9 @@ impl Switchboard {
                 return Err((Cause::LimitReached, 503));
             };
             self.take_rates(wants);
+            if let Some(leg) = self.legs.get_mut(&leg) {
+                leg.number = Some(self.config.numbering.read(&outside.number).display);
+            }
             return Ok(leg);
         }
         Err(refusal)

@@ -175,17 +175,19 @@ impl Switchboard {
         About { queue, agent, ..about.with_segment(talk.segment) }
     }
 
-    /// Who is at the far end, for the index of a recording.
+    /// Who is at the far end, for the index of a recording and for whoever is joined to it next.
     pub(crate) fn party(&self, leg: LegId) -> Option<Number> {
         let leg = self.legs.get(&leg)?;
-        if leg.number.is_some() {
-            return leg.number.clone();
-        }
-        let call = self.calls.get(&leg.call)?;
         match &leg.far_end {
             FarEnd::Phone(phone) => phone.as_str().parse().ok(),
-            FarEnd::Trunk(_) if leg.id == call.caller => Some(call.from.clone()),
-            FarEnd::Trunk(_) => Some(call.to.clone()),
+            FarEnd::Trunk(_) => leg.number.clone(),
         }
+    }
+
+    /// The number shown to whoever is called for this party of a call. Who called and who was called
+    /// may both be handed on, so that it need not be the number that dialled first.
+    pub(crate) fn shown_for(&self, party: LegId) -> Option<Number> {
+        let dialled_first = || Some(self.calls.get(&self.call_of(party)?)?.from.clone());
+        self.party(party).or_else(dialled_first)
     }
 }

@@ -6,7 +6,7 @@
 //! | the target fails, transferor still there | the two talk on |
 //! | the target fails, transferor gone | back into the queue the caller came from, at the caller's priority; else an announcement |
 
-use model::{CallId, CallKind, Carried, Cause, EventKind, LegId, Number};
+use model::{CallId, CallKind, Carried, Cause, EventKind, HotlineId, LegId, Number};
 
 use crate::Switchboard;
 use crate::arrive::Route;
@@ -24,8 +24,8 @@ impl Switchboard {
             // A carrier does not hand our callers on.
             return self.transfer_progress(leg, 403);
         };
-        match self.calls.get(&id).map(|call| &call.stage) {
-            Some(Stage::Talking(_)) => {}
+        let kept = match self.calls.get(&id).map(|call| &call.stage) {
+            Some(Stage::Talking(talk)) => talk.peer(leg),
             Some(Stage::Transferring(_)) => return self.transfer_progress(leg, 491),
             Some(
                 Stage::Flow { .. }
@@ -35,14 +35,14 @@ impl Switchboard {
                 | Stage::Ending,
             )
             | None => return self.transfer_progress(leg, 481),
-        }
+        };
         let referred_by = Some(phone.clone());
         match self.route(&Origin::Phone(phone), to) {
-            Route::Hotline(hotline) => self.transfer_to_flow(leg, to, &hotline),
+            Route::Hotline(hotline) => self.transfer_to_flow((leg, kept), to, &hotline),
             Route::Extension(phone) if !self.is_bound(&phone) => self.transfer_progress(leg, 480),
             Route::Extension(phone) if self.is_engaged(&phone) => self.transfer_progress(leg, 486),
             Route::Extension(phone) => {
-                let Some(from) = self.calls.get(&id).map(|call| call.from.clone()) else { return };
+                let Some(from) = self.shown_for(kept) else { return };
                 let (agent, target) = (self.agents.agent_at(&phone), Target::Phone(phone));
                 let carried = Carried { referred_by, ..self.carried_to_phone(id) };
                 let alert = Alert::Ring;
@@ -52,6 +52,7 @@ impl Switchboard {
                 self.begin_transfer(leg, to, target, None);
             }
             Route::Outside { trunks, number, show } => {
+                let show = show.or_else(|| self.shown_for(kept));
                 let Some(mut outside) = self.outside(id, trunks, number, show) else { return };
                 let target = self.dial_trunk(id, &mut outside);
                 self.begin_transfer(leg, to, target, Some(outside));
@@ -106,8 +107,8 @@ impl Switchboard {
         self.ledger.event(about, EventKind::CallTransferred { to: to.clone() });
     }
 
-    /// The kept party meets the hotline's flow again, as a caller would.
-    fn transfer_to_flow(&mut self, leg: LegId, to: &Number, hotline: &model::HotlineId) {
+    /// The kept party meets the hotline's flow, as a caller would.
+    fn transfer_to_flow(&mut self, (leg, kept): (LegId, LegId), to: &Number, hotline: &HotlineId) {
         let Some(id) = self.call_of(leg) else { return };
         self.transfer_progress(leg, 100);
         let Some(talk) = self.part(id, Cause::Transferred) else { return };
@@ -120,7 +121,7 @@ impl Switchboard {
             Some(FarEnd::Trunk(_)) | None => None,
         };
         if let Some(call) = self.calls.get_mut(&id) {
-            call.caller = talk.peer(leg);
+            call.caller = kept;
             call.carried.referred_by = referred_by;
         }
         self.greet(id, hotline);

@@ -166,7 +166,7 @@ fn a_number_outside_that_was_consulted_is_named_in_the_recording() {
         _ => None,
     });
     let number = |text: &str| text.parse().ok();
-    assert_eq!(with, Some((number("13800138000"), number("913900139000"))));
+    assert_eq!(with, Some((number("13800138000"), number("13900139000"))));
     scene.centre.hangs_up(scene.caller);
     assert!(released(&scene.centre, specialist).is_some());
     assert!(scene.stages().is_empty());

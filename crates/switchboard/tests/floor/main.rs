@@ -17,6 +17,7 @@ mod calls;
 mod carried;
 mod centre;
 mod crossings;
+mod handed;
 mod limits;
 mod queue;
 mod restart;
