@@ -22,7 +22,7 @@ pub(crate) struct Call {
     pub(crate) carried: Carried,
     /// Where it came from.
     pub(crate) came_from: FarEnd,
-    /// The hotline it called, whose places it takes.
+    /// The hotline it called or was handed to, whose places it takes.
     pub(crate) hotline: Option<HotlineId>,
     /// The leg that began the call.
     pub(crate) caller: LegId,
@@ -248,7 +248,7 @@ pub(crate) struct Leg {
     /// Whether the agent's part in the call is over, though the leg is not.
     pub(crate) agent_left: bool,
     pub(crate) state: LegState,
-    /// The hotline whose place on the trunk it takes.
+    /// The hotline that it came to, whose place on the trunk it takes.
     pub(crate) hotline: Option<HotlineId>,
     /// Whether the far phone has said that it rings.
     pub(crate) rang: bool,

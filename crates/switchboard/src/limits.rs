@@ -10,7 +10,6 @@ use model::{CallId, Cause, EventKind, HotlineId, LegId, Limit, Number, TrunkId};
 
 use crate::Switchboard;
 use crate::arrive::Route;
-use crate::call::FarEnd;
 use crate::ledger::About;
 use crate::places::Places;
 use crate::ports::Origin;
@@ -47,16 +46,20 @@ impl Switchboard {
     }
 
     fn places_limit(&self, wants: Wants<'_>) -> Option<Limit> {
+        let full = self.places.service().all() >= self.config.max_calls;
+        let of_trunk = wants.trunk.and_then(|trunk| self.trunk_places(trunk, wants.hotline));
+        of_trunk.or(full.then_some(Limit::ServiceCalls)).or_else(|| self.shares_limit(wants))
+    }
+
+    /// The limit that keeps a call from a share of places: where it is in already, too.
+    fn shares_limit(&self, wants: Wants<'_>) -> Option<Limit> {
         let Wants { trunk, hotline } = wants;
-        if let Some(limit) = trunk.and_then(|trunk| self.trunk_places(trunk, hotline)) {
+        if let Some(limit) = trunk.and_then(|trunk| self.trunk_share(trunk, hotline)) {
             return Some(limit);
         }
         let service = self.places.service();
-        if service.all() >= self.config.max_calls {
-            return Some(Limit::ServiceCalls);
-        }
         let reserved = self.config.hotlines.iter().map(|(id, it)| (id, it.limits.reserved));
-        if self.config.max_calls - service.all() <= service.kept(reserved, hotline) {
+        if is_kept(self.config.max_calls, service.all(), service.kept(reserved, hotline)) {
             return Some(Limit::ServiceReserved);
         }
         let most = hotline.and_then(|id| self.config.hotlines.get(id)?.limits.max_calls);
@@ -83,18 +86,77 @@ impl Switchboard {
     }
 
     fn trunk_places(&self, trunk: &TrunkId, hotline: Option<&HotlineId>) -> Option<Limit> {
-        // A trunk that a live change took away carries nothing.
-        let most = self.config.trunks.get(trunk).map_or(0, |trunk| trunk.max_calls);
+        let full = self.places.on(trunk) >= self.trunk_max(trunk);
+        full.then_some(Limit::TrunkCalls).or_else(|| self.trunk_share(trunk, hotline))
+    }
+
+    fn trunk_share(&self, trunk: &TrunkId, hotline: Option<&HotlineId>) -> Option<Limit> {
         let taken = self.places.trunk(trunk);
-        if taken.all() >= most {
-            return Some(Limit::TrunkCalls);
-        }
         let reserved = self.config.hotlines.iter().filter_map(|(id, it)| {
             let kept = it.limits.reserved_on.get(trunk)?;
             Some((id, *kept))
         });
-        let is_kept = most - taken.all() <= taken.kept(reserved, hotline);
-        is_kept.then_some(Limit::TrunkReserved)
+        let kept = taken.kept(reserved, hotline);
+        is_kept(self.trunk_max(trunk), taken.all(), kept).then_some(Limit::TrunkReserved)
+    }
+
+    /// A trunk that a live change took away carries nothing.
+    fn trunk_max(&self, trunk: &TrunkId) -> u32 {
+        self.config.trunks.get(trunk).map_or(0, |trunk| trunk.max_calls)
+    }
+
+    /// Whether a hotline takes a party of a live call, whose places are its own from then on. Its
+    /// limits are asked as on arrival. Those of service and trunk are not: the party gives up the
+    /// places it has there, and must only leave alone what is kept for others.
+    pub(crate) fn takes_over(&mut self, party: LegId, hotline: &HotlineId) -> bool {
+        let Some(leg) = self.legs.get(&party) else { return false };
+        let Some(call) = self.calls.get(&leg.call) else { return false };
+        let new = Some(hotline);
+        if [call.hotline.as_ref(), leg.hotline.as_ref()] == [new, new] {
+            return true;
+        }
+        let (id, trunk) = (call.id, leg.trunk().cloned());
+        let wants = Wants { trunk: trunk.as_ref(), hotline: new };
+        let comes = Wants { trunk: None, hotline: new };
+        self.leave_places(party);
+        let limit = self.shares_limit(wants).or_else(|| self.rate_limit(comes));
+        match limit {
+            None => {
+                self.take_rates(comes);
+                self.belongs_to(party, hotline);
+            }
+            Some(limit) => self.tell_limit(About::call(id), limit, wants),
+        }
+        self.take_places(party);
+        limit.is_none()
+    }
+
+    fn belongs_to(&mut self, party: LegId, hotline: &HotlineId) {
+        let Some(leg) = self.legs.get_mut(&party) else { return };
+        leg.hotline = Some(hotline.clone());
+        if let Some(call) = self.calls.get_mut(&leg.call) {
+            call.hotline = Some(hotline.clone());
+        }
+    }
+
+    /// Gives back the place of a leg on its trunk, and that of its call.
+    fn leave_places(&mut self, leg: LegId) {
+        self.leave_trunk(leg);
+        let call = self.call_of(leg).and_then(|call| self.calls.get(&call));
+        if let Some(call) = call {
+            self.places.call_ended(call.hotline.as_ref());
+        }
+    }
+
+    /// Takes the place of a leg on its trunk, and that of its call.
+    fn take_places(&mut self, leg: LegId) {
+        let Some(leg) = self.legs.get(&leg) else { return };
+        if let Some(trunk) = leg.trunk() {
+            self.places.leg_began(trunk, leg.hotline.as_ref());
+        }
+        if let Some(call) = self.calls.get(&leg.call) {
+            self.places.call_began(call.hotline.as_ref());
+        }
     }
 
     /// A call that was let in counts for the rates.
@@ -148,7 +210,7 @@ impl Switchboard {
             counted.call_began(call.hotline.as_ref());
         }
         for leg in self.legs.values() {
-            if let FarEnd::Trunk(trunk) = &leg.far_end {
+            if let Some(trunk) = leg.trunk() {
                 counted.leg_began(trunk, leg.hotline.as_ref());
             }
         }
@@ -162,7 +224,7 @@ impl Switchboard {
     /// A leg on a trunk gives its place back.
     pub(crate) fn leave_trunk(&mut self, leg: LegId) {
         let Some(leg) = self.legs.get(&leg) else { return };
-        if let FarEnd::Trunk(trunk) = &leg.far_end {
+        if let Some(trunk) = leg.trunk() {
             self.places.leg_ended(trunk, leg.hotline.as_ref());
         }
     }
@@ -177,6 +239,12 @@ impl Switchboard {
                 && bar.hotline.as_ref().is_none_or(|hotline| hotlines.contains(hotline))
         });
     }
+}
+
+/// Whether all that is free is kept for others.
+const fn is_kept(most: u32, taken: u32, kept: u32) -> bool {
+    // A live change may have left fewer places than are taken: nothing can be kept then.
+    taken < most && most - taken <= kept
 }
 
 /// Whose limit it is.

@@ -107,9 +107,12 @@ impl Switchboard {
         self.ledger.event(about, EventKind::CallTransferred { to: to.clone() });
     }
 
-    /// The kept party meets the hotline's flow, as a caller would.
+    /// The kept party is let in as a caller would be, and meets the hotline's flow.
     fn transfer_to_flow(&mut self, (leg, kept): (LegId, LegId), to: &Number, hotline: &HotlineId) {
         let Some(id) = self.call_of(leg) else { return };
+        if !self.takes_over(kept, hotline) {
+            return self.transfer_progress(leg, 503);
+        }
         self.transfer_progress(leg, 100);
         let Some(talk) = self.part(id, Cause::Transferred) else { return };
         self.tell_transfer(id, leg, to);

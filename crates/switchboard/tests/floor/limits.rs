@@ -7,7 +7,7 @@ use std::time::Duration;
 use model::{Cause, EventKind, HotlineId, LegId, Limit, StateName, Timestamp, TrunkId};
 use switchboard::config::{FloorConfig, HotlineConfig, TrunkConfig};
 use switchboard::numbering::{Inbound, Outbound, OutboundForm};
-use switchboard::ports::{LegCommand, LegFact, Origin, Target};
+use switchboard::ports::{Input, LegCommand, LegFact, Origin, Target};
 
 use crate::centre::{Centre, config};
 use crate::simulation::Chance;
@@ -135,6 +135,115 @@ fn the_last_places_are_kept_for_the_hotline_they_are_reserved_for() {
     assert_eq!(refusal_of(&mut centre), None);
     assert_eq!(refusal_of(&mut centre), Some((Cause::LimitReached, Some(503))));
     assert_eq!(barred(&centre).last().unwrap().0, "service_calls");
+}
+
+/// The phone 8000 has called a customer, and wants to hand them to the hotline; what it is told.
+fn handed(centre: &mut Centre) -> (LegId, Vec<u16>) {
+    centre.bind("8000");
+    let caller = centre.dials("8000", "913900139000");
+    let customer = centre.answers("13900139000");
+    centre.leg(caller, LegFact::TransferAsked { to: "4008001234".parse().unwrap() });
+    let told = centre.seen.iter().filter_map(|(leg, command)| match command {
+        LegCommand::TransferProgress { status } if *leg == caller => Some(*status),
+        _ => None,
+    });
+    (customer, told.collect())
+}
+
+#[test]
+fn who_is_handed_to_a_hotline_takes_a_place_of_it_as_whoever_calls_it() {
+    let mut config = config();
+    config.hotlines.get_mut("main").unwrap().limits.max_calls = Some(2);
+    let mut centre = open(config);
+    let (first, told) = handed(&mut centre);
+    assert_eq!(told, [100, 200]);
+    assert_eq!(centre.look().calls[0].hotline, Some("main".into()));
+    assert_eq!(refusal_of(&mut centre), None);
+    assert_eq!(refusal_of(&mut centre), Some((Cause::LimitReached, Some(503))));
+    let (second, told) = handed(&mut centre);
+    assert_eq!(told, [503]);
+    assert_eq!(barred(&centre).last().unwrap().0, "hotline_calls");
+    // The two talk on, and the place of the first is free once it has gone.
+    assert_eq!(centre.look().calls.last().unwrap().stage, "talking");
+    centre.hangs_up(first);
+    centre.hangs_up(second);
+    assert_eq!(handed(&mut centre).1, [100, 200]);
+}
+
+#[test]
+fn who_is_handed_to_a_hotline_counts_for_its_rate_and_for_no_trunks() {
+    let mut config = config();
+    config.trunks.insert("carrier".into(), trunk(100, Some(2)));
+    config.hotlines.get_mut("main").unwrap().limits.calls_per_second = Some(1);
+    let mut centre = open(config);
+    assert_eq!(handed(&mut centre).1, [100, 200]);
+    assert_eq!(handed(&mut centre).1, [503]);
+    assert_eq!(barred(&centre), [("hotline_rate".to_owned(), Some("carrier".to_owned()))]);
+    assert_eq!(refusal_of(&mut centre), Some((Cause::RateReached, Some(503))));
+}
+
+#[test]
+fn who_is_handed_to_a_hotline_gives_up_the_place_held_before_and_takes_none_kept_for_another() {
+    for (reserved_on, limit) in [(None, "service_reserved"), (Some(1), "trunk_reserved")] {
+        let mut config = config();
+        config.max_calls = 2;
+        config.trunks.insert("carrier".into(), trunk(2, None));
+        let main = config.hotlines["main"].clone();
+        let mut vip = HotlineConfig { number: "4008005678".parse().unwrap(), ..main };
+        match reserved_on {
+            None => vip.limits.reserved = 1,
+            Some(kept) => vip.limits.reserved_on = [("carrier".into(), kept)].into(),
+        }
+        config.hotlines.insert("vip".into(), vip);
+        let mut centre = open(config);
+        centre.sign_in(1001);
+        // The last place that is free is kept; the call has one already.
+        assert_eq!(handed(&mut centre).1, [100, 200], "{limit}");
+        let caller = centre.arrives(by("carrier"), "13800138000", "4008005678");
+        assert_eq!(refusal(&centre, caller), None);
+        // That one is a call of the hotline for which it is kept, and is handed to the other.
+        centre.hears_all(caller);
+        let agent = centre.answers("1001");
+        centre.leg(agent, LegFact::TransferAsked { to: "4008001234".parse().unwrap() });
+        assert!(centre.seen.contains(&(agent, LegCommand::TransferProgress { status: 503 })));
+        assert_eq!(barred(&centre), [(limit.to_owned(), Some("carrier".to_owned()))]);
+        // Back to its own, it has what it needs.
+        centre.leg(agent, LegFact::TransferAsked { to: "4008005678".parse().unwrap() });
+        assert!(centre.seen.contains(&(agent, LegCommand::TransferProgress { status: 200 })));
+    }
+}
+
+#[test]
+fn who_is_there_already_can_be_handed_to_a_hotline_when_a_live_change_has_left_no_room() {
+    for change in
+        [(|config| _ = config.trunks.remove("carrier")) as fn(&mut FloorConfig), |config| {
+            config.max_calls = 0
+        }]
+    {
+        let mut centre = Centre::open();
+        centre.bind("8000");
+        let caller = centre.dials("8000", "913900139000");
+        centre.answers("13900139000");
+        let mut changed = config();
+        change(&mut changed);
+        centre.input(Input::Configure(Box::new(changed)));
+        centre.leg(caller, LegFact::TransferAsked { to: "4008001234".parse().unwrap() });
+        assert!(centre.seen.contains(&(caller, LegCommand::TransferProgress { status: 200 })));
+    }
+}
+
+#[test]
+fn a_caller_who_is_handed_back_to_the_same_hotline_is_no_new_call() {
+    let mut config = config();
+    let limits = &mut config.hotlines.get_mut("main").unwrap().limits;
+    (limits.max_calls, limits.calls_per_second) = (Some(1), Some(1));
+    let mut centre = open(config);
+    centre.sign_in(1001);
+    centre.queues();
+    let agent = centre.answers("1001");
+    centre.leg(agent, LegFact::TransferAsked { to: "4008001234".parse().unwrap() });
+    assert!(centre.seen.contains(&(agent, LegCommand::TransferProgress { status: 200 })));
+    assert!(barred(&centre).is_empty());
 }
 
 #[test]
@@ -421,6 +530,8 @@ struct Ward {
     trunks: BTreeMap<LegId, (TrunkId, Option<HotlineId>)>,
     /// Legs that began a call, each with its hotline.
     calls: BTreeMap<LegId, Option<HotlineId>>,
+    /// Legs of customers who were called and then handed to a hotline.
+    handed: BTreeMap<LegId, Option<HotlineId>>,
     /// When calls came by each trunk, and to each hotline.
     came: BTreeMap<String, Vec<Timestamp>>,
 }
@@ -455,7 +566,8 @@ impl Ward {
     fn look(&mut self, centre: &Centre, config: &FloorConfig, seed: u64) {
         for (leg, command) in &centre.seen {
             if let LegCommand::Dial { target: Target::Trunk { trunk, .. }, .. } = command {
-                self.trunks.insert(*leg, (trunk.clone(), None));
+                let hotline = self.handed.get(leg).cloned().flatten();
+                self.trunks.insert(*leg, (trunk.clone(), hotline));
                 self.come(trunk.as_str(), centre.now);
             }
         }
@@ -506,7 +618,7 @@ fn count<'a, T: 'a>(all: impl Iterator<Item = &'a T>, is_one: impl Fn(&T) -> boo
 
 #[test]
 fn no_limit_is_ever_exceeded_and_kept_places_are_always_there() {
-    let mut let_in_by_reserve = 0;
+    let (mut let_in_by_reserve, mut handed) = (0, 0);
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     for seed in 1..=150 {
         let mut chance = Chance::seeded(seed);
@@ -523,6 +635,7 @@ fn no_limit_is_ever_exceeded_and_kept_places_are_always_there() {
                 *seen.entry(why).or_default() += 1;
             }
         }
+        handed += ward.handed.len();
         for (trunk, limits) in &config.trunks {
             ward.assert_rate(trunk.as_str(), limits.calls_per_second, seed);
         }
@@ -531,13 +644,14 @@ fn no_limit_is_ever_exceeded_and_kept_places_are_always_there() {
         }
     }
     assert!(let_in_by_reserve > 100, "{let_in_by_reserve} calls took a place kept for them");
+    assert!(handed > 100, "{handed} customers were handed to a hotline");
     for limit in Limit::ALL.iter().filter(|limit| **limit != Limit::Ports) {
         assert!(seen.get(limit.as_str()).is_some_and(|times| *times > 20), "{limit}: {seen:?}");
     }
 }
 
 fn act(centre: &mut Centre, ward: &mut Ward, chance: &mut Chance) {
-    match chance.next(10) {
+    match chance.next(11) {
         0..=4 => {
             let (hotline, number) = HOTLINES[chance.next(3)];
             let trunk = ["carrier", "second"][chance.next(2)];
@@ -568,7 +682,8 @@ fn act(centre: &mut Centre, ward: &mut Ward, chance: &mut Chance) {
                 centre.leg(leg, gone);
             }
         }
-        7 | 8 => {
+        7 => hand_over(centre, ward, chance),
+        8 | 9 => {
             let live: Vec<LegId> = centre.live.iter().copied().collect();
             if let Some(leg) = chance.pick(&live) {
                 centre.hangs_up(leg);
@@ -578,6 +693,23 @@ fn act(centre: &mut Centre, ward: &mut Ward, chance: &mut Chance) {
             let millis = [1, 90, 400, 1_500][chance.next(4)];
             centre.wait_until(centre.now + Duration::from_millis(millis));
         }
+    }
+}
+
+/// A customer is called, answers, and is handed to a hotline: a call of the hotline's from then on
+/// where it lets them in.
+fn hand_over(centre: &mut Centre, ward: &mut Ward, chance: &mut Chance) {
+    let caller = centre.dials("8000", "913900139000");
+    let Some(customer) = centre.rings("13900139000") else { return };
+    ward.calls.insert(caller, None);
+    centre.answers("13900139000");
+    let (hotline, number) = HOTLINES[chance.next(3)];
+    centre.leg(caller, LegFact::TransferAsked { to: number.parse().unwrap() });
+    if centre.seen.contains(&(caller, LegCommand::TransferProgress { status: 200 })) {
+        let hotline = Some(HotlineId::from(hotline));
+        ward.come(hotline.as_ref().unwrap().as_str(), centre.now);
+        ward.handed.insert(customer, hotline.clone());
+        ward.calls.insert(customer, hotline);
     }
 }
 
