@@ -513,7 +513,7 @@ pub(crate) const OUTBOUND: Table = Table {
         may(
             "trunks",
             Kind::Names,
-            "The trunks in the order they are tried (故障切换): the next one when a trunk is full, over its rate, cannot be reached, or answers 408 or 5xx before the far phone has rung.",
+            "The trunks in the order they are tried (故障切换): the next one when a trunk is full, over its rate, cannot be reached, or answers 408, 5xx or what concerns our request or login (401, 407, 420 to 422, 482, 483 and the like) before the far phone has rung.",
         ),
         else_("forbid", Kind::Flag, "false", "Refuses the number instead."),
         may(
