@@ -43,7 +43,9 @@ impl RemoteTag {
 pub enum Sequence {
     /// It follows what came before.
     InOrder,
-    /// It is older than one already seen: to be refused with 500.
+    /// Its number was used before, or an even later one: to be refused with 500. A request that is sent
+    /// again is known by its transaction, and one whose answer was forgotten has been carried out: what
+    /// it asks for must not be done twice, whoever it is that says it again.
     Stale,
 }
 
@@ -182,9 +184,10 @@ impl Dialog {
         self.remote_cseq = early.remote_cseq;
     }
 
-    /// Takes note of the CSeq of a request of the peer other than ACK and CANCEL.
+    /// Takes note of the CSeq of a request of the peer, which rises from one to the next (§12.2.1.1),
+    /// other than ACK and CANCEL, which have that of their INVITE.
     pub fn follow(&mut self, cseq: u32) -> Sequence {
-        if self.remote_cseq.is_some_and(|last| cseq < last) {
+        if self.remote_cseq.is_some_and(|last| cseq <= last) {
             return Sequence::Stale;
         }
         self.remote_cseq = Some(cseq);
@@ -323,12 +326,14 @@ mod tests {
     }
 
     #[test]
-    fn the_peers_cseq_may_stand_still_or_rise_but_not_fall() {
+    fn the_peers_cseq_must_rise() {
         let mut dialog = Dialog::of_request(&invite(""), "ours", destination()).unwrap();
         assert_eq!(dialog.follow(6), Sequence::Stale);
-        assert_eq!(dialog.follow(7), Sequence::InOrder);
+        assert_eq!(dialog.follow(7), Sequence::Stale, "it is that of the INVITE");
+        assert_eq!(dialog.follow(8), Sequence::InOrder);
         assert_eq!(dialog.follow(900), Sequence::InOrder);
-        assert_eq!(dialog.follow(8), Sequence::Stale);
+        assert_eq!(dialog.follow(900), Sequence::Stale);
+        assert_eq!(dialog.follow(9), Sequence::Stale);
         let mut dialog = Dialog::of_response(&invite(""), &ok(""), destination()).unwrap();
         assert_eq!(dialog.follow(1), Sequence::InOrder, "the peer counts for itself");
     }

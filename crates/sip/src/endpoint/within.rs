@@ -44,7 +44,7 @@ impl Endpoint {
             return self.refuse_within(transaction, &refusal, now);
         }
         if self.follow(session, &request, source) == Sequence::Stale {
-            let refusal = self.not_now("cseq runs backwards");
+            let refusal = self.not_now("cseq does not rise");
             return self.refuse_within(transaction, &refusal, now);
         }
         match request.method {

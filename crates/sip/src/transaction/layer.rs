@@ -413,7 +413,8 @@ impl<U: Copy> TransactionLayer<U> {
     }
 
     /// Keeps an answer for the rest of its time, and in turn forgets the oldest one too many. A request
-    /// that comes again after that is a new one: it must prove itself anew, or is out of order.
+    /// that comes again after that is a new one: it must prove itself anew, or is out of order, for its
+    /// CSeq was used before.
     fn remember(&mut self, id: TransactionId) {
         let Some(due) = self.entries.get(&id).and_then(|entry| entry.deadline) else { return };
         self.answered.insert((due, id));

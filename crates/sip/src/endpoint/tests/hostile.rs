@@ -8,6 +8,9 @@ use crate::header::HeaderName;
 use crate::message::{Message, Response, StatusCode};
 use crate::parse::ParseErrorKind;
 
+/// Where somebody else is who has read the tags of a call.
+const ELSEWHERE: &str = "203.0.113.66:40000";
+
 /// A request as a stranger writes it; `more` is header lines.
 fn request(method: &str, more: &str) -> String {
     written(method, "a", more, "")
@@ -261,7 +264,62 @@ fn a_cseq_that_runs_backwards_is_refused_500_with_a_time_to_come_again() {
     let second = refused(&mut net, &written("INFO", "i2", &format!("CSeq: 8 INFO\n{to}"), ""));
     assert_eq!(second.status.code(), 500);
     assert!(second.headers.has(&HeaderName::RetryAfter));
-    assert!(header(&second, &HeaderName::Reason).contains("cseq runs backwards"));
+    assert!(header(&second, &HeaderName::Reason).contains("cseq does not rise"));
+}
+
+#[test]
+fn a_change_played_again_after_its_transaction_is_refused_500_and_not_carried_out() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    let hold = format!("CSeq: 2 INVITE\nContent-Type: application/sdp\n{to}");
+    let hold = written("INVITE", "hold", &hold, "v=hold");
+    net.stranger(&hold);
+    net.order(Side::Callee, Order::AnswerOffer { session, body: sdp("held") });
+    net.stranger(&written("ACK", "ack2", &format!("CSeq: 2 ACK\n{to}"), ""));
+    net.run(Duration::from_secs(33));
+    net.take(Side::Callee);
+    let way = net.callee.way_of(session);
+    let again = net.stranger_from(&hold, ELSEWHERE);
+    let Some(Message::Response(again)) = again else { panic!("{again:?}") };
+    assert_eq!(again.status.code(), 500);
+    assert!(header(&again, &HeaderName::Reason).contains("cseq does not rise"));
+    assert_eq!(net.take(Side::Callee), [""; 0], "the application is not asked");
+    assert_eq!(net.callee.way_of(session), way, "the call stays with the peer");
+    let bye = refused(&mut net, &written("BYE", "bye", &format!("CSeq: 3 BYE\n{to}"), ""));
+    assert_eq!(bye.status.code(), 200);
+}
+
+#[test]
+fn a_key_whose_answer_was_forgotten_is_not_taken_twice() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    net.take(Side::Callee);
+    // No answer is remembered.
+    net.callee.transactions = crate::transaction::TransactionLayer::new(Default::default(), 0);
+    let kind = "Content-Type: application/dtmf\n";
+    let key = written("INFO", "key", &format!("CSeq: 2 INFO\n{kind}{to}"), "5");
+    assert_eq!(refused(&mut net, &key).status.code(), 200);
+    assert_eq!(refused(&mut net, &key).status.code(), 500);
+    assert_eq!(net.take(Side::Callee), ["digit 5"]);
+}
+
+#[test]
+fn an_ack_and_a_cancel_share_the_number_of_their_invite() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    let offer = format!("CSeq: 2 INVITE\nContent-Type: application/sdp\n{to}");
+    net.stranger(&written("INVITE", "re", &offer, "v=1"));
+    let cancel = written("CANCEL", "re", &format!("CSeq: 2 CANCEL\n{to}"), "");
+    assert_eq!(refused(&mut net, &cancel).status.code(), 200);
+    let offer = format!("CSeq: 3 INVITE\nContent-Type: application/sdp\n{to}");
+    net.stranger(&written("INVITE", "re3", &offer, "v=1"));
+    net.order(Side::Callee, Order::AnswerOffer { session, body: sdp("answer") });
+    net.take(Side::Callee);
+    net.stranger(&written("ACK", "ack3", &format!("CSeq: 3 ACK\n{to}"), ""));
+    assert_eq!(net.take(Side::Callee), ["acknowledged"]);
 }
 
 /// A call from the stranger that has been answered, and acknowledged with this body.
@@ -477,8 +535,9 @@ fn a_method_within_a_call_that_we_do_not_take_leaves_the_call_as_it_is() {
     let mut net = Network::perfect();
     let session = answered_stranger(&mut net, "v=0");
     let to = to_of(&net, session);
-    for (method, status) in [("MESSAGE", 405), ("DANCE", 501), ("PRACK", 481), ("OPTIONS", 200)] {
-        let text = written(method, method, &format!("CSeq: 5 {method}\n{to}"), "");
+    let cases = [("MESSAGE", 405), ("DANCE", 501), ("PRACK", 481), ("OPTIONS", 200)];
+    for (cseq, (method, status)) in (5..).zip(cases) {
+        let text = written(method, method, &format!("CSeq: {cseq} {method}\n{to}"), "");
         assert_eq!(refused(&mut net, &text).status.code(), status, "{method}");
     }
     assert_eq!(net.callee.session_count(), 1);
