@@ -184,14 +184,17 @@ impl Dialog {
         self.remote_cseq = early.remote_cseq;
     }
 
-    /// Takes note of the CSeq of a request of the peer, which rises from one to the next (§12.2.1.1),
-    /// other than ACK and CANCEL, which have that of their INVITE.
-    pub fn follow(&mut self, cseq: u32) -> Sequence {
-        if self.remote_cseq.is_some_and(|last| cseq <= last) {
-            return Sequence::Stale;
-        }
+    /// What the CSeq of a request of the peer says, which rises from one to the next (§12.2.1.1), other
+    /// than ACK and CANCEL, which have that of their INVITE.
+    #[must_use]
+    pub fn sequence(&self, cseq: u32) -> Sequence {
+        let is_stale = self.remote_cseq.is_some_and(|last| cseq <= last);
+        if is_stale { Sequence::Stale } else { Sequence::InOrder }
+    }
+
+    /// Takes note of the CSeq of a request that is carried out.
+    pub const fn follow(&mut self, cseq: u32) {
         self.remote_cseq = Some(cseq);
-        Sequence::InOrder
     }
 
     /// The peer's new address, when a target refresh names one (§12.2.1.2, §12.2.2).
@@ -326,16 +329,17 @@ mod tests {
     }
 
     #[test]
-    fn the_peers_cseq_must_rise() {
+    fn the_peers_cseq_must_rise_above_that_of_what_was_carried_out() {
         let mut dialog = Dialog::of_request(&invite(""), "ours", destination()).unwrap();
-        assert_eq!(dialog.follow(6), Sequence::Stale);
-        assert_eq!(dialog.follow(7), Sequence::Stale, "it is that of the INVITE");
-        assert_eq!(dialog.follow(8), Sequence::InOrder);
-        assert_eq!(dialog.follow(900), Sequence::InOrder);
-        assert_eq!(dialog.follow(900), Sequence::Stale);
-        assert_eq!(dialog.follow(9), Sequence::Stale);
-        let mut dialog = Dialog::of_response(&invite(""), &ok(""), destination()).unwrap();
-        assert_eq!(dialog.follow(1), Sequence::InOrder, "the peer counts for itself");
+        assert_eq!(dialog.sequence(6), Sequence::Stale);
+        assert_eq!(dialog.sequence(7), Sequence::Stale, "it is that of the INVITE");
+        assert_eq!(dialog.sequence(900), Sequence::InOrder);
+        assert_eq!(dialog.sequence(8), Sequence::InOrder, "the other was refused");
+        dialog.follow(900);
+        assert_eq!(dialog.sequence(900), Sequence::Stale);
+        assert_eq!(dialog.sequence(901), Sequence::InOrder);
+        let dialog = Dialog::of_response(&invite(""), &ok(""), destination()).unwrap();
+        assert_eq!(dialog.sequence(1), Sequence::InOrder, "the peer counts for itself");
     }
 
     #[test]

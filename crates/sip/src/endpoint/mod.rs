@@ -26,6 +26,7 @@ mod calling;
 mod changing;
 mod digit;
 mod event;
+mod judging;
 mod opening;
 mod order;
 mod ordered;

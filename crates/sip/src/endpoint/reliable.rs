@@ -91,29 +91,25 @@ impl Endpoint {
         &mut self,
         session: SessionId,
         transaction: TransactionId,
-        request: Request,
+        (request, pracked): (Request, Pracked),
         now: Timestamp,
     ) {
-        let verdict = request.headers.rack().map_or(Pracked::Unknown, |rack| {
-            self.sessions.get_mut(session).map_or(Pracked::Unknown, |it| confirms(it, &rack))
-        });
-        let offers = request.headers.content_type().as_deref() == Some(super::arriving::SDP)
-            && !request.body.is_empty();
-        match verdict {
-            Pracked::Unknown => {
-                let text = "no such provisional response";
-                let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, text);
-                return self.refuse_within(transaction, &refusal, now);
+        if let Some(state) = self.sessions.get_mut(session) {
+            confirm(&mut state.phase);
+        }
+        match pracked {
+            Pracked::Early if !request.body.is_empty() => {
+                self.offered_in_prack(session, transaction, request, now);
             }
-            Pracked::Early if offers => self.offered_in_prack(session, transaction, request, now),
             Pracked::Early | Pracked::Late => self.confirm(transaction, now),
         }
-        if let Pracked::Early = verdict {
+        if let Pracked::Early = pracked {
             self.go_on(session, now);
         }
     }
 
-    /// A PRACK may carry an offer once ours has been answered (§5).
+    /// A PRACK may carry an offer once ours has been answered (§5). What it confirms is confirmed
+    /// whatever becomes of that.
     fn offered_in_prack(
         &mut self,
         session: SessionId,
@@ -219,40 +215,39 @@ impl Endpoint {
 }
 
 /// What a PRACK is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pracked {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Pracked {
     /// A provisional response of a call that is not answered.
     Early,
     /// One that the answer has overtaken.
     Late,
-    /// Nothing.
-    Unknown,
 }
 
-/// Takes note that the provisional response is acknowledged that this names.
-fn confirms(session: &mut Session, rack: &RAck) -> Pracked {
-    match &mut session.phase {
+/// What a PRACK with this RAck is about; none when it names nothing that waits for it.
+pub(super) fn pracked(session: &Session, rack: &RAck) -> Option<Pracked> {
+    match &session.phase {
         Phase::Alerting(alerting) => {
-            let is_it = |it: &mut Unconfirmed| {
-                let answers = it.response.cseq();
-                answers
-                    .is_ok_and(|it| (it.number, it.method) == (rack.request, rack.method.clone()))
-            };
-            let named = alerting.rseq == rack.response;
-            match alerting.unconfirmed.take_if(|it| named && is_it(it)) {
-                Some(confirmed) => {
-                    alerting.answered |= confirmed.carries_answer;
-                    Pracked::Early
-                }
-                None => Pracked::Unknown,
-            }
+            let waiting = alerting.unconfirmed.as_ref()?;
+            let answers = waiting.response.cseq().ok()?;
+            let named = (alerting.rseq, answers.number, answers.method);
+            let is_it = named == (rack.response, rack.request, rack.method.clone());
+            is_it.then_some(Pracked::Early)
         }
         Phase::Established(established) => {
-            match established.unconfirmed.take_if(|it| *it == rack.response) {
-                Some(_) => Pracked::Late,
-                None => Pracked::Unknown,
-            }
+            (established.unconfirmed == Some(rack.response)).then_some(Pracked::Late)
         }
-        Phase::Calling(_) | Phase::Releasing(_) => Pracked::Unknown,
+        Phase::Calling(_) | Phase::Releasing(_) => None,
+    }
+}
+
+/// Takes note that the provisional response is acknowledged that waited for it.
+fn confirm(phase: &mut Phase) {
+    match phase {
+        Phase::Alerting(alerting) => {
+            let confirmed = alerting.unconfirmed.take();
+            alerting.answered |= confirmed.is_some_and(|it| it.carries_answer);
+        }
+        Phase::Established(established) => established.unconfirmed = None,
+        Phase::Calling(_) | Phase::Releasing(_) => {}
     }
 }

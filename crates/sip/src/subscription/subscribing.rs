@@ -131,9 +131,10 @@ impl Subscriptions {
         }
         let contact = request.contact().map_err(unreadable)?;
         let cseq = request.cseq().map_err(unreadable)?.number;
-        if subscription.dialog.follow(cseq) == Sequence::Stale {
+        if subscription.dialog.sequence(cseq) == Sequence::Stale {
             return Err(SubscribeRefusal::OutOfOrder);
         }
+        subscription.dialog.follow(cseq);
         if let Some(contact) = &contact {
             subscription.contact = contact.uri.clone();
         }

@@ -291,6 +291,57 @@ fn a_change_played_again_after_its_transaction_is_refused_500_and_not_carried_ou
 }
 
 #[test]
+fn what_is_refused_within_a_call_moves_neither_its_way_nor_its_cseq() {
+    let mut net = Network::perfect();
+    let session = answered_stranger(&mut net, "v=0");
+    let to = to_of(&net, session);
+    let way = net.callee.way_of(session);
+    let offer = "Content-Type: application/sdp\n";
+    // Ours is under way.
+    net.order(Side::Callee, Order::Reinvite { session, body: sdp("hold") });
+    let cases = [
+        ("INVITE", offer, 491),
+        ("UPDATE", offer, 491),
+        ("INVITE", "Content-Type: text/plain\n", 415),
+        ("UPDATE", &format!("{offer}Supported: timer\nSession-Expires: 10\n"), 422),
+        ("PRACK", "RAck: 1 1 INVITE\n", 481),
+        ("INFO", "Content-Type: application/dtmf\n", 400),
+        ("REFER", "", 400),
+        ("MESSAGE", "", 405),
+        ("INFO", "Require: dance\n", 420),
+    ];
+    for (number, (method, more, status)) in (100..).zip(cases) {
+        let headers = format!("CSeq: {number} {method}\nContact: <sip:x@{ELSEWHERE}>\n{more}{to}");
+        let text = written(method, &format!("b{number}"), &headers, "v=0");
+        let Some(Message::Response(answer)) = net.stranger_from(&text, ELSEWHERE) else {
+            panic!("no answer to {text}");
+        };
+        assert_eq!(answer.status.code(), status, "{text}");
+        assert_eq!(net.callee.way_of(session), way, "{text}");
+    }
+    net.take(Side::Callee);
+    let bye = refused(&mut net, &written("BYE", "bye", &format!("CSeq: 2 BYE\n{to}"), ""));
+    assert_eq!(bye.status.code(), 200, "the peer has counted to one");
+    assert_eq!(net.take(Side::Callee), ["released PeerBye"]);
+}
+
+#[test]
+fn a_phone_that_goes_on_from_another_port_is_followed() {
+    for (method, status) in [("OPTIONS", 200), ("INVITE", 100), ("UPDATE", 200), ("INFO", 200)] {
+        let mut net = Network::perfect();
+        let session = answered_stranger(&mut net, "v=0");
+        let headers = format!("CSeq: 2 {method}\n{}", to_of(&net, session));
+        let text = written(method, "moved", &headers, "");
+        let Some(Message::Response(answer)) = net.stranger_from(&text, ELSEWHERE) else {
+            panic!("no answer to {text}");
+        };
+        assert_eq!(answer.status.code(), status);
+        let way = net.callee.way_of(session).unwrap();
+        assert_eq!(way.peer, ELSEWHERE.parse().unwrap(), "{method}");
+    }
+}
+
+#[test]
 fn a_key_whose_answer_was_forgotten_is_not_taken_twice() {
     let mut net = Network::perfect();
     let session = answered_stranger(&mut net, "v=0");
