@@ -164,6 +164,19 @@ impl Carriers {
         sites.into_iter().map(|site| site.place).collect()
     }
 
+    /// The trunks at which we are registered.
+    pub(crate) fn registered_at(&self, now: Timestamp) -> Vec<TrunkId> {
+        let is_held =
+            |carrier: &Carrier| carrier.registration.as_ref().is_some_and(|it| it.holds(now));
+        let held = self.carriers.iter().filter(|(_, carrier)| is_held(carrier));
+        held.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Whether there is any such.
+    pub(crate) fn are_registered_at(&self, now: Timestamp) -> bool {
+        !self.registered_at(now).is_empty()
+    }
+
     /// Whether nobody has answered of late at this place of a trunk.
     pub(crate) fn is_gone(&self, trunk: &TrunkId, place: Place, now: Timestamp) -> bool {
         self.carriers.get(trunk).is_some_and(|carrier| {

@@ -221,7 +221,10 @@ impl Driver {
             self.flush();
             self.exchange.show_tally();
             self.show_trunks();
-            let is_over = |until: Timestamp| self.exchange.is_idle() || self.clock.now() >= until;
+            let is_over = |until: Timestamp| {
+                let now = self.clock.now();
+                self.exchange.is_idle(now) || now >= until
+            };
             if stopping.as_ref().is_some_and(|(_, until)| is_over(*until)) {
                 return stopping.map(|(done, _)| done);
             }

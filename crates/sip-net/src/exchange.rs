@@ -304,13 +304,15 @@ impl Exchange {
             self.carry_out(leg, command, now);
         }
         self.end_watching();
+        self.take_registrations_back(now);
         self.settle(now);
     }
 
     /// Whether nothing is under way any more.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         let watches = !self.subscriptions.is_empty();
-        self.legs.len() == 0 && self.endpoint.session_count() == 0 && !watches
+        let is_silent = self.legs.len() == 0 && self.endpoint.session_count() == 0;
+        is_silent && !watches && !self.carriers.are_registered_at(now)
     }
 
     /// When [`Self::handle_timeout`] is next needed.

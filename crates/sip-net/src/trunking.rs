@@ -195,6 +195,16 @@ impl Exchange {
         true
     }
 
+    /// Takes our registrations back: carriers are to send their calls elsewhere at once.
+    pub(crate) fn take_registrations_back(&mut self, now: Timestamp) {
+        for id in self.carriers.registered_at(now) {
+            if let Some(registration) = self.carriers.registration(&id) {
+                registration.expires = Duration::ZERO;
+            }
+            self.register_at(&id, now);
+        }
+    }
+
     fn register_at(&mut self, id: &TrunkId, now: Timestamp) {
         let places = VecDeque::from(self.carriers.places(id, now));
         if places.is_empty() {

@@ -372,7 +372,7 @@ fn every_leg_ends_exactly_once_whatever_happens() {
         assert_eq!(world.exchange.legs.len(), 0, "seed {seed}");
         world.losses = 0;
         world.passes(Duration::from_secs(600));
-        assert!(world.exchange.is_idle(), "seed {seed}");
+        assert!(world.exchange.is_idle(world.now), "seed {seed}");
         assert_eq!(world.exchange.legs.sessions(), 0, "seed {seed}");
         assert_eq!(world.exchange.legs.of_phone(&"1001".into()).count(), 0, "seed {seed}");
     }

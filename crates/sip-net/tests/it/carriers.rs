@@ -314,6 +314,31 @@ async fn a_name_that_leads_nowhere_is_told_and_calls_fail_at_once() {
     assert!(matches!(over, LegFact::Released { cause: Cause::Unreachable, .. }), "{over:?}");
 }
 
+#[tokio::test]
+async fn a_registration_is_taken_back_when_the_service_stops() {
+    let (house, carrier) = registering().await;
+    let grant = |request: &Request, seconds: &str| {
+        let mut granted = request.response(StatusCode::OK);
+        let contact = request.contact().unwrap().unwrap().uri;
+        if seconds != "0" {
+            granted.headers.push(HeaderName::Contact, format!("<{contact}>;expires={seconds}"));
+        }
+        granted.to_bytes()
+    };
+    let request = carrier.request_of(&Method::Register).await;
+    carrier.send(&grant(&request, "300")).await;
+    until(&house, |it| matches!(it.registration, Some(RegistrationStatus::Registered(_)))).await;
+    let farewell = async {
+        let request = carrier.request_of(&Method::Register).await;
+        assert_eq!(request.headers.text(&HeaderName::Expires), Some("0"));
+        carrier.send(&grant(&request, "0")).await;
+    };
+    let clock = clock::Clock::start();
+    let began = clock.now();
+    tokio::join!(house.handle.shutdown(), farewell);
+    assert!(clock.now().since(began) < Duration::from_millis(900));
+}
+
 /// A carrier at which we register, and the service that does.
 async fn registering() -> (House, Peer) {
     let mut carrier = Peer::at(2, "carrier", NOWHERE).await;
