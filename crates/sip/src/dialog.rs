@@ -4,6 +4,20 @@
 //! |---|---|---|---|---|
 //! | a request that came in (§12.1.1) | Record-Route in order | its Contact | drawn here | the request's |
 //! | a response to our request (§12.1.2) | Record-Route reversed | its Contact | the request's | not yet known |
+//!
+//! The peer is followed to wherever it speaks from, for a NAT may give it another port at any time. But
+//! whoever has read the tags can speak in its name, so there is a way by which the peer is known, and
+//! the numbers heard by other ways do not count against what comes by that:
+//!
+//! | a request comes | its CSeq must be above | and |
+//! |---|---|---|
+//! | by the known way | the last that came by it | |
+//! | from elsewhere | the last of all | at most 2¹⁶ above it |
+//!
+//! §12.2.2 has one count for all, with which a single number made up elsewhere would shut the peer out for
+//! the rest of the call. In turn, what a peer has said after a move may be played again with its old address
+//! forged, until it is known where it is: whoever can do that can write a request of his own, with the
+//! next number. Only proof holds him back, and that is asked for where secrets are known.
 
 use crate::endpoint::{Attempt, Body, Destination, ExtraHeaders, Outgoing};
 use crate::header::{CSeq, HeaderError, HeaderName, NameAddr};
@@ -13,6 +27,11 @@ use crate::uri::Uri;
 /// Where our CSeq starts in a dialog that the peer opened; any number below 2³¹ will do.
 const FIRST_CSEQ: u32 = 1;
 
+/// How far the CSeq may leap from one request to the next that comes from elsewhere. A peer counts in
+/// ones (§12.2.1.1), and what it has asked in vain, which we do not count, is less than that; what is more
+/// leaves nobody else a number.
+const FARTHEST: u32 = 1 << 16;
+
 /// A dialog, early or confirmed, seen from our side.
 #[derive(Clone, Debug)]
 pub struct Dialog {
@@ -20,10 +39,21 @@ pub struct Dialog {
     local: NameAddr,
     remote: NameAddr,
     local_cseq: u32,
+    /// That of the request carried out last, wherever it came from.
     remote_cseq: Option<u32>,
+    known: Known,
     target: Uri,
     routes: Vec<NameAddr>,
     destination: Destination,
+}
+
+/// The way by which the peer is known: where it was when the dialog was made, or where it has proven
+/// itself since.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    way: Destination,
+    /// The CSeq of the request carried out last that came by it.
+    cseq: Option<u32>,
 }
 
 /// What names a dialog among those of one Call-ID and one tag of ours.
@@ -47,10 +77,12 @@ pub enum Sequence {
     /// again is known by its transaction, and one whose answer was forgotten has been carried out: what
     /// it asks for must not be done twice, whoever it is that says it again.
     Stale,
+    /// It comes from elsewhere, and its number is higher than the peer can have come to: refused too.
+    Leaping,
 }
 
 impl Dialog {
-    /// The dialog that our answer with `local_tag` to this request makes.
+    /// The dialog that our answer with `local_tag` to this request makes, which came by this way.
     ///
     /// # Errors
     /// When the request lacks a header field that a dialog needs, Contact included.
@@ -66,14 +98,15 @@ impl Dialog {
             remote: request.from()?,
             local_cseq: FIRST_CSEQ - 1,
             remote_cseq: Some(request.cseq()?.number),
+            known: Known { way: destination, cseq: Some(request.cseq()?.number) },
             target: request.contact()?.ok_or(missing)?.uri,
             routes: request.headers.addresses(&HeaderName::RecordRoute)?,
             destination,
         })
     }
 
-    /// The dialog that this response to our request makes. A response without Contact leaves the
-    /// target where the request went.
+    /// The dialog that this response to our request makes, which came by this way. A response without
+    /// Contact leaves the target where the request went.
     ///
     /// # Errors
     /// When a header field that a dialog needs cannot be read.
@@ -91,6 +124,7 @@ impl Dialog {
             remote: response.to()?,
             local_cseq: request.cseq()?.number,
             remote_cseq: None,
+            known: Known { way: destination, cseq: None },
             target: contact.unwrap_or_else(|| request.uri.clone()),
             routes,
             destination,
@@ -127,9 +161,25 @@ impl Dialog {
         self.destination
     }
 
-    /// Sends what follows somewhere else: the peer was heard from there.
+    /// Sends what follows somewhere else: the peer was heard from there, or names it.
     pub const fn move_to(&mut self, destination: Destination) {
         self.destination = destination;
+    }
+
+    /// The same, and the peer is known there from now on: it has proven itself.
+    pub fn prove_at(&mut self, way: Destination) {
+        if self.destination == way {
+            // It was heard from there last.
+            self.known.cseq = self.remote_cseq;
+        }
+        self.known.way = way;
+        self.destination = way;
+    }
+
+    /// The way by which the peer is known.
+    #[must_use]
+    pub const fn known_way(&self) -> Destination {
+        self.known.way
     }
 
     /// The host that the next request is addressed to: the first route, or the target.
@@ -182,19 +232,29 @@ impl Dialog {
     pub(crate) fn follow_on(&mut self, early: &Self) {
         self.local_cseq = early.local_cseq;
         self.remote_cseq = early.remote_cseq;
+        self.known.cseq = early.known.cseq;
     }
 
-    /// What the CSeq of a request of the peer says, which rises from one to the next (§12.2.1.1), other
-    /// than ACK and CANCEL, which have that of their INVITE.
+    /// What the CSeq of a request says that came by this way: it rises from one to the next
+    /// (§12.2.1.1). ACK and CANCEL have that of their INVITE, and are not to be asked about.
     #[must_use]
-    pub fn sequence(&self, cseq: u32) -> Sequence {
-        let is_stale = self.remote_cseq.is_some_and(|last| cseq <= last);
-        if is_stale { Sequence::Stale } else { Sequence::InOrder }
+    pub fn sequence(&self, cseq: u32, way: Destination) -> Sequence {
+        let is_known = way == self.known.way;
+        let last = if is_known { self.known.cseq } else { self.remote_cseq };
+        match last {
+            Some(last) if cseq <= last => Sequence::Stale,
+            Some(last) if !is_known && cseq - last > FARTHEST => Sequence::Leaping,
+            // A peer that we called begins where it likes (§8.1.1.5).
+            Some(_) | None => Sequence::InOrder,
+        }
     }
 
-    /// Takes note of the CSeq of a request that is carried out.
-    pub const fn follow(&mut self, cseq: u32) {
+    /// Takes note of the CSeq of a request that came by this way and is carried out.
+    pub fn follow(&mut self, cseq: u32, way: Destination) {
         self.remote_cseq = Some(cseq);
+        if way == self.known.way {
+            self.known.cseq = Some(cseq);
+        }
     }
 
     /// The peer's new address, when a target refresh names one (§12.2.1.2, §12.2.2).
@@ -330,16 +390,28 @@ mod tests {
 
     #[test]
     fn the_peers_cseq_must_rise_above_that_of_what_was_carried_out() {
+        let here = destination();
+        let mut dialog = Dialog::of_request(&invite(""), "ours", here).unwrap();
+        assert_eq!(dialog.sequence(6, here), Sequence::Stale);
+        assert_eq!(dialog.sequence(7, here), Sequence::Stale, "it is that of the INVITE");
+        assert_eq!(dialog.sequence(900, here), Sequence::InOrder);
+        assert_eq!(dialog.sequence(8, here), Sequence::InOrder, "the other was refused");
+        dialog.follow(900, here);
+        assert_eq!(dialog.sequence(900, here), Sequence::Stale);
+        assert_eq!(dialog.sequence(901, here), Sequence::InOrder);
+        let dialog = Dialog::of_response(&invite(""), &ok(""), here).unwrap();
+        assert_eq!(dialog.sequence(1, here), Sequence::InOrder, "the peer counts for itself");
+    }
+
+    #[test]
+    fn a_peer_that_proves_itself_where_it_was_heard_last_has_come_to_what_was_heard_there() {
+        let elsewhere = Destination::udp(ListenerId(0), "192.0.2.9:5060".parse().unwrap());
         let mut dialog = Dialog::of_request(&invite(""), "ours", destination()).unwrap();
-        assert_eq!(dialog.sequence(6), Sequence::Stale);
-        assert_eq!(dialog.sequence(7), Sequence::Stale, "it is that of the INVITE");
-        assert_eq!(dialog.sequence(900), Sequence::InOrder);
-        assert_eq!(dialog.sequence(8), Sequence::InOrder, "the other was refused");
-        dialog.follow(900);
-        assert_eq!(dialog.sequence(900), Sequence::Stale);
-        assert_eq!(dialog.sequence(901), Sequence::InOrder);
-        let dialog = Dialog::of_response(&invite(""), &ok(""), destination()).unwrap();
-        assert_eq!(dialog.sequence(1), Sequence::InOrder, "the peer counts for itself");
+        dialog.follow(8, elsewhere);
+        dialog.move_to(elsewhere);
+        dialog.prove_at(elsewhere);
+        assert_eq!(dialog.sequence(8, elsewhere), Sequence::Stale);
+        assert_eq!(dialog.sequence(9, elsewhere), Sequence::InOrder);
     }
 
     #[test]

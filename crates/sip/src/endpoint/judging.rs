@@ -3,10 +3,11 @@
 //! (RFC 3261 §12.2), neither where the peer is looked for nor how far it has counted. So somebody else
 //! who has read the tags of a call gains nothing by what is not carried out.
 
-use super::Endpoint;
 use super::digit::{self, Said};
 use super::order::Rejection;
 use super::reliable::{Pracked, pracked};
+use super::settings::Reach;
+use super::{Destination, Endpoint, Source};
 use crate::dialog::{Dialog, RemoteTag, Sequence};
 use crate::header::{HeaderName, NameAddr};
 use crate::message::{Method, Request, StatusCode};
@@ -39,16 +40,19 @@ impl Endpoint {
         &mut self,
         session: SessionId,
         request: &Request,
+        source: &Source,
     ) -> Result<(), Rejection> {
         let refusal = self.unacceptable(request).or_else(|| self.too_short(request));
         if let Some(refusal) = refusal {
             return Err(refusal);
         }
         let Ok(cseq) = request.cseq() else { return Err(self.not_now("cseq cannot be read")) };
-        // A response that made no dialog has no order to mind.
-        let sequence = self.dialog_with(session, request).map(|it| it.sequence(cseq.number));
-        match sequence {
+        let reach = self.reach(source.listener);
+        let dialog = self.dialog_with(session, request);
+        match dialog.map(|it| it.sequence(cseq.number, way_of(source, it, reach))) {
             Some(Sequence::Stale) => Err(self.not_now("cseq does not rise")),
+            Some(Sequence::Leaping) => Err(self.not_now("cseq leaps")),
+            // A response that made no dialog has no order to mind.
             Some(Sequence::InOrder) | None => Ok(()),
         }
     }
@@ -134,6 +138,15 @@ impl Endpoint {
         let text = "no such provisional response";
         let refusal = || Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, text);
         pracked.map(Wanted::Confirm).ok_or_else(refusal)
+    }
+}
+
+/// The way by which a request of this dialog came. A peer that is reached as it signals is known by its
+/// addresses, and may speak from any of them: whoever else has one there is not let in.
+pub(super) const fn way_of(source: &Source, dialog: &Dialog, reach: Reach) -> Destination {
+    match reach {
+        Reach::Observed => source.destination(),
+        Reach::Signalled => dialog.known_way(),
     }
 }
 

@@ -13,7 +13,7 @@
 //! | an INVITE whose body is no SDP; whose sender takes none | 415 with Accept; 406 |
 //! | a request of a dialog, or a CANCEL of an INVITE, that is not here | 481; not to SUBSCRIBE, whose dialogs are the application's |
 //! | a second copy of a request by another way; an INVITE again whose call lasts | 482 |
-//! | a CSeq that does not rise; an offer while theirs is open | 500 with Retry-After |
+//! | a CSeq that does not rise, or leaps and comes from elsewhere; an offer while theirs is open | 500 with Retry-After |
 //! | an offer that meets ours | 491 |
 //! | more than the bounds allow | 503 with Retry-After |
 //!

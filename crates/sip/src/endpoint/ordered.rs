@@ -50,7 +50,7 @@ impl Endpoint {
 
     fn move_to(&mut self, session: SessionId, destination: Destination) -> Done {
         self.public(destination.listener).ok_or(OrderError::BadOrder)?;
-        self.established(session)?.dialog.move_to(destination);
+        self.established(session)?.dialog.prove_at(destination);
         Ok(())
     }
 

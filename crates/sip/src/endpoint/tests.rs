@@ -7,6 +7,7 @@ mod hostile;
 mod large;
 mod moving;
 mod network;
+mod overheard;
 mod proving;
 mod refreshing;
 mod registering;

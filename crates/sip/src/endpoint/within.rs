@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::Timestamp;
 
 use super::arriving::drop_foreign_body;
-use super::judging::{Wanted, proves_answer};
+use super::judging::{Wanted, proves_answer, way_of};
 use super::order::Rejection;
 use super::refusing::reply_destination;
 use super::settings::Reach;
@@ -37,7 +37,7 @@ impl Endpoint {
             let full = self.full();
             return self.refuse(&request, &full, source);
         };
-        if let Err(refusal) = self.admit_within(session, &request) {
+        if let Err(refusal) = self.admit_within(session, &request, source) {
             return self.refuse_within(transaction, &refusal, now);
         }
         if changes {
@@ -133,7 +133,7 @@ impl Endpoint {
         let (Ok(cseq), Some(dialog)) = (request.cseq(), self.dialog_with(session, request)) else {
             return;
         };
-        dialog.follow(cseq.number);
+        dialog.follow(cseq.number, way_of(source, dialog, reach));
         if matches!(request.method, Method::Invite | Method::Update) {
             refresh_target(dialog, request.contact().ok().flatten(), reach);
         }

@@ -131,10 +131,12 @@ impl Subscriptions {
         }
         let contact = request.contact().map_err(unreadable)?;
         let cseq = request.cseq().map_err(unreadable)?.number;
-        if subscription.dialog.sequence(cseq) == Sequence::Stale {
+        // Wherever it is now: it has proven itself.
+        let way = subscription.dialog.known_way();
+        if subscription.dialog.sequence(cseq, way) != Sequence::InOrder {
             return Err(SubscribeRefusal::OutOfOrder);
         }
-        subscription.dialog.follow(cseq);
+        subscription.dialog.follow(cseq, way);
         if let Some(contact) = &contact {
             subscription.contact = contact.uri.clone();
         }

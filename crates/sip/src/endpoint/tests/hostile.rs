@@ -9,7 +9,7 @@ use crate::message::{Message, Response, StatusCode};
 use crate::parse::ParseErrorKind;
 
 /// Where somebody else is who has read the tags of a call.
-const ELSEWHERE: &str = "203.0.113.66:40000";
+pub(super) const ELSEWHERE: &str = "203.0.113.66:40000";
 
 /// A request as a stranger writes it; `more` is header lines.
 fn request(method: &str, more: &str) -> String {
@@ -37,7 +37,7 @@ pub(super) fn written(method: &str, branch: &str, more: &str, body: &str) -> Str
     text
 }
 
-fn refused(net: &mut Network, text: &str) -> Response {
+pub(super) fn refused(net: &mut Network, text: &str) -> Response {
     match net.stranger(text) {
         Some(Message::Response(response)) => response,
         other => panic!("no response but {other:?}"),
@@ -374,7 +374,7 @@ fn an_ack_and_a_cancel_share_the_number_of_their_invite() {
 }
 
 /// A call from the stranger that has been answered, and acknowledged with this body.
-fn answered_stranger(net: &mut Network, body: &str) -> crate::SessionId {
+pub(super) fn answered_stranger(net: &mut Network, body: &str) -> crate::SessionId {
     let offer = "Content-Type: application/sdp\n";
     net.stranger(&written("INVITE", "inv", offer, body));
     let session = net.callee.session_ids()[0];
