@@ -36,12 +36,16 @@ impl Exchange {
         now: Timestamp,
     ) -> bool {
         let mut is_out_of_place = self.is_out_of_place(request, source);
-        if is_out_of_place && let Some(proven) = self.proves_its_call(request, source, now) {
-            if let Err(refusal) = proven {
-                self.endpoint.refuse(request, &refusal, source);
-                return true;
+        let is_from_elsewhere = !is_out_of_place && self.is_from_elsewhere(request, source);
+        if is_out_of_place || is_from_elsewhere {
+            match self.proves_its_call(request, source, now) {
+                Some(Err(refusal)) => {
+                    self.endpoint.refuse(request, &refusal, source);
+                    return true;
+                }
+                Some(Ok(())) => is_out_of_place = false,
+                None => is_out_of_place = true,
             }
-            is_out_of_place = false;
         }
         if is_out_of_place {
             self.count(Counted::OutOfPlace);
@@ -121,9 +125,26 @@ impl Exchange {
             || self.carriers.is_at(trunk, peer)
     }
 
-    /// What comes of a request about the call of a trunk that may be anywhere and proves itself, from
-    /// where it has not done so yet: the other half of a pair. None where that is not so, or where
-    /// nobody can be asked for proof (CANCEL, ACK).
+    /// Whether a request about a phone's call comes from where neither the call goes nor the phone is
+    /// registered: whoever has seen the signalling of a call knows its tags. An ACK does no harm.
+    fn is_from_elsewhere(&mut self, request: &Request, source: &Source) -> bool {
+        if request.method == Method::Ack || self.serves(source.listener) == Serves::Trunks {
+            return false;
+        }
+        let Some((session, _)) = self.endpoint.session_of(request) else { return false };
+        let Some(way) = self.endpoint.way_of(session) else { return false };
+        let phone = self.legs.of(session).and_then(|(_, leg)| leg.phone.clone());
+        let here = source.peer.ip();
+        let is_registered = |phone| {
+            let mut bindings = self.registrar.bindings(phone).iter();
+            bindings.any(|binding| binding.flow.peer.ip() == here)
+        };
+        way.peer.ip() != here && phone.as_ref().is_some_and(|phone| !is_registered(phone))
+    }
+
+    /// What comes of a request about a call, from where it has not been spoken of yet, by somebody who
+    /// can prove who they are: the other half of a pair that is a trunk, a phone that its network has
+    /// moved. None where that is not so, or where nobody can be asked for proof (CANCEL, ACK).
     fn proves_its_call(
         &mut self,
         request: &Request,
@@ -133,9 +154,16 @@ impl Exchange {
         let is_asked = !matches!(request.method, Method::Ack | Method::Cancel);
         let (session, _) = self.endpoint.session_of(request).filter(|_| is_asked)?;
         let (id, leg) = self.legs.of(session)?;
-        let (trunk, _) = leg.trunk.clone()?;
+        let (phone, trunk) = (leg.phone.clone(), leg.trunk.clone());
         let peer = source.peer.ip();
-        if self.serves(source.listener) != Serves::Trunks || !self.trunks.is_anywhere(&trunk) {
+        let may_prove = match (self.serves(source.listener), &trunk, &phone) {
+            (Serves::Trunks, Some((trunk, _)), _) => self.trunks.is_anywhere(trunk),
+            (Serves::Phones, _, Some(phone)) => {
+                self.accounts.of(phone).is_some_and(|account| account.rules.admit(peer))
+            }
+            _ => false,
+        };
+        if !may_prove {
             return None;
         }
         if !has_credentials(request) {
@@ -144,6 +172,10 @@ impl Exchange {
         let account = match self.identify(request, source, now) {
             Ok(account) => account,
             Err(refusal) => return Some(Err(refusal)),
+        };
+        let Some((trunk, _)) = trunk.filter(|_| self.serves(source.listener) == Serves::Trunks)
+        else {
+            return (phone.as_ref() == Some(&account.phone)).then_some(Ok(()));
         };
         let is_its = self.trunks.of_account(&account).is_some_and(|it| it.id == trunk);
         if is_its && let Some(leg) = self.legs.get_mut(id) {

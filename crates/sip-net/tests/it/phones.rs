@@ -369,6 +369,40 @@ async fn a_carrier_on_ipv6_is_known_at_a_listener_for_trunks_and_at_no_other() {
 }
 
 #[tokio::test]
+async fn who_saw_a_phones_call_go_by_cannot_end_it_from_elsewhere_and_the_phone_can() {
+    let (mut house, mut phones) = with_phones(1).await;
+    let phone = phones.pop().unwrap();
+    let leg = dialled(1);
+    house.command(leg, to_phone("1001"));
+    let invite = phone.request_of(&Method::Invite).await;
+    let body = sdp(phone.address(), 1);
+    phone.answer(&invite, StatusCode::OK, &body).await;
+    assert!(matches!(house.fact(leg).await, LegFact::Answered { .. }));
+    phone.request_of(&Method::Ack).await;
+    let phone_side = invite.to().unwrap().with_tag(&format!("to-{}", phone.address())).to_bytes();
+    let mut elsewhere = Peer::at(2, "1001", house.handle.phones()).await;
+    let bye = |peer: &mut Peer| {
+        let target = invite.contact().unwrap().unwrap().uri.to_string();
+        let mut bye = peer.request("BYE", &target, invite.call_id().unwrap());
+        let ours = invite.from().unwrap().to_bytes();
+        bye.headers.set(HeaderName::To, ours);
+        bye.headers.set(HeaderName::From, phone_side.clone());
+        bye
+    };
+    let forged = bye(&mut elsewhere);
+    let challenged = elsewhere.ask(&forged).await;
+    assert_eq!(challenged.status, StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    let guess = elsewhere.with_credentials(forged, &challenged, ("guess", Algorithm::Sha256));
+    assert_eq!(elsewhere.ask(&guess).await.status, StatusCode::PROXY_AUTHENTICATION_REQUIRED);
+    assert!(house.is_quiet());
+    // Its network has moved the phone.
+    let moved = bye(&mut elsewhere);
+    let moved = elsewhere.with_credentials(moved, &challenged, ("secret", Algorithm::Sha256));
+    assert_eq!(elsewhere.ask(&moved).await.status, StatusCode::OK);
+    assert!(matches!(house.fact(leg).await, LegFact::Released { .. }));
+}
+
+#[tokio::test]
 async fn a_phone_to_which_its_nat_gives_another_port_is_spoken_to_there_once_it_has_registered() {
     let mut house = House::open().await;
     let mut before = Peer::at(1, "1001", house.handle.phones()).await;
