@@ -169,7 +169,8 @@ impl Exchange {
         })
     }
 
-    /// A phone calls under its own name alone.
+    /// A phone calls under its own name alone, or under none, where it wants not to be shown (RFC 3323
+    /// §4.1.1): who it is, it has proven.
     pub(crate) fn phone_calls(
         &mut self,
         request: &Request,
@@ -179,6 +180,11 @@ impl Exchange {
         let account = self.identify(request, source, now)?;
         let from = request.from().ok();
         let claimed = from.as_ref().and_then(|from| from.uri.user_name());
+        let origin = Origin::Phone(account.phone.clone());
+        let is_nobody = claimed.as_deref().is_some_and(|it| it.eq_ignore_ascii_case(ANONYMOUS));
+        if is_nobody || is_private(request) {
+            return Ok(Calling { from: anonymous().ok_or_else(broken)?, display: None, origin });
+        }
         if claimed.as_deref() != Some(account.phone.as_str()) {
             self.count(Counted::OtherIdentity);
             return Err(Rejection::new(StatusCode::FORBIDDEN, "from is not the phone that calls"));
@@ -186,7 +192,7 @@ impl Exchange {
         Ok(Calling {
             from: account.phone.as_str().parse().map_err(|_| broken())?,
             display: account.display.clone().or_else(|| from.as_ref().and_then(name_of)),
-            origin: Origin::Phone(account.phone.clone()),
+            origin,
         })
     }
 }

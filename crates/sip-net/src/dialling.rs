@@ -461,11 +461,15 @@ fn asserted(
     outgoing: &mut Outgoing,
     mut headers: ExtraHeaders,
 ) -> ExtraHeaders {
-    if identity == CallerIdentity::From {
+    // Of whom we are not to tell there is nothing to assert.
+    let is_nobody = outgoing.from.uri.user_name().is_some_and(|user| user == "anonymous");
+    if identity == CallerIdentity::From && !is_nobody {
         return headers;
     }
-    headers.push((HeaderName::PAssertedIdentity, outgoing.from.to_bytes()));
-    if identity == CallerIdentity::Withheld {
+    if !is_nobody {
+        headers.push((HeaderName::PAssertedIdentity, outgoing.from.to_bytes()));
+    }
+    if identity == CallerIdentity::Withheld || is_nobody {
         headers.push((HeaderName::Privacy, b"id".to_vec()));
         let nowhere = Host::parse(WITHHELD).unwrap_or_else(|_| outgoing.from.uri.host.clone());
         let nobody = NameAddr::new(Uri::sip("anonymous", nowhere));

@@ -56,11 +56,12 @@ const fn is_of_our_request(status: u16) -> bool {
 }
 
 /// The final status for whoever wanted a call that came to nothing with this one. A 401 or 407 of
-/// ours would be without a challenge, and the phone would take its own password for wrong; what we
-/// did not get right is our failure to it (as of 503, RFC 3261 §16.7 item 6).
+/// ours would be without a challenge, and the phone would take its own password for wrong; at a 503 it
+/// would take us for down, and go to a backup registrar where it has one. Both are our failure to it
+/// (RFC 3261 §16.7 item 6).
 pub(crate) fn passed_on(status: Option<u16>) -> u16 {
     match status {
-        Some(status) if is_of_our_request(status) => 500,
+        Some(status) if status == 503 || is_of_our_request(status) => 500,
         Some(status @ 400..700) => status,
         Some(_) | None => 480,
     }
@@ -257,10 +258,10 @@ mod tests {
 
     #[test]
     fn whoever_wanted_the_call_hears_what_was_said_of_the_called_party_alone() {
-        for status in [401, 407, 420, 421, 422, 482, 483] {
+        for status in [401, 407, 420, 421, 422, 482, 483, 503] {
             assert_eq!(passed_on(Some(status)), 500, "{status}");
         }
-        for status in [403, 404, 408, 480, 486, 488, 502, 503, 600, 603] {
+        for status in [403, 404, 408, 480, 486, 488, 502, 600, 603] {
             assert_eq!(passed_on(Some(status)), status);
         }
         for status in [None, Some(302), Some(700)] {

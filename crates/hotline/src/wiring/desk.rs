@@ -20,10 +20,14 @@ use crate::config::issued::{self, Change, secrets_of};
 use crate::config::secrets::Origin;
 use crate::config::{Account, Config, ProvisioningSettings};
 
-/// Where phones get their passwords.
+/// Where phones get their passwords. What is asked of it is done even when whoever asks has gone:
+/// between the file and what is in force nothing is left halfway.
 #[derive(Debug)]
-pub(crate) struct Desk {
-    book: Arc<Mutex<Book>>,
+pub(crate) struct Desk(Arc<Counter>);
+
+#[derive(Debug)]
+struct Counter {
+    book: Mutex<Book>,
     /// One change after another, from the file to signalling.
     turn: tokio::sync::Mutex<()>,
     settings: ProvisioningSettings,
@@ -52,17 +56,26 @@ impl Desk {
     /// The passwords of this configuration, and of what is issued from now on.
     pub(crate) fn new(config: &Config, sip: sip_net::Handle, clock: Clock) -> Self {
         let book = Book { key: config.key.clone(), accounts: config.accounts.clone() };
-        Self {
-            book: Arc::new(Mutex::new(book)),
+        Self(Arc::new(Counter {
+            book: Mutex::new(book),
             turn: tokio::sync::Mutex::default(),
             settings: config.provisioning.clone(),
             realm: config.sip.realm.clone(),
             state: config.store.state.clone(),
             sip,
             clock,
-        }
+        }))
     }
+}
 
+/// Does this to its end, whether or not anybody still waits for it.
+async fn to_its_end<T: Send + 'static>(
+    done: impl Future<Output = Result<T, NotIssued>> + Send + 'static,
+) -> Result<T, NotIssued> {
+    tokio::spawn(done).await.unwrap_or(Err(NotIssued::Unavailable))
+}
+
+impl Counter {
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,22 +137,25 @@ impl Desk {
 
 impl api::Provisioning for Desk {
     fn issue(&self, phone: PhoneId, valid: Duration) -> BoxFuture<'_, Result<Issued, NotIssued>> {
-        Box::pin(self.give(phone, valid))
+        let counter = Arc::clone(&self.0);
+        Box::pin(to_its_end(async move { counter.give(phone, valid).await }))
     }
 
     fn revoke(&self, phone: PhoneId) -> BoxFuture<'_, Result<(), NotIssued>> {
-        Box::pin(self.take_away(phone))
+        let counter = Arc::clone(&self.0);
+        Box::pin(to_its_end(async move { counter.take_away(phone).await }))
     }
 
     fn open(&self, token: &str) -> Result<(Grant, Setup), Denial> {
-        let book = self.book();
+        let book = self.0.book();
         let key = book.key.as_ref().ok_or(Denial::UnknownPhone)?;
         let account = |phone: &PhoneId| book.accounts.get(phone);
-        let grant = key.open(token, self.clock.now(), |phone| account(phone).and_then(standing))?;
+        let grant =
+            key.open(token, self.0.clock.now(), |phone| account(phone).and_then(standing))?;
         let password = key.password(&grant.phone, grant.generation);
         let account = account(&grant.phone).ok_or(Denial::UnknownPhone)?;
         // A password that was changed by hand is not ours to tell, and ours is no good.
-        if account.ha1 != secrets_of(&grant.phone, &self.realm, &password) {
+        if account.ha1 != secrets_of(&grant.phone, &self.0.realm, &password) {
             return Err(Denial::Invalid);
         }
         let setup = Setup {
@@ -147,18 +163,18 @@ impl api::Provisioning for Desk {
             name: account.name.clone(),
             password,
             generation: grant.generation,
-            realm: self.realm.clone(),
-            server: self.settings.server.clone(),
+            realm: self.0.realm.clone(),
+            server: self.0.settings.server.clone(),
         };
         Ok((grant, setup))
     }
 
     fn url(&self) -> Option<&str> {
-        self.settings.url.as_deref()
+        self.0.settings.url.as_deref()
     }
 
     fn valid(&self) -> Duration {
-        self.settings.valid
+        self.0.settings.valid
     }
 }
 

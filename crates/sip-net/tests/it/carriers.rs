@@ -183,6 +183,29 @@ async fn a_name_with_addresses_of_both_kinds_is_called_at_the_one_and_then_at_th
 }
 
 #[tokio::test]
+async fn of_a_caller_who_withholds_the_number_no_trunk_is_told() {
+    for identity in [CallerIdentity::From, CallerIdentity::Asserted, CallerIdentity::Withheld] {
+        let mut carrier = Carrier::open().await;
+        let house = carrier
+            .house(|setup| {
+                let ours = setup.trunks.find(&"carrier".into()).unwrap().clone();
+                setup.trunks = [Trunk { identity, ..ours }].into_iter().collect();
+            })
+            .await;
+        let mut command = to_carrier();
+        if let LegCommand::Dial { from, .. } = &mut command {
+            *from = number("anonymous");
+        }
+        house.command(dialled(1), command);
+        let invite = carrier.first.request_of(&Method::Invite).await;
+        let shown = invite.from().unwrap().uri;
+        assert_eq!(shown.to_string(), "sip:anonymous@anonymous.invalid");
+        assert!(!invite.headers.has(&HeaderName::PAssertedIdentity));
+        assert_eq!(invite.headers.text(&HeaderName::Privacy), Some("id"));
+    }
+}
+
+#[tokio::test]
 async fn a_trunk_is_told_who_calls_as_it_wants_it() {
     for (identity, from, asserted, privacy) in [
         (CallerIdentity::From, "02088886666", false, None),

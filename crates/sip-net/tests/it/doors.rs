@@ -101,6 +101,26 @@ async fn a_phone_registers_and_calls_under_its_own_name_alone() {
 }
 
 #[tokio::test]
+async fn a_phone_that_wants_not_to_be_shown_is_known_and_not_shown() {
+    let mut house = House::open().await;
+    let mut phone = Peer::at(1, "1001", house.handle.phones()).await;
+    let mut hidden = phone.invite("1002", "c1");
+    hidden.headers.set(HeaderName::From, "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=x");
+    let mut private = phone.invite("1002", "c2");
+    private.headers.push(HeaderName::Privacy, "id");
+    for invite in [hidden, private] {
+        let challenged = phone.ask(&invite).await;
+        phone.acknowledge_refusal(&invite, &challenged).await;
+        let secret = ("secret", Algorithm::Sha256);
+        let invite = phone.with_credentials(invite, &challenged, secret);
+        phone.send(&invite.to_bytes()).await;
+        let (_, rings) = house.rings_in().await;
+        assert_eq!(rings.origin, Origin::Phone("1001".into()));
+        assert_eq!((rings.from, rings.display), (number("anonymous"), None));
+    }
+}
+
+#[tokio::test]
 async fn a_stranger_is_challenged_and_never_reaches_a_number() {
     let mut house = House::open().await;
     let mut stranger = Peer::at(1, "1001", house.handle.phones()).await;

@@ -391,7 +391,7 @@ fn a_phone_that_has_rung_is_not_rung_again_by_another_trunk() {
     let gone = LegFact::Released { cause: Cause::Unreachable, status: Some(503), reason: None };
     centre.leg(leg, gone);
     assert_eq!(dialled(&centre).len(), 1);
-    assert_eq!(refusal(&centre, caller), Some((Cause::Unreachable, Some(503))));
+    assert_eq!(refusal(&centre, caller), Some((Cause::Unreachable, Some(500))));
 }
 
 #[test]
@@ -416,6 +416,11 @@ fn the_last_trunks_answer_is_the_callers() {
     centre.declines("13800138000", 503);
     centre.declines("13800138000", 502);
     assert_eq!(refusal(&centre, caller), Some((Cause::Unreachable, Some(502))));
+    // That a carrier is down does not mean that we are.
+    let caller = centre.dials("8000", "913800138000");
+    centre.declines("13800138000", 502);
+    centre.declines("13800138000", 503);
+    assert_eq!(refusal(&centre, caller), Some((Cause::Unreachable, Some(500))));
     assert!(centre.look().calls.is_empty());
     assert_eq!(centre.look().trunks.iter().map(|row| row.calls).sum::<u32>(), 0);
 }
