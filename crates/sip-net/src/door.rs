@@ -9,7 +9,7 @@ use std::sync::Arc;
 use model::Timestamp;
 use sip::SessionId;
 use sip::digest::{Algorithm, Attempt, Credentials, Denial};
-use sip::endpoint::{Rejection, Source, Transport};
+use sip::endpoint::{ListenerId, Rejection, Source, Transport};
 use sip::registrar::Binding;
 use sip::{HeaderName, Method, Request, StatusCode};
 
@@ -35,8 +35,11 @@ impl Exchange {
         source: &Source,
         now: Timestamp,
     ) -> bool {
-        let mut is_out_of_place = self.is_out_of_place(request, source);
-        let is_from_elsewhere = !is_out_of_place && self.is_from_elsewhere(request, source);
+        let within = self.endpoint.session_of(request);
+        let mut is_out_of_place = within.is_some_and(|it| self.is_out_of_place(it, source));
+        let is_from_elsewhere = !is_out_of_place
+            && request.method != Method::Ack
+            && within.is_some_and(|(session, _)| self.is_from_elsewhere(session, source));
         if is_out_of_place || is_from_elsewhere {
             match self.proves_its_call(request, source, now) {
                 Some(Err(refusal)) => {
@@ -95,8 +98,11 @@ impl Exchange {
     /// Whether a request is about a call that is there, or would end one that rings, but does not come
     /// from where that call is: from the other side, from an address that is no trunk's, or from
     /// outside the phone's networks. Tags are no secret to whoever sees the signalling of either side.
-    fn is_out_of_place(&mut self, request: &Request, source: &Source) -> bool {
-        let Some((session, listener)) = self.endpoint.session_of(request) else { return false };
+    fn is_out_of_place(
+        &mut self,
+        (session, listener): (SessionId, ListenerId),
+        source: &Source,
+    ) -> bool {
         let (side, peer) = (self.serves(source.listener), source.peer.ip());
         if side != self.serves(listener) {
             return true;
@@ -127,11 +133,10 @@ impl Exchange {
 
     /// Whether a request about a phone's call comes from where neither the call goes nor the phone is
     /// registered: whoever has seen the signalling of a call knows its tags. An ACK does no harm.
-    fn is_from_elsewhere(&mut self, request: &Request, source: &Source) -> bool {
-        if request.method == Method::Ack || self.serves(source.listener) == Serves::Trunks {
+    fn is_from_elsewhere(&mut self, session: SessionId, source: &Source) -> bool {
+        if self.serves(source.listener) == Serves::Trunks {
             return false;
         }
-        let Some((session, _)) = self.endpoint.session_of(request) else { return false };
         let Some(way) = self.endpoint.way_of(session) else { return false };
         let phone = self.legs.of(session).and_then(|(_, leg)| leg.phone.clone());
         let here = source.peer.ip();

@@ -210,8 +210,9 @@ impl Exchange {
                     self.send_untold(now);
                 } else {
                     // What strangers make up must not push calls out of the trace.
-                    self.withheld = (!self.is_of_a_call(&request)).then(Vec::new);
                     let is_told = trace::is_about_call(&request.method);
+                    let is_withheld = is_told && !self.is_of_a_call(&request);
+                    self.withheld = is_withheld.then(Vec::new);
                     let told = (is_told && self.trace.is_on()).then(|| request.to_bytes());
                     if self.endpoint.receive_judged(request, judged, source, now) {
                         self.keep_received(told, &source, now);
