@@ -7,7 +7,7 @@
 //! | a source | too many offences within a time over connections, or where it has shown that it is there | nothing of it is read for a while; each time twice as long |
 //! | a source | the same in datagrams, which another may have sent in its name | of its datagrams a few are answered, and those that bring back what was said to it: who is there still gets in; registered flows as ever |
 //! | a source from which a phone is registered | the same | is not shut out: a floor of phones may be behind one address |
-//! | an account | wrong secrets from one source, one after another | the next from there must wait; not where its phone is registered already |
+//! | an account | wrong secrets from one source, one after another | the next from there must wait, a second at most where a phone is registered; not its phone, by its own way or registration |
 //!
 //! A source is an IPv4 address, or the first half of an IPv6 one, which is what one customer has.
 //! What is remembered of sources is of two generations at most, each bounded.

@@ -95,6 +95,26 @@ async fn gives_up(soft: &Peer, invite: &Request) {
 }
 
 #[tokio::test]
+async fn a_change_by_the_phone_before_waits_for_what_becomes_of_taking_over() {
+    let mut house = House::open().await;
+    let (mut desk, replaces) = in_a_call(&mut house).await;
+    let mut soft = Peer::at(1, "1001", house.handle.phones()).await;
+    wants(&mut house, &mut soft, &replaces).await;
+    let parts: Vec<_> = replaces.split(';').collect();
+    let tag = |name: &str| parts.iter().find_map(|part| part.strip_prefix(name)).unwrap();
+    let target = format!("sip:{}", house.handle.phones());
+    let mut change = desk.request("INVITE", &target, parts[0]);
+    let to = format!("<sip:13800138000@400.example.cn>;tag={}", tag("to-tag="));
+    change.headers.set(HeaderName::To, to);
+    let from = format!("<sip:1001@400.example.cn>;tag={}", tag("from-tag="));
+    change.headers.set(HeaderName::From, from);
+    change.headers.push(HeaderName::ContentType, "application/sdp");
+    change.body = sdp(desk.address(), 2);
+    assert_eq!(desk.ask(&change).await.status, StatusCode::REQUEST_PENDING);
+    assert!(house.is_quiet(), "the floor is asked one thing at a time");
+}
+
+#[tokio::test]
 async fn who_gives_up_taking_over_leaves_the_call_as_it_was() {
     let mut house = House::open().await;
     let (desk, replaces) = in_a_call(&mut house).await;

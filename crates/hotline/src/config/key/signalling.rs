@@ -190,7 +190,7 @@ pub(crate) const LISTENERS: Table = Table {
 
 pub(crate) const GUARD: Table = Table {
     path: "guard",
-    text: "Against scanners, guessers and floods. Trunks' addresses are judged by their own rules; a place from which a phone is registered is never shut out. For what comes in datagrams, which anybody can send in another's name, only datagrams of a source are shut out; for what it does over connections or after it has answered a challenge, everything is, and its connections are closed.",
+    text: "Against scanners, guessers and floods. Trunks' addresses are judged by their own rules; a place from which a phone is registered is never shut out. For what comes in datagrams, which anybody can send in another's name, only datagrams of a source are shut out, but for a few (`banned_rate`) and for those that answer a challenge; for what it does over connections or after it has answered a challenge, everything is, and its connections are closed.",
     keys: &[
         may(
             "trusted",
