@@ -182,16 +182,17 @@ async fn a_name_with_addresses_of_both_kinds_is_called_at_the_one_and_then_at_th
     assert!(matches!(house.fact(dialled(1)).await, LegFact::Released { status: Some(486), .. }));
 }
 
+/// How the carrier is told who calls.
+fn wants_to_know(setup: &mut Setup, identity: CallerIdentity) {
+    let ours = setup.trunks.find(&"carrier".into()).unwrap().clone();
+    setup.trunks = [Trunk { identity, ..ours }].into_iter().collect();
+}
+
 #[tokio::test]
 async fn of_a_caller_who_withholds_the_number_no_trunk_is_told() {
     for identity in [CallerIdentity::From, CallerIdentity::Asserted, CallerIdentity::Withheld] {
         let mut carrier = Carrier::open().await;
-        let house = carrier
-            .house(|setup| {
-                let ours = setup.trunks.find(&"carrier".into()).unwrap().clone();
-                setup.trunks = [Trunk { identity, ..ours }].into_iter().collect();
-            })
-            .await;
+        let house = carrier.house(|setup| wants_to_know(setup, identity)).await;
         let mut command = to_carrier();
         if let LegCommand::Dial { from, .. } = &mut command {
             *from = number("anonymous");
@@ -213,12 +214,7 @@ async fn a_trunk_is_told_who_calls_as_it_wants_it() {
         (CallerIdentity::Withheld, "anonymous", true, Some("id")),
     ] {
         let mut carrier = Carrier::open().await;
-        let house = carrier
-            .house(|setup| {
-                let ours = setup.trunks.find(&"carrier".into()).unwrap().clone();
-                setup.trunks = [Trunk { identity, ..ours }].into_iter().collect();
-            })
-            .await;
+        let house = carrier.house(|setup| wants_to_know(setup, identity)).await;
         house.command(dialled(1), to_carrier());
         let first = carrier.first.request_of(&Method::Invite).await;
         carrier.first.answer(&first, StatusCode::SERVICE_UNAVAILABLE, b"").await;

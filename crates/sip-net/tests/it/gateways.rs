@@ -1,7 +1,7 @@
 //! Trunks that prove who they are when they call, since their address does not say it; and calls that
 //! stay with the trunk they came by.
 
-use model::Cause;
+use model::{Cause, LegId};
 use sip::digest::{Algorithm, Ha1};
 use sip::{HeaderName, StatusCode};
 use sip_net::{AddressRange, Counted, Trunk, TrunkCaller};
@@ -37,6 +37,16 @@ fn called_by(gateway: &mut Peer) -> sip::Request {
     invite
 }
 
+/// A call of the gateway, which has proven itself, and its INVITE.
+async fn calls(house: &mut House, gateway: &mut Peer) -> (LegId, sip::Request) {
+    let invite = called_by(gateway);
+    let challenged = gateway.ask(&invite).await;
+    gateway.acknowledge_refusal(&invite, &challenged).await;
+    let invite = gateway.with_credentials(invite, &challenged, SECRET);
+    gateway.send(&invite.to_bytes()).await;
+    (house.rings_in().await.0, invite)
+}
+
 #[tokio::test]
 async fn a_trunk_that_proves_itself_calls_from_wherever_it_is() {
     let mut house = house(&[]).await;
@@ -70,12 +80,7 @@ async fn a_trunk_that_proves_itself_calls_from_wherever_it_is() {
 async fn a_trunk_that_proves_itself_speaks_of_its_call_from_each_of_its_places() {
     let mut house = house(&["127.0.0.8", "127.0.0.9"]).await;
     let mut gateway = gateway(&house).await;
-    let invite = called_by(&mut gateway);
-    let challenged = gateway.ask(&invite).await;
-    gateway.acknowledge_refusal(&invite, &challenged).await;
-    let invite = gateway.with_credentials(invite, &challenged, SECRET);
-    gateway.send(&invite.to_bytes()).await;
-    let (leg, _) = house.rings_in().await;
+    let (leg, invite) = calls(&mut house, &mut gateway).await;
     let neighbour = Peer::at(8, "gateway", house.handle.trunks()).await;
     let elsewhere = Peer::at(10, "gateway", house.handle.trunks()).await;
     let gives_up = cancel(&invite);
@@ -89,12 +94,7 @@ async fn a_trunk_that_proves_itself_speaks_of_its_call_from_each_of_its_places()
 async fn a_trunk_that_may_be_anywhere_proves_itself_again_where_it_speaks_from_elsewhere() {
     let mut house = house(&[]).await;
     let mut gateway = gateway(&house).await;
-    let invite = called_by(&mut gateway);
-    let challenged = gateway.ask(&invite).await;
-    gateway.acknowledge_refusal(&invite, &challenged).await;
-    let invite = gateway.with_credentials(invite, &challenged, SECRET);
-    gateway.send(&invite.to_bytes()).await;
-    let (leg, _) = house.rings_in().await;
+    let (leg, _) = calls(&mut house, &mut gateway).await;
     house.command(leg, LegCommand::Answer { answer: ours(20_000) });
     let answer = gateway.response().await;
     assert_eq!(answer.status, StatusCode::OK);

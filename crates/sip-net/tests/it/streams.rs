@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::Cause;
 use sip::digest::Algorithm;
-use sip::{HeaderName, Message, Method, StatusCode};
+use sip::{HeaderName, Message, Method, Request, StatusCode};
 use sip_net::{Account, AccountRules, Counted};
 use switchboard::ports::{LegCommand, LegFact, Target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,6 +54,21 @@ async fn a_phone_over_a_connection_is_rung_by_it_and_lost_with_it() {
     assert_eq!(house.bindings().await, ("1001".into(), 0));
 }
 
+/// Rings the phone by its connection, which answers; our INVITE.
+async fn answers(house: &mut House, line: &mut Line<TcpStream>, voice: &Peer) -> Request {
+    let leg = dialled(1);
+    house.command(leg, rings("1001"));
+    let Message::Request(invite) = line.receive().await else { panic!("not a request") };
+    let mut answer = invite.response(StatusCode::OK);
+    answer.headers.set(HeaderName::To, &invite.to().unwrap().with_tag("phone"));
+    answer.headers.push(HeaderName::Contact, "<sip:1001@127.0.0.1;transport=tcp>");
+    answer.headers.push(HeaderName::ContentType, "application/sdp");
+    answer.body = sdp(voice.address(), 1);
+    line.stream.write_all(&answer.to_bytes()).await.unwrap();
+    assert!(matches!(house.fact(leg).await, LegFact::Answered { .. }));
+    invite
+}
+
 #[tokio::test]
 async fn much_at_once_over_one_connection_arrives_in_order() {
     let mut house = House::open().await;
@@ -79,15 +94,7 @@ async fn a_phone_whose_stream_breaks_goes_on_with_its_call_when_it_has_registere
     let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
     let mut line = registered(&mut house, &mut voice).await;
     let leg = dialled(1);
-    house.command(leg, rings("1001"));
-    let Message::Request(invite) = line.receive().await else { panic!("not a request") };
-    let mut answer = invite.response(StatusCode::OK);
-    answer.headers.set(HeaderName::To, &invite.to().unwrap().with_tag("phone"));
-    answer.headers.push(HeaderName::Contact, "<sip:1001@127.0.0.1;transport=tcp>");
-    answer.headers.push(HeaderName::ContentType, "application/sdp");
-    answer.body = sdp(voice.address(), 1);
-    line.stream.write_all(&answer.to_bytes()).await.unwrap();
-    assert!(matches!(house.fact(leg).await, LegFact::Answered { .. }));
+    let invite = answers(&mut house, &mut line, &voice).await;
     drop(line);
     assert_eq!(house.bindings().await, ("1001".into(), 0));
     let mut line = registered(&mut house, &mut voice).await;
@@ -108,15 +115,7 @@ async fn a_call_over_a_living_stream_stays_there_when_another_device_takes_the_r
     let mut voice = Peer::at(1, "1001", house.handle.phones()).await;
     let mut line = registered(&mut house, &mut voice).await;
     let leg = dialled(1);
-    house.command(leg, rings("1001"));
-    let Message::Request(invite) = line.receive().await else { panic!("not a request") };
-    let mut answer = invite.response(StatusCode::OK);
-    answer.headers.set(HeaderName::To, &invite.to().unwrap().with_tag("phone"));
-    answer.headers.push(HeaderName::Contact, "<sip:1001@127.0.0.1;transport=tcp>");
-    answer.headers.push(HeaderName::ContentType, "application/sdp");
-    answer.body = sdp(voice.address(), 1);
-    line.stream.write_all(&answer.to_bytes()).await.unwrap();
-    assert!(matches!(house.fact(leg).await, LegFact::Answered { .. }));
+    let invite = answers(&mut house, &mut line, &voice).await;
     let Message::Request(ack) = line.receive().await else { panic!("not a request") };
     assert_eq!(ack.method, Method::Ack);
     // The desk phone is switched on.
