@@ -145,10 +145,7 @@ impl Exchange {
         now: Timestamp,
     ) -> Result<Calling, Rejection> {
         let trunk = match self.trunks.from_source(source.peer.ip()) {
-            Some(_) => {
-                self.tell_withheld();
-                self.trunks.from_source(source.peer.ip()).ok_or_else(broken)?
-            }
+            Some(trunk) => trunk,
             None if self.trunks.may_prove_at(source.peer.ip()) => {
                 let account = self.identify(request, source, now)?;
                 self.trunks.of_account(&account).ok_or_else(broken)?

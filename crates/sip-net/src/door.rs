@@ -35,31 +35,12 @@ impl Exchange {
         source: &Source,
         now: Timestamp,
     ) -> bool {
-        let within = self.endpoint.session_of(request);
-        let mut is_out_of_place = within.is_some_and(|it| self.is_out_of_place(it, source));
-        let is_from_elsewhere = !is_out_of_place
-            && request.method != Method::Ack
-            && within.is_some_and(|(session, _)| self.is_from_elsewhere(session, source));
-        if is_out_of_place || is_from_elsewhere {
-            match self.proves_its_call(request, source, now) {
-                Some(Err(refusal)) => {
-                    self.endpoint.refuse(request, &refusal, source);
-                    return true;
-                }
-                Some(Ok(())) => is_out_of_place = false,
-                None => is_out_of_place = true,
-            }
-        }
-        if is_out_of_place {
-            self.count(Counted::OutOfPlace);
-            tracing::debug!(peer = %source.peer, method = %request.method, "call is not there");
-        }
+        let placed = self.placed(request, source, now);
         // An ACK has no answer.
         if request.method == Method::Ack {
-            return is_out_of_place;
+            return placed.is_err();
         }
-        if is_out_of_place {
-            let refusal = Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "no such call here");
+        if let Err(refusal) = placed {
             self.endpoint.refuse(request, &refusal, source);
             return true;
         }
@@ -93,6 +74,32 @@ impl Exchange {
         let Some(refusal) = refusal else { return false };
         self.endpoint.refuse(request, &refusal, source);
         true
+    }
+
+    /// Whether a request about a call comes from where that call is, or from somebody who proves that it
+    /// is theirs; what is about none may come from anywhere.
+    ///
+    /// # Errors
+    /// The refusal, or the challenge to prove it.
+    fn placed(
+        &mut self,
+        request: &Request,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<(), Rejection> {
+        let Some(within) = self.endpoint.session_of(request) else { return Ok(()) };
+        let is_ack = request.method == Method::Ack;
+        if !self.is_out_of_place(within, source)
+            && (is_ack || !self.is_from_elsewhere(within.0, source))
+        {
+            return Ok(());
+        }
+        if let Some(proven) = self.proves_its_call((request, within.0), source, now) {
+            return proven;
+        }
+        self.count(Counted::OutOfPlace);
+        tracing::debug!(peer = %source.peer, method = %request.method, "call is not there");
+        Err(Rejection::new(StatusCode::CALL_DOES_NOT_EXIST, "no such call here"))
     }
 
     /// Whether a request is about a call that is there, or would end one that rings, but does not come
@@ -152,12 +159,13 @@ impl Exchange {
     /// moved. None where that is not so, or where nobody can be asked for proof (CANCEL, ACK).
     fn proves_its_call(
         &mut self,
-        request: &Request,
+        (request, session): (&Request, SessionId),
         source: &Source,
         now: Timestamp,
     ) -> Option<Result<(), Rejection>> {
-        let is_asked = !matches!(request.method, Method::Ack | Method::Cancel);
-        let (session, _) = self.endpoint.session_of(request).filter(|_| is_asked)?;
+        if matches!(request.method, Method::Ack | Method::Cancel) {
+            return None;
+        }
         let (id, leg) = self.legs.of(session)?;
         let (phone, trunk) = (leg.phone.clone(), leg.trunk.clone());
         let peer = source.peer.ip();

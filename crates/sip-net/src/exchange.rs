@@ -211,7 +211,7 @@ impl Exchange {
                 } else {
                     // What strangers make up must not push calls out of the trace.
                     let is_told = trace::is_about_call(&request.method);
-                    let is_withheld = is_told && !self.is_of_a_call(&request);
+                    let is_withheld = is_told && !self.is_known(&request, &source);
                     self.withheld = is_withheld.then(Vec::new);
                     let told = (is_told && self.trace.is_on()).then(|| request.to_bytes());
                     if self.endpoint.receive_judged(request, judged, source, now) {
@@ -357,8 +357,12 @@ impl Exchange {
         self.report_bindings(now);
     }
 
-    fn is_of_a_call(&self, request: &Request) -> bool {
-        self.endpoint.is_under_way(request) || self.endpoint.session_of(request).is_some()
+    /// Whether it is known whose a request is before anything is said to it: a call's that is there,
+    /// or a carrier's.
+    fn is_known(&self, request: &Request, source: &Source) -> bool {
+        self.endpoint.is_under_way(request)
+            || self.endpoint.session_of(request).is_some()
+            || self.is_carrier(source.listener, source.peer)
     }
 
     /// Sends what is said to those who are turned away. It is not kept, as what they said is not.

@@ -58,7 +58,7 @@ impl Exchange {
     }
 
     /// Whether it is a trunk that speaks, or a place where we call one: those are judged by other rules.
-    fn is_carrier(&self, listener: ListenerId, peer: SocketAddr) -> bool {
+    pub(crate) fn is_carrier(&self, listener: ListenerId, peer: SocketAddr) -> bool {
         let is_place = || self.carriers.all_places().any(|(_, place)| place.peer.ip() == peer.ip());
         self.serves(listener) == Serves::Trunks
             && (self.trunks.from_source(peer.ip()).is_some() || is_place())
