@@ -17,6 +17,7 @@
     reason = "a benchmark that goes wrong says so by panicking, and prints its figures"
 )]
 
+pub mod asterisk;
 pub mod audio;
 pub mod bare;
 pub mod callers;
