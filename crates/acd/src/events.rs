@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{AgentId, CallId, Cause, OfferEnd, Outcome, QueueId, Timestamp};
+use model::{AgentId, CallId, Cause, OfferEnd, Outcome, QueueId, Rank, Timestamp};
 
 use crate::Routing;
 
@@ -147,6 +147,8 @@ pub struct Explanation {
     pub routing: Routing,
     /// Available agents who fit, in ranked order, the winner first; at most [`MOST_EXPLAINED`].
     pub candidates: Vec<AgentId>,
+    /// What each candidate was ranked by, in the same order.
+    pub ranks: Vec<Rank>,
     /// Available agents who would have ranked but were passed over, with why; at most
     /// [`MOST_EXPLAINED`].
     pub passed_over: Vec<(AgentId, &'static str)>,

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AgentId, CallId, OfferEnd, Outcome, Timestamp};
+use model::{AgentId, CallId, OfferEnd, Outcome, Rank, Timestamp};
 
 use crate::config::{QueueConfig, Routing, Skills};
 use crate::deadlines::Deadline;
@@ -48,7 +48,7 @@ pub(crate) struct Standing {
 
 /// A queue's place among available agents: the strategy's key, then longest idle, then lowest
 /// work number.
-type Rank = (u64, Timestamp, AgentId);
+type Order = (i64, Timestamp, AgentId);
 
 /// How a queue stands, counted since start.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -78,7 +78,7 @@ pub(crate) struct Queue {
     pub(crate) waiting: BTreeSet<Place>,
     /// Everybody here, by arrival.
     pub(crate) arrivals: BTreeSet<(u64, Timestamp)>,
-    ready: BTreeSet<Rank>,
+    ready: BTreeSet<Order>,
     pub(crate) signed_in: u32,
     pub(crate) entered: u64,
     pub(crate) outcomes: BTreeMap<Outcome, u64>,
@@ -142,15 +142,18 @@ impl Queue {
     /// were, a new round begins with all.
     pub(crate) fn choose(&self, stay: &mut Stay, now: Timestamp) -> Option<(AgentId, Explanation)> {
         let untried = |agent: &AgentId| !stay.tried.contains_key(agent);
-        let agents = || self.ready.iter().map(|(_, _, agent)| *agent);
-        if self.has_ready() && !agents().any(|agent| untried(&agent)) {
+        if self.has_ready() && !self.ready.iter().any(|(_, _, agent)| untried(agent)) {
             stay.tried.clear();
         }
         let tried = &stay.tried;
-        let (mut candidates, mut passed_over) = (Vec::new(), Vec::new());
-        for agent in agents().take(MOST_EXPLAINED + tried.len()) {
+        let (mut candidates, mut ranks, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, idle_since, agent) in self.ready.iter().take(MOST_EXPLAINED + tried.len()) {
+            let (key, idle_since, agent) = (*key, *idle_since, *agent);
             match tried.get(&agent) {
-                None if candidates.len() < MOST_EXPLAINED => candidates.push(agent),
+                None if candidates.len() < MOST_EXPLAINED => {
+                    candidates.push(agent);
+                    ranks.push(Rank { ring: 0, key, idle_since });
+                }
                 Some(end) if passed_over.len() < MOST_EXPLAINED => {
                     passed_over.push((agent, why_tried(*end)));
                 }
@@ -160,7 +163,7 @@ impl Queue {
         let winner = *candidates.first()?;
         let waited = now.since(stay.since);
         let routing = self.config.routing;
-        Some((winner, Explanation { routing, candidates, passed_over, waited }))
+        Some((winner, Explanation { routing, candidates, ranks, passed_over, waited }))
     }
 
     pub(crate) fn enter(&mut self, stay: &Stay) {
@@ -188,18 +191,18 @@ impl Queue {
         }
     }
 
-    fn rank(&self, agent: AgentId, standing: Standing, skills: &Skills) -> Rank {
+    fn rank(&self, agent: AgentId, standing: Standing, skills: &Skills) -> Order {
         let key = match self.config.routing {
-            Routing::LongestIdle => standing.idle_since.as_micros(),
-            Routing::FewestCalls => u64::from(standing.calls_taken),
-            Routing::HighestSkill => u64::MAX - self.level(skills),
+            Routing::LongestIdle => signed(standing.idle_since.as_micros()),
+            Routing::FewestCalls => i64::from(standing.calls_taken),
+            Routing::HighestSkill => -self.level(skills),
         };
         (key, standing.idle_since, agent)
     }
 
-    fn level(&self, skills: &Skills) -> u64 {
+    fn level(&self, skills: &Skills) -> i64 {
         let levels = self.config.needs.keys().filter_map(|skill| skills.get(skill));
-        levels.map(|level| u64::from(*level)).sum()
+        levels.map(|level| i64::from(*level)).sum()
     }
 }
 
@@ -211,6 +214,10 @@ const fn why_tried(end: OfferEnd) -> &'static str {
         OfferEnd::CallerLeft => "caller_left",
         OfferEnd::Withdrawn => "withdrawn",
     }
+}
+
+fn signed(micros: u64) -> i64 {
+    i64::try_from(micros).unwrap_or(i64::MAX)
 }
 
 fn count(length: usize) -> u32 {

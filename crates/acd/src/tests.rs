@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use model::{AgentId, CallId, Cause, Epoch, OfferEnd, Outcome, QueueId, Timestamp};
+use model::{AgentId, CallId, Cause, Epoch, OfferEnd, Outcome, QueueId, Rank, Timestamp};
 use proptest::prelude::*;
 
 use crate::{
@@ -206,12 +206,18 @@ fn a_choice_is_explained() {
         Explanation {
             routing: Routing::LongestIdle,
             candidates: vec![agent(1003)],
+            ranks: vec![rank(time("09:00:02"))],
             passed_over: vec![(agent(1001), "unreachable")],
             waited: Duration::from_secs(7),
         }
     );
     assert_eq!(wrap_up, Duration::from_secs(10));
     assert_eq!((ring, until), (Duration::from_secs(15), time("09:00:25")));
+}
+
+fn rank(idle_since: Timestamp) -> Rank {
+    let key = i64::try_from(idle_since.as_micros()).unwrap();
+    Rank { ring: 0, key, idle_since }
 }
 
 #[test]

@@ -135,6 +135,7 @@ impl Story {
             routing: "longest_idle".into(),
             candidates: vec![AgentId::new(agent)],
             passed_over: Vec::new(),
+            ranks: Vec::new(),
         };
         self.of_call(call, segment, kind);
         self.in_queue(queue);

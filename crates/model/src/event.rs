@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Actor, AgentId, AgentState, Attested, CallId, CallKind, Cause, Epoch, HotlineId, LegId, Limit,
-    Next, Number, OfferEnd, Outcome, PhoneId, QueueId, RecordingId, Refusal, SegmentId, TenantId,
-    Timestamp, TrunkId, UserToUser,
+    Next, Number, OfferEnd, Outcome, PhoneId, QueueId, Rank, RecordingId, Refusal, SegmentId,
+    TenantId, Timestamp, TrunkId, UserToUser,
 };
 
 /// The version of the envelope and of every kind together.
@@ -250,6 +250,9 @@ kinds! {
         candidates: Vec<AgentId>,
         /// Agents who would have ranked but were passed over, with why; at most 16.
         passed_over: Vec<(AgentId, String)>,
+        /// What each candidate was ranked by, in the same order.
+        #[serde(default)]
+        ranks: Vec<Rank>,
     };
     "queue.offer_ended", "An offer came to nothing; the caller keeps the place.", QueueOfferEnded {
         /// How.

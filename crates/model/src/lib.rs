@@ -5,6 +5,7 @@ mod agent;
 mod audio;
 mod carried;
 mod cause;
+mod distribution;
 mod event;
 mod id;
 mod media;
@@ -18,6 +19,7 @@ pub use agent::{AgentState, CallKind, Next, OfferEnd, Reason, StateName};
 pub use audio::{AudioFrame, Channel, FRAME_PAYLOAD};
 pub use carried::{Attestation, Attested, Carried, UserToUser, Verdict};
 pub use cause::{Actor, Cause, Limit, Outcome};
+pub use distribution::Rank;
 pub use event::{Event, EventKind, KINDS, KindDoc, PartKind, SCHEMA_VERSION, Schema};
 pub use id::{
     AgentId, CallId, Epoch, GroupId, HotlineId, LegId, PhoneId, PromptId, QueueId, RecordingId,

@@ -101,7 +101,7 @@ impl Switchboard {
     fn tell_offer(&mut self, id: CallId, queue: &QueueId, agent: AgentId, why: Explanation) {
         let segment = self.waiting(id).map(|wait| wait.segment);
         let about = About { segment, ..About::call(id).with_queue(queue).with_agent(Some(agent)) };
-        let Explanation { routing, candidates, passed_over, waited } = why;
+        let Explanation { routing, candidates, ranks, passed_over, waited } = why;
         let passed_over = passed_over.into_iter().map(|(agent, why)| (agent, why.to_owned()));
         self.ledger.event(
             about.because(Cause::Distributed),
@@ -110,6 +110,7 @@ impl Switchboard {
                 routing: routing.as_str().to_owned(),
                 candidates,
                 passed_over: passed_over.collect(),
+                ranks,
             },
         );
     }
