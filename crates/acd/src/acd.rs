@@ -3,14 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
-use model::{AgentId, CallId, Cause, Outcome, QueueId, Timestamp};
+use model::{AgentId, CallId, Cause, Choice, Outcome, QueueId, Timestamp};
 
 use crate::callers::{Caller, Entry, Leaving};
 use crate::config::AcdConfig;
-use crate::deadlines::{Deadlines, Ends};
+use crate::deadlines::{Deadline, Deadlines, Ends, Whose};
 use crate::desks::Desk;
 use crate::events::{AcdEvent, Decision};
-use crate::queue::{Queue, Standing, Tally};
+use crate::queue::{Queue, Tally};
+
+/// Why a waiting call cannot be given to an agent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unassignable {
+    /// No such call waits.
+    NotWaiting,
+    /// A phone rings for it already.
+    Rings,
+    /// The agent may not be offered a call now.
+    NotAvailable,
+}
 
 /// The distribution of one tenant.
 #[derive(Debug)]
@@ -20,7 +31,12 @@ pub struct Acd {
     pub(crate) agents: BTreeMap<AgentId, Desk>,
     pub(crate) deadlines: Deadlines,
     pub(crate) decisions: Vec<Decision>,
-    /// The number of the last stay or offer.
+    /// Callers who talk to an agent, and the queue they came from.
+    pub(crate) talking: BTreeMap<CallId, QueueId>,
+    pub(crate) seed: u64,
+    /// How many numbers were drawn by chance.
+    pub(crate) draws: u64,
+    /// The number of the last stay, offer or queue.
     pub(crate) last: u64,
     /// Queues no longer configured that still have an open offer.
     pub(crate) retired: BTreeSet<QueueId>,
@@ -36,10 +52,13 @@ impl Acd {
             agents: BTreeMap::new(),
             deadlines: Deadlines::default(),
             decisions: Vec::new(),
+            talking: BTreeMap::new(),
+            seed: 0,
+            draws: 0,
             last: 0,
             retired: BTreeSet::new(),
         };
-        acd.take_config(config);
+        acd.take_config(config, Timestamp::EPOCH);
         acd
     }
 
@@ -48,13 +67,16 @@ impl Acd {
     /// leave as failed; where a phone rings for one, the ringing may finish.
     #[must_use]
     pub fn configure(&mut self, config: AcdConfig, now: Timestamp) -> Vec<Decision> {
-        self.take_config(config);
+        self.take_config(config, now);
         // Those already waiting come before those who have to move.
         self.match_all(now);
-        let retired = self.retired.iter().filter_map(|queue| self.queues.get(queue));
-        let homeless: Vec<CallId> =
-            retired.flat_map(|queue| queue.waiting.iter().map(|place| place.call)).collect();
-        for call in homeless {
+        let is_homeless =
+            |caller: &Caller| self.retired.contains(&caller.queue) && !caller.stay.is_offered();
+        let homeless = self.callers.iter().filter(|(_, caller)| is_homeless(caller));
+        let mut homeless: Vec<_> =
+            homeless.map(|(call, caller)| (caller.stay.place, *call)).collect();
+        homeless.sort_unstable();
+        for (_, call) in homeless {
             self.overflow(call, Cause::Reconfigured, now);
         }
         self.decided()
@@ -64,25 +86,35 @@ impl Acd {
     #[must_use]
     pub fn handle(&mut self, event: AcdEvent, now: Timestamp) -> Vec<Decision> {
         match event {
-            AcdEvent::CallQueued { call, queue, priority } => {
+            AcdEvent::CallQueued { call, queue, wants } => {
                 if !self.callers.contains_key(&call) {
-                    self.enter(Entry { call, queue, priority, visited: BTreeSet::new() }, now);
+                    self.enter(Entry { call, queue, wants, visited: BTreeSet::new() }, now);
                 }
             }
+            AcdEvent::CallAssigned { call, agent } => {
+                if self.assignable(call, agent).is_ok() {
+                    self.offer_by(call, agent, Choice::Assigned, now);
+                }
+            }
+            AcdEvent::CallMoved { call, queue } => self.move_to(call, queue, now),
+            AcdEvent::TalkEnded { call } => self.talk_ended(call, now),
             AcdEvent::CallGone { call } => {
                 self.leave(call, Leaving::out(Outcome::Abandoned, Cause::CallerLeft), now);
             }
             AcdEvent::CallFailed { call, cause } => {
                 self.leave(call, Leaving::out(Outcome::Failed, cause), now);
             }
-            AcdEvent::AgentAvailable { agent, idle_since, calls_taken } => {
-                self.sign_in(agent);
-                self.make_available(agent, Standing { idle_since, calls_taken }, now);
+            AcdEvent::AgentAvailable { agent, standing } => {
+                self.sign_in(agent, now);
+                self.make_available(agent, standing, now);
             }
-            AcdEvent::AgentUnavailable { agent } => self.make_unavailable(agent),
-            AcdEvent::AgentSignedIn { agent } => self.sign_in(agent),
-            AcdEvent::AgentSignedOut { agent } => self.sign_out(agent),
-            AcdEvent::OfferEnded { call, agent, end } => self.offer_ended(call, agent, end, now),
+            AcdEvent::AgentUnavailable { agent, absence } => {
+                self.make_unavailable(agent);
+                self.set_busy(agent, absence, now);
+            }
+            AcdEvent::AgentSignedIn { agent } => self.sign_in(agent, now),
+            AcdEvent::AgentSignedOut { agent } => self.sign_out(agent, now),
+            AcdEvent::OfferEnded { call, agent, end } => self.offer_ended((call, agent), end, now),
             AcdEvent::OfferAnswered { call, agent } => self.answered(call, agent, now),
         }
         self.decided()
@@ -91,13 +123,40 @@ impl Acd {
     /// Takes in that time has passed.
     #[must_use]
     pub fn handle_timeout(&mut self, now: Timestamp) -> Vec<Decision> {
+        // All to whom something opens at one moment are matched together, in their order.
+        let mut opened = BTreeSet::new();
         while let Some(deadline) = self.deadlines.fire(now) {
-            match deadline.ends {
-                Ends::Ring => self.ring_over(&deadline),
-                Ends::Wait => self.wait_over(&deadline, now),
+            match (deadline.ends, deadline.whose) {
+                (Ends::Keeping, Whose::Call(call)) => opened.extend(self.keep_no_longer(call)),
+                (Ends::Closed, Whose::Call(call)) => opened.extend(self.tier_opens(call, now)),
+                _ => {
+                    self.match_queues(&mut opened, now);
+                    self.deadline_passed(&deadline, now);
+                }
             }
         }
+        self.match_queues(&mut opened, now);
         self.decided()
+    }
+
+    fn deadline_passed(&mut self, deadline: &Deadline, now: Timestamp) {
+        match (deadline.ends, deadline.whose) {
+            (Ends::Ring, Whose::Call(call)) => self.ring_over(deadline, call),
+            (Ends::Alone, Whose::Call(call)) => self.ring_another(call, now),
+            (Ends::Wait, Whose::Call(call)) => self.wait_over(call, now),
+            (Ends::Nobody, Whose::Queue(number)) => self.nobody_came(number, now),
+            (Ends::Keeping | Ends::Closed | Ends::Nobody, Whose::Call(_))
+            | (
+                Ends::Ring | Ends::Alone | Ends::Keeping | Ends::Closed | Ends::Wait,
+                Whose::Queue(_),
+            ) => {}
+        }
+    }
+
+    fn match_queues(&mut self, queues: &mut BTreeSet<QueueId>, now: Timestamp) {
+        for queue in take(queues) {
+            self.match_queue(&queue, now);
+        }
     }
 
     /// When [`Acd::handle_timeout`] is due.
@@ -124,6 +183,19 @@ impl Acd {
         let caller = self.callers.get(&call)?;
         let ahead = self.queues.get(&caller.queue)?.callers.range(..caller.stay.place).count();
         Some((&caller.queue, u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1)))
+    }
+
+    /// Whether a team lead may give a waiting call to an agent.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn assignable(&self, call: CallId, agent: AgentId) -> Result<(), Unassignable> {
+        let caller = self.callers.get(&call).ok_or(Unassignable::NotWaiting)?;
+        if caller.stay.is_offered() {
+            return Err(Unassignable::Rings);
+        }
+        let is_free = self.agents.get(&agent).is_some_and(Desk::is_free);
+        is_free.then_some(()).ok_or(Unassignable::NotAvailable)
     }
 
     /// Agents who may be offered a call now, by work number.

@@ -2,12 +2,50 @@
 
 use std::time::Duration;
 
-use model::{AgentId, CallId, Cause, OfferEnd, Outcome, QueueId, Rank, Timestamp};
+use model::{AgentId, CallId, Cause, Choice, OfferEnd, Outcome, QueueId, Rank, Timestamp};
 
-use crate::Routing;
+use crate::strategy::{Routing, Standing};
 
 /// How many agents an explanation names at most, of each kind.
 pub const MOST_EXPLAINED: usize = 16;
+
+/// What a caller brings to a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Wants {
+    /// Higher is served first.
+    pub priority: u8,
+    /// The caller is placed as if so much had been waited already.
+    pub credit: Duration,
+    /// The agent the caller is kept for at first.
+    pub preferred: Option<Preferred>,
+}
+
+/// Whom a caller is kept for, and how long. Where that agent is not signed in, is busy, or does not
+/// serve the queue, the caller is not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Preferred {
+    /// The agent.
+    pub agent: AgentId,
+    /// How long at most, from entering the queue.
+    pub wait: Duration,
+}
+
+impl Wants {
+    /// Nothing but a priority.
+    #[must_use]
+    pub const fn priority(priority: u8) -> Self {
+        Self { priority, credit: Duration::ZERO, preferred: None }
+    }
+}
+
+/// Why an agent may not be offered calls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Absence {
+    /// Ringing, talking, wrapping up, or resting after an offer: somebody who comes back.
+    Engaged,
+    /// Busy for a reason of their own (示忙).
+    Busy,
+}
 
 /// What has happened on the floor.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,8 +57,29 @@ pub enum AcdEvent {
         call: CallId,
         /// In which queue.
         queue: QueueId,
-        /// Higher is served first.
-        priority: u8,
+        /// What the caller brings.
+        wants: Wants,
+    },
+    /// A team lead gives a waiting call to an agent who is available, whatever the queue asks for. Does
+    /// nothing where [`Acd::assignable`](crate::Acd::assignable) says so.
+    CallAssigned {
+        /// Which call.
+        call: CallId,
+        /// To whom.
+        agent: AgentId,
+    },
+    /// A team lead moves a waiting call to another queue; what was waited counts there. Does nothing
+    /// where a phone rings for the call, or there is no such queue.
+    CallMoved {
+        /// Which call.
+        call: CallId,
+        /// Where to.
+        queue: QueueId,
+    },
+    /// The talk of a call that was answered from a queue is over.
+    TalkEnded {
+        /// Which call.
+        call: CallId,
     },
     /// The caller hung up, waiting or while an agent's phone rang.
     CallGone {
@@ -40,15 +99,15 @@ pub enum AcdEvent {
     AgentAvailable {
         /// Who.
         agent: AgentId,
-        /// Idle since.
-        idle_since: Timestamp,
-        /// Calls taken since signing in.
-        calls_taken: u32,
+        /// What the agent is ranked by.
+        standing: Standing,
     },
     /// An agent may not be offered calls.
     AgentUnavailable {
         /// Who.
         agent: AgentId,
+        /// Why.
+        absence: Absence,
     },
     /// An agent began a working session.
     AgentSignedIn {
@@ -102,13 +161,15 @@ pub enum Decision {
         /// Why this agent.
         explanation: Explanation,
     },
-    /// The ring time is over: cancel the agent's leg and report [`AcdEvent::OfferEnded`] with
-    /// how it ended (`NoAnswer`, unless the floor knows better).
+    /// The offer is over: cancel the agent's leg and report [`AcdEvent::OfferEnded`] with how it
+    /// ended (as said here, unless the floor knows better).
     OfferOver {
         /// Which call.
         call: CallId,
         /// To whom.
         agent: AgentId,
+        /// How: nobody answered in time, or somebody else did.
+        end: OfferEnd,
     },
     /// A caller began to wait. One who is not let in enters and leaves in the same step, so that
     /// every count of those who entered ties with the outcomes.
@@ -145,7 +206,7 @@ pub enum Decision {
 pub struct Explanation {
     /// The strategy that ranked the candidates.
     pub routing: Routing,
-    /// Available agents who fit, in ranked order, the winner first; at most [`MOST_EXPLAINED`].
+    /// Available agents who fit, in ranked order; at most [`MOST_EXPLAINED`].
     pub candidates: Vec<AgentId>,
     /// What each candidate was ranked by, in the same order.
     pub ranks: Vec<Rank>,
@@ -154,4 +215,6 @@ pub struct Explanation {
     pub passed_over: Vec<(AgentId, &'static str)>,
     /// How long the caller had waited.
     pub waited: Duration,
+    /// Why this agent: by rank, or not.
+    pub choice: Choice,
 }

@@ -1,12 +1,12 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use model::{AgentId, CallId, Cause, Epoch, OfferEnd, Outcome, QueueId, Rank, Timestamp};
+use model::{AgentId, CallId, Cause, Choice, Epoch, OfferEnd, Outcome, QueueId, Rank, Timestamp};
 use proptest::prelude::*;
 
 use crate::{
-    Acd, AcdConfig, AcdEvent, Decision, Explanation, MOST_EXPLAINED, QueueConfig, Routing, Skills,
-    WhenNobody,
+    Absence, Acd, AcdConfig, AcdEvent, Decision, Explanation, MOST_EXPLAINED, QueueConfig, Routing,
+    Skills, Standing, Wants, WhenNobody,
 };
 
 #[test]
@@ -127,11 +127,7 @@ fn a_call_let_ring_keeps_its_place_and_goes_to_the_next_agent_at_once() {
     floor.busy(1002);
     floor.queued(2);
     floor.decided.clear();
-    floor.event(AcdEvent::AgentAvailable {
-        agent: agent(1001),
-        idle_since: floor.now,
-        calls_taken: 0,
-    });
+    floor.event(available(agent(1001), floor.now));
     floor.offer_ended(1, 1001, OfferEnd::NoAnswer);
     floor.expect(["1 rings 1001"]);
     floor.offer_ended(1, 1001, OfferEnd::NoAnswer);
@@ -209,6 +205,7 @@ fn a_choice_is_explained() {
             ranks: vec![rank(time("09:00:02"))],
             passed_over: vec![(agent(1001), "unreachable")],
             waited: Duration::from_secs(7),
+            choice: Choice::Ranked,
         }
     );
     assert_eq!(wrap_up, Duration::from_secs(10));
@@ -217,7 +214,7 @@ fn a_choice_is_explained() {
 
 fn rank(idle_since: Timestamp) -> Rank {
     let key = i64::try_from(idle_since.as_micros()).unwrap();
-    Rank { ring: 0, key, idle_since }
+    Rank { tier: 0, key, idle_since }
 }
 
 #[test]
@@ -693,16 +690,19 @@ impl Floor {
     fn ready(&mut self, number: u32) {
         let (agent, idle_since) = (agent(number), self.now);
         self.event(AcdEvent::AgentSignedIn { agent });
-        self.event(AcdEvent::AgentAvailable { agent, idle_since, calls_taken: 0 });
+        self.event(available(agent, idle_since));
     }
 
     fn available(&mut self, number: u32, idle_since: &str, calls_taken: u32) {
         let idle_since = time(idle_since);
-        self.event(AcdEvent::AgentAvailable { agent: agent(number), idle_since, calls_taken });
+        self.event(AcdEvent::AgentAvailable {
+            agent: agent(number),
+            standing: Standing { idle_since, calls_taken, ..Standing::default() },
+        });
     }
 
     fn busy(&mut self, number: u32) {
-        self.event(AcdEvent::AgentUnavailable { agent: agent(number) });
+        self.event(AcdEvent::AgentUnavailable { agent: agent(number), absence: Absence::Engaged });
     }
 
     fn queued(&mut self, number: u32) {
@@ -710,7 +710,11 @@ impl Floor {
     }
 
     fn queued_in(&mut self, number: u32, id: &str, priority: u8) {
-        self.event(AcdEvent::CallQueued { call: call(number), queue: queue(id), priority });
+        self.event(AcdEvent::CallQueued {
+            call: call(number),
+            queue: queue(id),
+            wants: Wants::priority(priority),
+        });
     }
 
     fn gone(&mut self, number: u32) {
@@ -740,7 +744,7 @@ fn told(decision: &Decision) -> String {
     match decision {
         Decision::Offer { call, agent, .. } => format!("{} rings {agent}", call.number()),
         Decision::Entered { call, queue, .. } => format!("{} enters {queue}", call.number()),
-        Decision::OfferOver { call, agent } => {
+        Decision::OfferOver { call, agent, .. } => {
             format!("{agent} stops ringing for {}", call.number())
         }
         Decision::Left { call, queue, outcome, .. } => {
@@ -776,7 +780,12 @@ fn config(routing: Routing) -> AcdConfig {
             (agent(1003), [("english".into(), 8)].into()),
         ]
         .into(),
+        seed: 1,
     }
+}
+
+pub(crate) fn available(agent: AgentId, idle_since: Timestamp) -> AcdEvent {
+    AcdEvent::AgentAvailable { agent, standing: Standing { idle_since, ..Standing::default() } }
 }
 
 fn agent(number: u32) -> AgentId {

@@ -174,20 +174,23 @@ impl Seat {
     }
 
     /// Starts the pause the end asks for; says whether it was let ring once too often. A caller
-    /// who left and an offer taken back never count; declining shows that somebody is there.
+    /// who left, another who was faster and an offer taken back never count; declining shows that somebody is there.
     fn count_offer(&mut self, end: OfferEnd, rules: &Rules, now: Timestamp) -> bool {
         let pause = match end {
             OfferEnd::NoAnswer => rules.cool_down.no_answer,
             OfferEnd::Refused => rules.cool_down.refused.max(SHORTEST_PAUSE),
             OfferEnd::Unreachable => rules.cool_down.unreachable.max(SHORTEST_PAUSE),
             OfferEnd::Withdrawn => SHORTEST_PAUSE,
-            OfferEnd::CallerLeft => return false,
+            OfferEnd::CallerLeft | OfferEnd::AnsweredElsewhere => return false,
         };
         self.cool_until = Some(now + pause).filter(|until| now < *until);
         match end {
             OfferEnd::NoAnswer => self.unanswered = self.unanswered.saturating_add(1),
             OfferEnd::Refused => self.unanswered = 0,
-            OfferEnd::Unreachable | OfferEnd::CallerLeft | OfferEnd::Withdrawn => {}
+            OfferEnd::Unreachable
+            | OfferEnd::CallerLeft
+            | OfferEnd::AnsweredElsewhere
+            | OfferEnd::Withdrawn => {}
         }
         let too_often = end == OfferEnd::NoAnswer
             && rules.max_no_answer > 0
@@ -319,6 +322,7 @@ const fn cause_of(end: OfferEnd) -> Cause {
         OfferEnd::Refused => Cause::Refused,
         OfferEnd::Unreachable => Cause::Unreachable,
         OfferEnd::CallerLeft => Cause::CallerLeft,
+        OfferEnd::AnsweredElsewhere => Cause::AnsweredElsewhere,
         OfferEnd::Withdrawn => Cause::OfferWithdrawn,
     }
 }

@@ -136,6 +136,7 @@ impl Story {
             candidates: vec![AgentId::new(agent)],
             passed_over: Vec::new(),
             ranks: Vec::new(),
+            choice: model::Choice::default(),
         };
         self.of_call(call, segment, kind);
         self.in_queue(queue);

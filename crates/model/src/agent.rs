@@ -81,6 +81,8 @@ pub enum OfferEnd {
     Unreachable,
     /// The caller hung up first. Never counted against the agent.
     CallerLeft,
+    /// Another agent answered first. Never counted against the agent.
+    AnsweredElsewhere,
     /// The offer was taken back: the call left the queue, a lead forced a state, or we failed.
     Withdrawn,
 }

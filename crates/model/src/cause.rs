@@ -129,6 +129,8 @@ words! {
         QueueFull = "queue_full",
         /// Nobody who could serve the queue is signed in.
         NobodySignedIn = "nobody_signed_in",
+        /// The wait would probably have been too long.
+        EstimateTooLong = "estimate_too_long",
         /// The person concerned asked for it.
         Requested = "requested",
         /// A team lead or administrator forced it.

@@ -8,9 +8,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    Actor, AgentId, AgentState, Attested, CallId, CallKind, Cause, Epoch, HotlineId, LegId, Limit,
-    Next, Number, OfferEnd, Outcome, PhoneId, QueueId, Rank, RecordingId, Refusal, SegmentId,
-    TenantId, Timestamp, TrunkId, UserToUser,
+    Actor, AgentId, AgentState, Attested, CallId, CallKind, Cause, Choice, Epoch, HotlineId, LegId,
+    Limit, Next, Number, OfferEnd, Outcome, PhoneId, QueueId, Rank, RecordingId, Refusal,
+    SegmentId, TenantId, Timestamp, TrunkId, UserToUser,
 };
 
 /// The version of the envelope and of every kind together.
@@ -253,6 +253,9 @@ kinds! {
         /// What each candidate was ranked by, in the same order.
         #[serde(default)]
         ranks: Vec<Rank>,
+        /// Why this agent.
+        #[serde(default)]
+        choice: Choice,
     };
     "queue.offer_ended", "An offer came to nothing; the caller keeps the place.", QueueOfferEnded {
         /// How.

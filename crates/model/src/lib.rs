@@ -19,7 +19,7 @@ pub use agent::{AgentState, CallKind, Next, OfferEnd, Reason, StateName};
 pub use audio::{AudioFrame, Channel, FRAME_PAYLOAD};
 pub use carried::{Attestation, Attested, Carried, UserToUser, Verdict};
 pub use cause::{Actor, Cause, Limit, Outcome};
-pub use distribution::Rank;
+pub use distribution::{Choice, Occupancy, Rank, Stretch};
 pub use event::{Event, EventKind, KINDS, KindDoc, PartKind, SCHEMA_VERSION, Schema};
 pub use id::{
     AgentId, CallId, Epoch, GroupId, HotlineId, LegId, PhoneId, PromptId, QueueId, RecordingId,

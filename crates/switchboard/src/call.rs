@@ -1,6 +1,6 @@
 //! Live calls and their legs.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -152,9 +152,23 @@ pub(crate) struct Wait {
     pub(crate) queue: QueueId,
     pub(crate) priority: u8,
     pub(crate) segment: SegmentId,
-    pub(crate) offer: Option<Offer>,
+    /// The agents whose phones ring.
+    pub(crate) offers: BTreeMap<AgentId, Offer>,
     /// The welcome being played; music follows it.
     pub(crate) welcome: Option<u32>,
+}
+
+impl Wait {
+    /// The offer whose leg this is.
+    pub(crate) fn offer_at(&self, leg: LegId) -> Option<&Offer> {
+        self.offers.values().find(|offer| offer.leg == leg)
+    }
+
+    /// The offer whose leg this is; it is over.
+    pub(crate) fn take_offer_at(&mut self, leg: LegId) -> Option<Offer> {
+        let agent = self.offer_at(leg)?.agent;
+        self.offers.remove(&agent)
+    }
 }
 
 /// The waiting call, offered to an agent. The agent's leg is the offer.

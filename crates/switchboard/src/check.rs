@@ -58,7 +58,8 @@ impl Switchboard {
             let parties = match &call.stage {
                 Stage::Flow { .. } | Stage::Announcing { .. } => vec![call.caller],
                 Stage::Queued(wait) => {
-                    vec![call.caller, wait.offer.as_ref().map_or(call.caller, |offer| offer.leg)]
+                    let offers = wait.offers.values().map(|offer| offer.leg);
+                    offers.chain([call.caller]).collect()
                 }
                 Stage::Dialling(dialling) => vec![call.caller, dialling.callee],
                 Stage::Talking(talk) => vec![talk.left, talk.right],
@@ -123,8 +124,7 @@ impl Switchboard {
                 | AgentState::WrapUp { .. } => true,
                 AgentState::Reserved { call, .. } | AgentState::Ringing { call, .. } => {
                     let wait = self.calls.get(call).and_then(|call| call.stage.wait());
-                    let offer = wait.and_then(|wait| wait.offer.as_ref());
-                    offer.is_some_and(|offer| offer.agent == agent)
+                    wait.is_some_and(|wait| wait.offers.contains_key(&agent))
                 }
                 AgentState::OnCall { call, .. } => {
                     let on_leg = |leg: &LegId| {

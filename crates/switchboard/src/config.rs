@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{AgentId, HotlineId, Number, PhoneId, PromptId, TenantId, TrunkId};
+use model::{AgentId, HotlineId, Number, PhoneId, PromptId, QueueId, TenantId, TrunkId};
 
 use crate::numbering::{Inbound, Numbering, Outbound};
 use crate::ports::Alert;
@@ -19,6 +19,8 @@ pub struct FloorConfig {
     pub sha256: String,
     /// Queues, and what agents offer.
     pub acd: acd::AcdConfig,
+    /// What the floor itself does for each queue.
+    pub queues: BTreeMap<QueueId, QueueRules>,
     /// What is enforced about agents' states.
     pub rules: agent::Rules,
     /// The agents.
@@ -52,6 +54,24 @@ pub struct AgentConfig {
     pub name: String,
     /// The phone used when sign-in names none.
     pub phone: Option<PhoneId>,
+}
+
+/// What the floor itself does for a queue, beside what the distribution does.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct QueueRules {
+    /// A caller is kept for whoever served that caller last.
+    pub last_agent: Option<LastAgent>,
+    /// A caller who gave up and calls again within so much has the old place.
+    pub resume_within: Option<Duration>,
+}
+
+/// How a caller is kept for whoever served that caller last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LastAgent {
+    /// How long ago that was at most.
+    pub within: Duration,
+    /// How long the caller is kept at most.
+    pub wait: Duration,
 }
 
 /// One phone.

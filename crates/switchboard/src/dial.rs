@@ -126,8 +126,7 @@ impl Switchboard {
         }
         match self.calls.get(&id).map(|call| &call.stage) {
             Some(Stage::Queued(wait)) => {
-                let offer = wait.offer.as_ref().filter(|offer| offer.leg == leg);
-                if let Some(agent) = offer.map(|offer| offer.agent) {
+                if let Some(agent) = wait.offer_at(leg).map(|offer| offer.agent) {
                     self.agent_fact(agent::Fact::Ringing { agent, call: id });
                 }
             }
@@ -181,7 +180,7 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let caller = call.caller;
         match &mut call.stage {
-            Stage::Queued(wait) => match wait.offer.take_if(|offer| offer.leg == leg) {
+            Stage::Queued(wait) => match wait.take_offer_at(leg) {
                 Some(offer) => self.offer_answered(id, &offer),
                 None => self.release_leg(leg, Cause::AnsweredElsewhere, None),
             },

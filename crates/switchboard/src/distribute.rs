@@ -1,5 +1,6 @@
 //! Carrying out what the distribution decides.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use acd::{AcdEvent, Decision, Explanation};
@@ -23,7 +24,7 @@ impl Switchboard {
             Decision::Offer { call, queue, agent, until, ring: _, wrap_up, explanation } => {
                 self.offer(call, &queue, Offering { agent, until, wrap_up, explanation });
             }
-            Decision::OfferOver { call, agent } => self.end_offer(call, agent, OfferEnd::NoAnswer),
+            Decision::OfferOver { call, agent, end } => self.end_offer(call, agent, end),
             Decision::Left { call, queue, outcome, waited, to, cause } => {
                 self.left(&Left { call, queue, outcome, waited, to, cause });
             }
@@ -35,7 +36,8 @@ impl Switchboard {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let moved = matches!(call.stage, Stage::Queued(_));
         let segment = call.next_segment();
-        let wait = Wait { queue: queue.clone(), priority, segment, offer: None, welcome: None };
+        let offers = BTreeMap::new();
+        let wait = Wait { queue: queue.clone(), priority, segment, offers, welcome: None };
         call.stage = Stage::Queued(wait);
         let about = About::call(id).with_segment(segment).with_queue(queue);
         self.ledger.event(about, EventKind::QueueEntered { priority, waiting });
@@ -84,7 +86,7 @@ impl Switchboard {
         if let Some(call) = self.calls.get_mut(&id)
             && let Some(wait) = call.stage.wait_mut()
         {
-            wait.offer = Some(Offer { agent, leg, since: now, wrap_up });
+            wait.offers.insert(agent, Offer { agent, leg, since: now, wrap_up });
         }
     }
 
@@ -101,7 +103,7 @@ impl Switchboard {
     fn tell_offer(&mut self, id: CallId, queue: &QueueId, agent: AgentId, why: Explanation) {
         let segment = self.waiting(id).map(|wait| wait.segment);
         let about = About { segment, ..About::call(id).with_queue(queue).with_agent(Some(agent)) };
-        let Explanation { routing, candidates, ranks, passed_over, waited } = why;
+        let Explanation { routing, candidates, ranks, passed_over, waited, choice } = why;
         let passed_over = passed_over.into_iter().map(|(agent, why)| (agent, why.to_owned()));
         self.ledger.event(
             about.because(Cause::Distributed),
@@ -111,6 +113,7 @@ impl Switchboard {
                 candidates,
                 passed_over: passed_over.collect(),
                 ranks,
+                choice,
             },
         );
     }
@@ -130,6 +133,7 @@ impl Switchboard {
             OfferEnd::CallerLeft => Cause::CallerLeft,
             OfferEnd::Refused => Cause::Refused,
             OfferEnd::Unreachable => Cause::Unreachable,
+            OfferEnd::AnsweredElsewhere => Cause::AnsweredElsewhere,
             OfferEnd::Withdrawn => Cause::OfferWithdrawn,
         };
         self.release_leg(offer.leg, cause, None);
@@ -171,7 +175,7 @@ impl Switchboard {
 
     pub(crate) fn take_offer(&mut self, id: CallId, agent: AgentId) -> Option<Offer> {
         let wait = self.calls.get_mut(&id)?.stage.wait_mut()?;
-        wait.offer.take_if(|offer| offer.agent == agent)
+        wait.offers.remove(&agent)
     }
 
     fn waiting(&self, id: CallId) -> Option<&Wait> {
@@ -196,6 +200,9 @@ impl Switchboard {
         let waited_ms = millis(left.waited);
         let to = left.to.clone();
         self.ledger.event(about, EventKind::QueueLeft { outcome: left.outcome, waited_ms, to });
+        if left.outcome == Outcome::Abandoned {
+            self.remember_abandoned(left.call, &left.queue, left.waited);
+        }
     }
 
     /// The caller waits no longer, for a reason the distribution does not know: the call ended.
@@ -210,8 +217,9 @@ impl Switchboard {
         } else {
             (AcdEvent::CallFailed { call: id, cause }, OfferEnd::Withdrawn)
         };
-        let offer = self.calls.get_mut(&id).and_then(|call| call.stage.wait_mut()?.offer.take());
-        if let Some(offer) = &offer {
+        let wait = self.calls.get_mut(&id).and_then(|call| call.stage.wait_mut());
+        let offers = wait.map(|wait| std::mem::take(&mut wait.offers)).unwrap_or_default();
+        for offer in offers.values() {
             self.stop_ringing(id, offer, end);
             self.agent_fact(Fact::OfferEnded { agent: offer.agent, call: id, end });
         }
@@ -227,6 +235,12 @@ impl Switchboard {
                 | Decision::Left { .. } => self.decisions.push_back(decision),
             }
         }
+    }
+
+    /// The queue a call came from may have one more in talk.
+    pub(crate) fn not_talking_any_more(&mut self, call: CallId) {
+        let decisions = self.acd.handle(AcdEvent::TalkEnded { call }, self.ledger.now);
+        self.decisions.extend(decisions);
     }
 
     /// The agent took the call: the wait is over, the two are joined.
@@ -246,6 +260,7 @@ impl Switchboard {
         }
         let changes = self.agents.fact(Fact::Answered { agent, call: id }, now);
         self.agents_changed(changes, None);
+        self.remember_served(id, agent);
         let Some(caller) = self.calls.get(&id).map(|call| call.caller) else { return };
         self.join(id, (caller, offer.leg), CallKind::Queue, Some(from_queue));
     }

@@ -89,8 +89,8 @@ impl Switchboard {
             return self.announce_and_end(id, Cause::NoRoute);
         }
         let now = self.ledger.now;
-        let decisions =
-            self.acd.handle(acd::AcdEvent::CallQueued { call: id, queue, priority }, now);
+        let wants = self.wants(id, &queue, priority);
+        let decisions = self.acd.handle(acd::AcdEvent::CallQueued { call: id, queue, wants }, now);
         self.decisions.extend(decisions);
     }
 

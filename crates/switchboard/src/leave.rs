@@ -134,7 +134,7 @@ impl Switchboard {
         let caller = call.caller;
         match &mut call.stage {
             Stage::Queued(wait) if leg != caller => {
-                if let Some(offer) = wait.offer.take_if(|offer| offer.leg == leg) {
+                if let Some(offer) = wait.take_offer_at(leg) {
                     self.offer_leg_released(id, &offer, cause);
                 }
             }
@@ -180,6 +180,7 @@ impl Switchboard {
         if self.calls.get(&id).is_some_and(|call| call.legs.is_empty()) {
             self.leave_stage(id, cause);
             let ended = self.calls.remove(&id);
+            self.not_talking_any_more(id);
             self.places.call_ended(ended.as_ref().and_then(|call| call.hotline.as_ref()));
             let over = ended.and_then(|call| call.over);
             let cause = over.unwrap_or(cause);

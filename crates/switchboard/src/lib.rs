@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `arrive` | a new call: hotline, extension, number outside, feature code |
 //! | `greet` | the flow before the queue |
+//! | `memory` | what is remembered of callers: who served them last, when they gave up |
+//! | `records` | what agents did since they signed in, as far as they are ranked by it |
 //! | `distribute` | what `acd` decides: offers, and how a wait ends |
 //! | `staff` | what `agent` decides, and keeping `acd` in step with it |
 //! | `dial` | an extension or a number outside is rung |
@@ -39,11 +41,13 @@ mod leave;
 mod ledger;
 mod limits;
 mod look;
+mod memory;
 mod merge;
 pub mod numbering;
 mod outside;
 mod places;
 pub mod ports;
+mod records;
 mod requests;
 mod restart;
 mod staff;
@@ -56,7 +60,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use acd::{Acd, Decision};
 use agent::Agents;
 use model::{
-    AgentState, CallId, EventKind, HotlineId, LegId, Number, PhoneId, RecordingId, Timestamp,
+    AgentId, AgentState, CallId, EventKind, HotlineId, LegId, Number, PhoneId, QueueId,
+    RecordingId, Timestamp,
 };
 
 use call::{Call, Leg};
@@ -65,8 +70,10 @@ pub use keys::Secrets;
 use lease::Ports;
 use ledger::{About, Ledger};
 use limits::Bar;
+use memory::Memory;
 use places::Places;
 use ports::{Command, Input, LegFact, MediaCommand, MediaFact, RecordingFact};
+use records::Records;
 pub use restart::Opening;
 
 /// One tenant's live floor.
@@ -96,6 +103,12 @@ pub struct Switchboard {
     places: Places,
     /// How often what kept a call out, since start.
     barred: BTreeMap<Bar, u64>,
+    /// What agents did since they signed in.
+    records: Records,
+    /// Who served each caller last.
+    served: Memory<Number, AgentId>,
+    /// When callers who gave up had come to each queue.
+    abandoned: Memory<(Number, QueueId), Timestamp>,
     /// The hotlines by their numbers, in the form that is matched.
     numbers: BTreeMap<Number, HotlineId>,
 }

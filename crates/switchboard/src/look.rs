@@ -81,8 +81,8 @@ impl Switchboard {
         let (stage, queue, agent) = match &call.stage {
             Stage::Flow { .. } => ("flow", None, None),
             Stage::Queued(wait) => {
-                let stage = if wait.offer.is_some() { "ringing" } else { "queue" };
-                let agent = wait.offer.as_ref().map(|offer| offer.agent);
+                let stage = if wait.offers.is_empty() { "queue" } else { "ringing" };
+                let agent = wait.offers.keys().next().copied();
                 (stage, Some(wait.queue.clone()), agent)
             }
             Stage::Announcing { .. } => ("announcement", None, None),

@@ -12,8 +12,10 @@ use crate::config::{FloorConfig, PortLease};
 use crate::keys::{Keys, Secrets};
 use crate::lease::Ports;
 use crate::ledger::{About, Ledger};
+use crate::memory::Memory;
 use crate::places::Places;
 use crate::ports::Command;
+use crate::records::Records;
 
 /// Everything a floor is opened with.
 #[derive(Debug)]
@@ -59,6 +61,9 @@ impl Switchboard {
             repairs: 0,
             places: Places::default(),
             barred: BTreeMap::new(),
+            records: Records::default(),
+            served: Memory::default(),
+            abandoned: Memory::default(),
             numbers: numbers_of(&config),
             config,
         };

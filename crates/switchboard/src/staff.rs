@@ -6,11 +6,15 @@ use model::{Actor, AgentId, AgentState, CallKind, EventKind, PhoneId};
 use crate::Switchboard;
 use crate::call::{FarEnd, Leg};
 use crate::ledger::About;
+use crate::records::Record;
 
 impl Switchboard {
     /// Writes changes to the log and keeps the distribution's indexes in step with them.
     pub(crate) fn agents_changed(&mut self, changes: Vec<Change>, actor: Option<&Actor>) {
         for change in changes {
+            if change.is_of_state() {
+                self.records.apply(&change, self.ledger.now);
+            }
             self.tell_change(&change, actor);
             if let Some(event) = session_changed(&change) {
                 let decisions = self.acd.handle(event, self.ledger.now);
@@ -57,9 +61,19 @@ impl Switchboard {
     pub(crate) fn sync_availability(&mut self, agent: AgentId) {
         let event = match self.agents.availability(agent) {
             Availability::Available { idle_since, calls_taken } => {
-                acd::AcdEvent::AgentAvailable { agent, idle_since, calls_taken }
+                let Record { last_call, talked, occupancy } = self.records.of(agent);
+                let standing =
+                    acd::Standing { idle_since, last_call, calls_taken, talked, occupancy };
+                acd::AcdEvent::AgentAvailable { agent, standing }
             }
-            Availability::Unavailable => acd::AcdEvent::AgentUnavailable { agent },
+            Availability::Unavailable => {
+                let state = self.agents.state(agent);
+                let absence = match state {
+                    Some(AgentState::Busy { .. }) => acd::Absence::Busy,
+                    _ => acd::Absence::Engaged,
+                };
+                acd::AcdEvent::AgentUnavailable { agent, absence }
+            }
         };
         let decisions = self.acd.handle(event, self.ledger.now);
         self.decisions.extend(decisions);

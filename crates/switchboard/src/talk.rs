@@ -94,6 +94,7 @@ impl Switchboard {
             self.stop_recording(talk.left, recording);
         }
         self.ledger.event(about.because(cause), EventKind::TalkEnded {});
+        self.not_talking_any_more(id);
         Some(talk)
     }
 

@@ -26,7 +26,7 @@ struct Open {
     segment: Option<(SegmentId, &'static str)>,
     begun: BTreeSet<SegmentId>,
     legs: BTreeMap<LegId, BTreeSet<&'static str>>,
-    offered_to: Option<AgentId>,
+    offered_to: BTreeSet<AgentId>,
     merged_into: Option<CallId>,
 }
 
@@ -96,23 +96,24 @@ impl Books {
             EventKind::TalkEnded {} => call.end(event, "talk"),
             EventKind::Held {} | EventKind::Retrieved {} => call.within(event, "talk"),
             EventKind::QueueLeft { outcome, .. } => {
-                let offered = call.offered_to.take();
+                let offered = std::mem::take(&mut call.offered_to);
                 let answered = *outcome == Outcome::Answered;
-                if !crashed && answered != offered.is_some() {
+                if !crashed && usize::from(answered) != offered.len() {
                     return Err(format!("left while offered to {offered:?}"));
                 }
                 call.end(event, "queue")
             }
             EventKind::QueueOffered { .. } => {
-                let twice = std::mem::replace(&mut call.offered_to, event.agent);
-                let again = self.calls.values().filter(|call| call.offered_to == event.agent);
-                if twice.is_some() || event.agent.is_none() || again.count() != 1 {
-                    return Err("offered twice, or to nobody".into());
+                let agent = event.agent.ok_or("offered to nobody")?;
+                call.offered_to.insert(agent);
+                let again = self.calls.values().filter(|call| call.offered_to.contains(&agent));
+                if again.count() != 1 {
+                    return Err("offered two calls".into());
                 }
                 self.calls.get(&id).map_or(Ok(()), |call| call.within(event, "queue"))
             }
             EventKind::QueueOfferEnded { .. } => {
-                if call.offered_to.take() != event.agent || event.agent.is_none() {
+                if !event.agent.is_some_and(|agent| call.offered_to.remove(&agent)) {
                     return Err("an offer that is not open ended".into());
                 }
                 call.within(event, "queue")
@@ -133,7 +134,7 @@ impl Books {
             EventKind::CallEnded {} => {
                 let call = self.calls.remove(&id).unwrap_or_default();
                 self.ended.insert(id);
-                let open = call.segment.is_some() || call.offered_to.is_some();
+                let open = call.segment.is_some() || !call.offered_to.is_empty();
                 if !call.legs.is_empty() || open && !crashed {
                     return Err(format!("ended with {:?} and {:?}", call.legs, call.segment));
                 }

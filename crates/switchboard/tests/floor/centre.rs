@@ -87,7 +87,9 @@ pub(crate) fn config() -> FloorConfig {
                 .iter()
                 .map(|agent| (AgentId::new(*agent), [("sales".into(), 5)].into()))
                 .collect(),
+            seed: 1,
         },
+        queues: std::collections::BTreeMap::new(),
         rules: Rules {
             reasons: [(
                 "lunch".into(),
