@@ -109,7 +109,8 @@ impl Acd {
             let Some(queue) = self.queues.get_mut(&fit.queue) else { continue };
             self.draws += 1;
             let (skills, had, chance) = (&desk.skills, fit.had, draw(self.seed, self.draws));
-            let ranked = Ranked { agent, skills, standing: &standing, had, chance };
+            let clock = queue.clock;
+            let ranked = Ranked { agent, skills, standing: &standing, had, chance, clock };
             fit.key = key(&queue.config, fit.pool.0, ranked);
             queue.add_ready(fit.pool, fit.order(agent, &standing));
         }

@@ -12,6 +12,7 @@ use crate::desks::Fit;
 use crate::events::{Decision, Explanation};
 use crate::queue::Queue;
 use crate::stay::Offer;
+use crate::strategy::Routing;
 
 impl Acd {
     /// A caller who waits is offered to the best agents; `false` when there is none.
@@ -21,6 +22,11 @@ impl Acd {
         let Some((agents, explanation)) = queue.choose(&mut caller.stay, now) else {
             return false;
         };
+        if let (Routing::Random | Routing::WeightedRandom, Some(rank)) =
+            (explanation.routing, explanation.ranks.first())
+        {
+            queue.clock = rank.key;
+        }
         for agent in agents {
             self.offer(call, agent, explanation.clone(), now);
         }

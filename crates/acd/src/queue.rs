@@ -67,6 +67,8 @@ pub(crate) struct Queue {
     /// Calls given to each share.
     pub(crate) given: Vec<u64>,
     pub(crate) pace: Pace,
+    /// The key of the agent who was chosen last, where chance ranks them.
+    pub(crate) clock: i64,
     /// When those who wait are led on, as there is nobody.
     pub(crate) leave: Option<Deadline>,
     pub(crate) entered: u64,
@@ -90,6 +92,7 @@ impl Queue {
             talking: 0,
             given: Vec::new(),
             pace: Pace::default(),
+            clock: 0,
             leave: None,
             entered: 0,
             outcomes: BTreeMap::new(),

@@ -98,6 +98,8 @@ pub(crate) struct Ranked<'a> {
     pub(crate) had: Had,
     /// A number that nobody can foretell who does not know the seed.
     pub(crate) chance: u64,
+    /// The key of the last one chosen.
+    pub(crate) clock: i64,
 }
 
 /// What an agent has had of one queue.
@@ -111,7 +113,7 @@ pub(crate) struct Had {
 
 /// The key of an agent in one tier of a queue: the lowest comes first.
 pub(crate) fn key(queue: &QueueConfig, tier: u8, of: Ranked<'_>) -> i64 {
-    let Ranked { agent, skills, standing, had, chance } = of;
+    let Ranked { agent, skills, standing, had, chance, clock } = of;
     let level = || queue.needs_of(tier).level(skills);
     match queue.routing {
         Routing::LongestIdle => signed(standing.idle_since.as_micros()),
@@ -129,14 +131,17 @@ pub(crate) fn key(queue: &QueueConfig, tier: u8, of: Ranked<'_>) -> i64 {
             let last = || signed(u64::from(agent.number())).saturating_add(1 << 32);
             place.map_or_else(last, |place| i64::try_from(place).unwrap_or(i64::MAX))
         }
-        Routing::Random => signed(chance >> 1),
-        // The least of exponential variables is each one's with the probability of its rate.
-        Routing::WeightedRandom => {
-            let rate = level().max(1) as f64;
-            let even = (chance >> 11) as f64 / (1_u64 << 53) as f64;
-            whole(-(1.0 - even).ln() / rate * 1e12)
-        }
+        Routing::Random => clock.saturating_add(exponential(chance, 1)),
+        Routing::WeightedRandom => clock.saturating_add(exponential(chance, level().max(1))),
     }
+}
+
+/// A time to wait, exponentially distributed. The first of several to end is each one's with the
+/// probability of its rate; and as such times have no memory, what is left of the others at that
+/// moment is as if they were drawn anew.
+fn exponential(chance: u64, rate: u64) -> i64 {
+    let even = (chance >> 11) as f64 / (1_u64 << 53) as f64;
+    whole(-(1.0 - even).ln() / rate as f64 * 1e9)
 }
 
 /// A number drawn from a seed for one occasion.

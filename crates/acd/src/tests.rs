@@ -1,12 +1,18 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
-use model::{AgentId, CallId, Cause, Choice, Epoch, OfferEnd, Outcome, QueueId, Rank, Timestamp};
+use model::{Cause, Choice, OfferEnd, Outcome, Rank, Timestamp};
 use proptest::prelude::*;
 
+mod house;
+mod rules;
+
+use house::{Floor, agent, call, config, queue, time};
+
+pub(crate) use house::available;
+
 use crate::{
-    Absence, Acd, AcdConfig, AcdEvent, Decision, Explanation, MOST_EXPLAINED, QueueConfig, Routing,
-    Skills, Standing, Wants, WhenNobody,
+    AcdEvent, Decision, Explanation, MOST_EXPLAINED, QueueConfig, Routing, Skills, WhenNobody,
 };
 
 #[test]
@@ -650,156 +656,4 @@ proptest! {
         prop_assert!(served.eq(expected));
         prop_assert_eq!(floor.acd.tally(&queue("support")).waiting, 0);
     }
-}
-
-struct Floor {
-    acd: Acd,
-    now: Timestamp,
-    decided: Vec<Decision>,
-}
-
-impl Floor {
-    fn with(routing: Routing) -> Self {
-        Self::of(config(routing))
-    }
-
-    fn of(config: AcdConfig) -> Self {
-        Self { acd: Acd::new(config), now: time("09:00:00"), decided: Vec::new() }
-    }
-
-    fn at(&mut self, text: &str) -> &mut Self {
-        self.now = time(text);
-        self
-    }
-
-    fn event(&mut self, event: AcdEvent) {
-        self.decided.extend(self.acd.handle(event, self.now));
-        self.acd.check().unwrap();
-    }
-
-    fn pass(&mut self) {
-        self.decided.extend(self.acd.handle_timeout(self.now));
-        self.acd.check().unwrap();
-    }
-
-    fn configure(&mut self, config: AcdConfig) {
-        self.decided.extend(self.acd.configure(config, self.now));
-        self.acd.check().unwrap();
-    }
-
-    fn ready(&mut self, number: u32) {
-        let (agent, idle_since) = (agent(number), self.now);
-        self.event(AcdEvent::AgentSignedIn { agent });
-        self.event(available(agent, idle_since));
-    }
-
-    fn available(&mut self, number: u32, idle_since: &str, calls_taken: u32) {
-        let idle_since = time(idle_since);
-        self.event(AcdEvent::AgentAvailable {
-            agent: agent(number),
-            standing: Standing { idle_since, calls_taken, ..Standing::default() },
-        });
-    }
-
-    fn busy(&mut self, number: u32) {
-        self.event(AcdEvent::AgentUnavailable { agent: agent(number), absence: Absence::Engaged });
-    }
-
-    fn queued(&mut self, number: u32) {
-        self.queued_in(number, "support", 0);
-    }
-
-    fn queued_in(&mut self, number: u32, id: &str, priority: u8) {
-        self.event(AcdEvent::CallQueued {
-            call: call(number),
-            queue: queue(id),
-            wants: Wants::priority(priority),
-        });
-    }
-
-    fn gone(&mut self, number: u32) {
-        self.event(AcdEvent::CallGone { call: call(number) });
-    }
-
-    fn offer_ended(&mut self, of: u32, number: u32, end: OfferEnd) {
-        self.event(AcdEvent::OfferEnded { call: call(of), agent: agent(number), end });
-    }
-
-    fn in_order(&self, id: &str) -> Vec<u32> {
-        self.acd.waiting(&queue(id)).map(CallId::number).collect()
-    }
-
-    fn told(&self) -> Vec<String> {
-        self.decided.iter().map(told).collect()
-    }
-
-    /// All that was decided since the last time.
-    fn expect<const N: usize>(&mut self, expected: [&str; N]) {
-        assert_eq!(self.told(), expected);
-        self.decided.clear();
-    }
-}
-
-fn told(decision: &Decision) -> String {
-    match decision {
-        Decision::Offer { call, agent, .. } => format!("{} rings {agent}", call.number()),
-        Decision::Entered { call, queue, .. } => format!("{} enters {queue}", call.number()),
-        Decision::OfferOver { call, agent, .. } => {
-            format!("{agent} stops ringing for {}", call.number())
-        }
-        Decision::Left { call, queue, outcome, .. } => {
-            format!("{} leaves {queue}: {outcome}", call.number())
-        }
-    }
-}
-
-/// Anybody serves `support` and `gold`; `english` needs level 3, which 1002 and 1003 have.
-fn config(routing: Routing) -> AcdConfig {
-    let english = QueueConfig {
-        needs: [("english".into(), 3)].into(),
-        routing,
-        max_wait: Some(Duration::from_secs(60)),
-        max_length: Some(2),
-        overflow: Some(queue("support")),
-        ..QueueConfig::default()
-    };
-    let gold = QueueConfig {
-        routing,
-        max_wait: Some(Duration::from_secs(30)),
-        max_length: Some(2),
-        weight: 5,
-        ..QueueConfig::default()
-    };
-    let support = QueueConfig { routing, ..QueueConfig::default() };
-    AcdConfig {
-        queues: [(queue("english"), english), (queue("gold"), gold), (queue("support"), support)]
-            .into(),
-        agents: [
-            (agent(1001), [("english".into(), 2)].into()),
-            (agent(1002), [("english".into(), 3)].into()),
-            (agent(1003), [("english".into(), 8)].into()),
-        ]
-        .into(),
-        seed: 1,
-    }
-}
-
-pub(crate) fn available(agent: AgentId, idle_since: Timestamp) -> AcdEvent {
-    AcdEvent::AgentAvailable { agent, standing: Standing { idle_since, ..Standing::default() } }
-}
-
-fn agent(number: u32) -> AgentId {
-    AgentId::new(number)
-}
-
-fn call(number: u32) -> CallId {
-    CallId::new(Epoch::new(1), number)
-}
-
-fn queue(id: &str) -> QueueId {
-    QueueId::from(id)
-}
-
-fn time(text: &str) -> Timestamp {
-    format!("2026-11-22T{text}.000000Z").parse().unwrap()
 }

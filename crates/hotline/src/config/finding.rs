@@ -70,6 +70,8 @@ codes! {
     NumberWithoutFlow = "number_without_flow", Error;
     /// A queue asks for what no agent offers.
     SkillNobodyHas = "skill_nobody_has", Error;
+    /// A tier of a queue never opens, or opens before the one inside it.
+    TierNeverOpens = "tier_never_opens", Error;
     /// Overflow leads back to where it began.
     OverflowLoop = "overflow_loop", Error;
     /// Two things share a number.

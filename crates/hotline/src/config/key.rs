@@ -2,8 +2,10 @@
 //! defaults and bounds from here, and `docs/configuration.md` is made from it, so that neither
 //! knows a key the other does not.
 
+mod distribution;
 mod signalling;
 
+pub(crate) use distribution::{QUEUES, TIERS};
 pub(crate) use signalling::{GUARD, LISTENERS, SIP, TRACE, TRUNKS};
 
 /// What a key takes.
@@ -402,47 +404,6 @@ pub(crate) const STEPS: Table = Table {
     ],
 };
 
-pub(crate) const QUEUES: Table = Table {
-    path: "queues.<queue>",
-    text: "Where callers wait.",
-    keys: &[
-        must("label", Kind::Text, "What people read."),
-        must("needs", Kind::Levels, "The skills an agent must have, each with its lowest level."),
-        else_(
-            "routing",
-            Kind::Word(&["longest_idle", "highest_skill", "fewest_calls"]),
-            "longest_idle",
-            "How ready agents are ranked; ties go to the longest idle, then to the lowest work number.",
-        ),
-        else_(
-            "ring",
-            Kind::Span("3s", "3m"),
-            "15s",
-            "How long one agent's phone rings before the call is offered to the next.",
-        ),
-        else_("wrap_up", Kind::Span("0s", "1h"), "10s", "After-call work; 0s gives none."),
-        may("max_wait", Kind::Span("5s", "24h"), "The longest wait; for ever when not said."),
-        may("max_length", Kind::Number(1, 100_000), "The most callers who may wait."),
-        may(
-            "overflow",
-            Kind::Name,
-            "The queue a caller goes to whose wait ran out or who was not let in; the call ends when not said.",
-        ),
-        else_(
-            "when_nobody",
-            Kind::Word(&["wait", "turn_away"]),
-            "wait",
-            "What becomes of a caller while nobody who could serve the queue is signed in: waits, or goes to `overflow`.",
-        ),
-        else_(
-            "weight",
-            Kind::Number(0, 255),
-            "0",
-            "Among queues that share an agent, the higher weight is served first.",
-        ),
-    ],
-};
-
 pub(crate) const GROUPS: Table = Table {
     path: "skill_groups.<skill_group>",
     text: "People and what they can do.",
@@ -546,6 +507,7 @@ pub(crate) const TABLES: &[Table] = &[
     FLOWS,
     STEPS,
     QUEUES,
+    TIERS,
     GROUPS,
     AGENTS,
     PHONES,

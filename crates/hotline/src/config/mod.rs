@@ -226,6 +226,9 @@ fn parse(source: Source, paths: &Paths<'_>) -> (Option<Config>, Findings) {
     };
     let reader = Reader::new(source);
     let (mut config, mut findings) = read(&reader, document.as_table(), paths);
+    // Chance in the distribution is drawn from the configuration itself: the same file, the same draws.
+    let seed = sha256.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    config.floor.acd.seed = seed.unwrap_or_default();
     config.floor.sha256 = sha256;
     findings.append(&mut reader.into_findings());
     (Some(config), Findings::new(findings))
@@ -238,7 +241,7 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     let service = service::read(reader, root, paths);
     let people = people::read(reader, root);
     let queues = queues::read(reader, root, &people.skills);
-    let hotlines = flows::read(reader, root, &queues, &mut needed);
+    let hotlines = flows::read(reader, root, &queues.acd, &mut needed);
     let listeners = listeners::read(reader, root, &service, paths);
     let provisioning = provisioning::read(reader, root, (&service, &listeners));
     let mut outside = outside::read(reader, root, &people, (&service, &listeners));
@@ -253,7 +256,8 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     let floor = FloorConfig {
         tenant: service.tenant,
         sha256: String::new(),
-        acd: acd::AcdConfig { queues, agents: people.skills },
+        acd: acd::AcdConfig { queues: queues.acd, agents: people.skills, seed: 0 },
+        queues: queues.rules,
         rules: people.rules,
         agents: people.agents,
         phones: people.phones.into_iter().map(|(id, phone)| (id, phone.config)).collect(),

@@ -2,58 +2,165 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
-use acd::{QueueConfig, Routing, Skills, WhenNobody};
+use acd::{Needs, Nobody, QueueConfig, Ringing, Routing, Share, Skills, Tier, WhenNobody};
 use model::{AgentId, QueueId, SkillId};
+use switchboard::config::{LastAgent, QueueRules};
 use toml_edit::TableLike;
 
 use super::finding::Code;
 use super::key;
 use super::section::{Reader, Section, Spanned};
 
+/// What is read of the queues.
+pub(super) struct Queues {
+    /// For the distribution.
+    pub(super) acd: BTreeMap<QueueId, QueueConfig>,
+    /// For the floor.
+    pub(super) rules: BTreeMap<QueueId, QueueRules>,
+}
+
 /// Reads every queue.
 pub(super) fn read(
     reader: &Reader,
     root: &dyn TableLike,
     agents: &BTreeMap<AgentId, Skills>,
-) -> BTreeMap<QueueId, QueueConfig> {
+) -> Queues {
     let sections = Section::named(reader, root, &key::QUEUES);
     let mut queues = BTreeMap::new();
+    let mut rules = BTreeMap::new();
     let mut overflows = Vec::new();
     for (name, section) in &sections {
-        let needs = section.levels("needs");
-        check_served(reader, name, &needs, agents);
         let overflow = section.name("overflow");
-        let queue = read_queue(section, &needs, overflow.as_ref());
+        let serves = Serving { reader, queue: name, agents };
+        let queue = read_queue(section, &serves, overflow.as_ref());
         let id = QueueId::from(name.value.as_str());
         overflows.extend(overflow.map(|overflow| (id.clone(), overflow)));
-        queues.insert(id, queue);
+        queues.insert(id.clone(), queue);
+        rules.insert(id, read_rules(section));
     }
     for (_, overflow) in &overflows {
         find(reader, &queues, overflow);
     }
     check_overflow_loops(reader, &queues, &overflows);
-    queues
+    Queues { acd: queues, rules }
+}
+
+fn read_rules(section: &Section<'_>) -> QueueRules {
+    let within = section.duration("last_agent_within");
+    let wait = section.duration("last_agent_wait");
+    QueueRules {
+        last_agent: within
+            .zip(wait)
+            .map(|(within, wait)| LastAgent { within: within.value, wait: wait.value }),
+        resume_within: section.duration("resume_within").map(|span| span.value),
+    }
 }
 
 fn read_queue(
     section: &Section<'_>,
-    needs: &[(Spanned<String>, u8)],
+    serves: &Serving<'_>,
     overflow: Option<&Spanned<String>>,
 ) -> QueueConfig {
     let standard = QueueConfig::default();
-    let turns_away = section.word("when_nobody").is_some_and(|word| word.value == "turn_away");
+    let is = |key, word| section.word(key).is_some_and(|written| written.value == word);
+    let span = |key| section.duration(key).map(|span| span.value);
+    let ringing = section.word("ringing").map(|word| word.value);
+    let every = span("ring_another").unwrap_or(standard.ring);
+    let order = section.agents("order");
     QueueConfig {
         label: section.label("label").map(|label| label.value).unwrap_or_default(),
-        needs: needs.iter().map(|(skill, level)| (skill_id(skill), *level)).collect(),
+        needs: serves.needs(section),
+        tiers: read_tiers(section, serves),
         routing: section.word("routing").map_or(Routing::default(), |word| strategy(&word.value)),
-        ring: section.duration("ring").map_or(standard.ring, |span| span.value),
-        wrap_up: section.duration("wrap_up").map_or(standard.wrap_up, |span| span.value),
-        max_wait: section.duration("max_wait").map(|span| span.value),
+        order: order
+            .iter()
+            .filter_map(|agent| u32::try_from(agent.value).ok())
+            .map(AgentId::new)
+            .collect(),
+        shares: section
+            .levels("shares")
+            .iter()
+            .map(|(skill, part)| Share { skill: skill_id(skill), part: u16::from(*part) })
+            .collect(),
+        ringing: match ringing.as_deref() {
+            Some("all") => Ringing::All,
+            Some("progressive") => Ringing::Progressive { every },
+            _ => Ringing::One,
+        },
+        ring: span("ring").unwrap_or(standard.ring),
+        wrap_up: span("wrap_up").unwrap_or(standard.wrap_up),
+        max_wait: span("max_wait"),
         max_length: section.small("max_length"),
+        max_estimate: span("max_estimate"),
+        most_at_once: section.small("most_at_once"),
+        priority_worth: span("priority_worth"),
         overflow: overflow.map(|queue| QueueId::from(queue.value.as_str())),
-        when_nobody: if turns_away { WhenNobody::TurnAway } else { WhenNobody::Wait },
+        when_nobody: if is("when_nobody", "turn_away") {
+            WhenNobody::TurnAway
+        } else {
+            WhenNobody::Wait
+        },
+        nobody: if is("nobody", "working") { Nobody::Working } else { Nobody::SignedIn },
+        leave_after: span("leave_after"),
         weight: section.small("weight").unwrap_or_default(),
+    }
+}
+
+/// The outer tiers: each opens later, or by a length.
+fn read_tiers(section: &Section<'_>, serves: &Serving<'_>) -> Vec<Tier> {
+    let Some(table) = section.table() else { return Vec::new() };
+    let mut last = Duration::ZERO;
+    let mut tiers = Vec::new();
+    for section in Section::listed(serves.reader, table, &key::TIERS) {
+        let after = section.duration("after");
+        let waiting = section.small("waiting");
+        if after.is_none() && waiting.is_none() {
+            let message = "this tier never opens".to_owned();
+            let help = "say `after` which wait it opens, or with how many `waiting`".to_owned();
+            serves.reader.report(Code::TierNeverOpens, &section.at(), message, help);
+        }
+        if let Some(after) = &after {
+            if after.value < last {
+                let message = "this tier opens before the one inside it".to_owned();
+                let help = "write the tiers from the inside out, each `after` a longer wait";
+                serves.reader.report(Code::TierNeverOpens, &after.at, message, help.into());
+            }
+            last = after.value;
+        }
+        let after = after.map(|span| span.value);
+        tiers.push(Tier { needs: serves.needs(&section), after, waiting });
+    }
+    tiers
+}
+
+/// Who could serve a queue.
+struct Serving<'a> {
+    reader: &'a Reader,
+    queue: &'a Spanned<String>,
+    agents: &'a BTreeMap<AgentId, Skills>,
+}
+
+impl Serving<'_> {
+    /// What is asked of an agent; a finding where nobody has it.
+    fn needs(&self, section: &Section<'_>) -> Needs {
+        let all = section.levels("needs");
+        check_served(self.reader, self.queue, &all, self.agents);
+        let any = section.levels("needs_one_of");
+        let not = section.names("needs_not").unwrap_or_default();
+        let needs = Needs {
+            all: all.iter().map(|(skill, level)| (skill_id(skill), *level)).collect(),
+            any: any.iter().map(|(skill, level)| [(skill_id(skill), *level)].into()).collect(),
+            not: not.iter().map(skill_id).collect(),
+        };
+        let restricts = !needs.any.is_empty() || !needs.not.is_empty();
+        if restricts && !self.agents.values().any(|has| needs.are_met_by(has)) {
+            let message = format!("no agent has what queue `{}` needs here", self.queue.value);
+            let help = "give somebody one of `needs_one_of`, or take from `needs_not`".to_owned();
+            self.reader.report(Code::SkillNobodyHas, &section.at(), message, help);
+        }
+        needs
     }
 }
 

@@ -184,7 +184,8 @@ impl<'a> Section<'a> {
         root: &'a dyn TableLike,
         schema: &'static Table,
     ) -> Vec<Self> {
-        let Some(item) = root.get(schema.path) else { return Vec::new() };
+        let key = schema.path.rsplit('.').next().unwrap_or(schema.path);
+        let Some(item) = root.get(key) else { return Vec::new() };
         let Some(tables) = item.as_array_of_tables() else {
             let at = item.span().unwrap_or(0..0);
             let message = format!("`{}` is {}", schema.path, kind_of(item));
@@ -227,8 +228,9 @@ impl<'a> Section<'a> {
     fn find_unknown_keys(&self, table: &dyn TableLike) {
         let known: Vec<_> = self.schema.keys.iter().map(|key| key.name).collect();
         for (name, item) in table.iter() {
-            // A flow's steps are tables with a schema of their own.
-            if known.contains(&name) || (self.schema.path == "flows.<flow>" && name == "steps") {
+            // A flow's steps and a queue's tiers are tables with schemas of their own.
+            let within = [("flows.<flow>", "steps"), ("queues.<queue>", "tiers")];
+            if known.contains(&name) || within.contains(&(self.schema.path, name)) {
                 continue;
             }
             let at = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());

@@ -7,6 +7,8 @@ use switchboard::ports::Alert;
 
 use super::*;
 
+mod queues;
+
 const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/hotline.toml");
 
 /// A folder with the example in it, changed, and a state folder beside.

@@ -18,6 +18,7 @@ mod carried;
 mod centre;
 mod crossings;
 mod handed;
+mod interleavings;
 mod limits;
 mod queue;
 mod restart;

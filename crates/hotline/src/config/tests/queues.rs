@@ -1,0 +1,76 @@
+//! What a queue may say of its distribution.
+
+use std::time::Duration;
+
+use acd::{Needs, Nobody, Ringing, Routing, Tier};
+use model::{AgentId, QueueId, SkillId};
+use switchboard::config::{LastAgent, QueueRules};
+
+use super::{Changed, Code};
+
+const LABEL: &str = "[queues.presales]\n";
+
+fn changed(more: &str) -> Changed {
+    Changed::example().replace(LABEL, &format!("{LABEL}{more}"))
+}
+
+#[test]
+fn every_rule_of_the_distribution_is_read() {
+    let rules = "order = [1002, 1001]\nneeds_one_of = { presales = 2, complaints = 1 }\n\
+        needs_not = [\"trainee\"]\nshares = { presales = 7, aftersales = 3 }\n\
+        ringing = \"progressive\"\nring_another = \"4s\"\nmax_estimate = \"8m\"\n\
+        most_at_once = 12\npriority_worth = \"30s\"\nnobody = \"working\"\nleave_after = \"1m\"\n\
+        last_agent_within = \"24h\"\nresume_within = \"2m\"\n";
+    let tier =
+        "[[queues.presales.tiers]]\nneeds = { aftersales = 1 }\nafter = \"30s\"\nwaiting = 9\n";
+    let changed = changed(rules).add(tier);
+    let (config, _) = changed.load().unwrap_or_else(|findings| panic!("{findings}"));
+    let id = QueueId::from("presales");
+    let queue = &config.floor.acd.queues[&id];
+    let skill = |name: &str, level| [(SkillId::from(name), level)].into();
+    assert_eq!(queue.needs.any, [skill("presales", 2), skill("complaints", 1)]);
+    assert_eq!(queue.needs.not, [SkillId::from("trainee")].into());
+    assert_eq!(queue.order, [AgentId::new(1002), AgentId::new(1001)]);
+    let shares: Vec<_> = queue.shares.iter().map(|it| (it.skill.as_str(), it.part)).collect();
+    assert_eq!(shares, [("presales", 7), ("aftersales", 3)]);
+    assert_eq!(queue.ringing, Ringing::Progressive { every: Duration::from_secs(4) });
+    assert_eq!(queue.max_estimate, Some(Duration::from_secs(480)));
+    assert_eq!((queue.most_at_once, queue.nobody), (Some(12), Nobody::Working));
+    assert_eq!(queue.priority_worth, Some(Duration::from_secs(30)));
+    assert_eq!(queue.leave_after, Some(Duration::from_secs(60)));
+    let needs: Needs = [("aftersales".into(), 1)].into();
+    let after = Some(Duration::from_secs(30));
+    assert_eq!(queue.tiers, [Tier { needs, after, waiting: Some(9) }]);
+    let (within, wait) = (Duration::from_secs(86_400), Duration::from_secs(20));
+    let rules = QueueRules {
+        last_agent: Some(LastAgent { within, wait }),
+        resume_within: Some(Duration::from_secs(120)),
+    };
+    assert_eq!(config.floor.queues[&id], rules);
+    assert_ne!(config.floor.acd.seed, 0);
+}
+
+#[test]
+fn every_strategy_has_its_word() {
+    for routing in Routing::ALL {
+        let changed = Changed::example()
+            .replace("routing = \"longest_idle\"", &format!("routing = \"{}\"", routing.as_str()));
+        let (config, _) = changed.load().unwrap_or_else(|findings| panic!("{findings}"));
+        let mut queues = config.floor.acd.queues.values();
+        assert!(queues.any(|queue| queue.routing == routing), "{routing:?}");
+    }
+}
+
+#[test]
+fn a_tier_that_never_opens_or_too_early_is_a_finding() {
+    let tier =
+        |more: &str| format!("[[queues.presales.tiers]]\nneeds = {{ aftersales = 1 }}\n{more}");
+    let never = Changed::example().add(&tier(""));
+    let shown = never.expect([Code::TierNeverOpens]);
+    assert!(shown.contains("this tier never opens"), "{shown}");
+    let early = Changed::example().add(&(tier("after = \"30s\"\n") + &tier("after = \"20s\"\n")));
+    early.expect([Code::TierNeverOpens]);
+    let nobody = Changed::example()
+        .add("[[queues.presales.tiers]]\nneeds = { chinese_opera = 1 }\nafter = \"5s\"\n");
+    nobody.expect([Code::SkillNobodyHas]);
+}
