@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::{AgentId, AgentSnapshot, AgentState, Cause, Next, PhoneId, StateName, Timestamp};
 
-use crate::deadlines::{Deadlines, Ends};
+use crate::deadlines::{Armed, Deadlines, Ends};
 use crate::seat::{Seat, Step};
 use crate::{Availability, Change, PhoneState, Rules};
 
@@ -37,8 +37,8 @@ impl Agents {
     }
 
     /// Puts rules and agents into force, on a live floor too. Whoever is no longer named is signed
-    /// out: at once, or when the offer, the call and its wrap-up end. Deadlines already running
-    /// keep their time; new ones follow the new rules.
+    /// out: at once, or when the offer, the call and its wrap-up end. Deadlines of states already
+    /// running keep their time; new ones, and warnings, follow the new rules.
     #[must_use]
     pub fn configure(
         &mut self,
@@ -49,6 +49,10 @@ impl Agents {
         self.rules = rules;
         for agent in agents {
             self.seats.entry(*agent).or_insert_with(|| Seat::signed_out(now)).leaving = false;
+        }
+        let known: Vec<AgentId> = self.seats.keys().copied().collect();
+        for agent in known {
+            self.arm_beside(agent);
         }
         let gone: Vec<AgentId> =
             self.seats.keys().copied().filter(|agent| !agents.contains(agent)).collect();
@@ -148,7 +152,7 @@ impl Agents {
     ) -> Option<Change> {
         let seat = self.seats.get_mut(&agent)?;
         let change = decide(seat, &self.rules).map(|step| self.enter(agent, step, now));
-        self.arm_cool_down(agent);
+        self.arm_beside(agent);
         change.flatten()
     }
 
@@ -161,17 +165,18 @@ impl Agents {
         seat.state_ends =
             seat.state.deadline().map(|at| self.deadlines.arm(at, agent, Ends::State));
         let to = seat.state.clone();
+        let notices = std::mem::take(&mut seat.notices);
         if seat.is_signed_out() {
             self.end_session(agent, now);
         }
-        Some(Change { agent, from, to, cause: step.cause, signed_in_at: None })
+        Some(Change { agent, from, to, cause: step.cause, signed_in_at: None, notices })
     }
 
     /// Forgets what was only true of the session.
     fn end_session(&mut self, agent: AgentId, now: Timestamp) {
         let Some(seat) = self.seats.get_mut(&agent) else { return };
         let old = std::mem::replace(seat, Seat::signed_out(now));
-        if let Some(armed) = old.cool_down_ends {
+        for armed in [old.cool_down_ends, old.notice_due].into_iter().flatten() {
             self.deadlines.disarm(armed);
         }
         if let Some(phone) = old.phone {
@@ -182,23 +187,35 @@ impl Agents {
         }
     }
 
-    /// Keeps the armed deadline of the cool-down in step with the cool-down.
-    fn arm_cool_down(&mut self, agent: AgentId) {
-        let Some(seat) = self.seats.get_mut(&agent) else { return };
-        if seat.cool_down_ends.map(|armed| armed.at) == seat.cool_until {
-            return;
-        }
-        if let Some(armed) = seat.cool_down_ends.take() {
-            self.deadlines.disarm(armed);
-        }
-        seat.cool_down_ends =
-            seat.cool_until.map(|at| self.deadlines.arm(at, agent, Ends::CoolDown));
+    /// Keeps the armed deadlines of what stands beside the state in step with it.
+    pub(crate) fn arm_beside(&mut self, agent: AgentId) {
+        let Self { rules, seats, deadlines, .. } = self;
+        let Some(seat) = seats.get_mut(&agent) else { return };
+        let notice = seat.next_notice(rules).map(|(at, _)| at);
+        keep(deadlines, &mut seat.cool_down_ends, seat.cool_until, (agent, Ends::CoolDown));
+        keep(deadlines, &mut seat.notice_due, notice, (agent, Ends::Notice));
     }
+}
+
+/// Keeps one armed deadline at the time that is wanted, if one is.
+fn keep(
+    deadlines: &mut Deadlines,
+    armed: &mut Option<Armed>,
+    wanted: Option<Timestamp>,
+    (agent, ends): (AgentId, Ends),
+) {
+    if armed.map(|armed| armed.at) == wanted {
+        return;
+    }
+    if let Some(armed) = armed.take() {
+        deadlines.disarm(armed);
+    }
+    *armed = wanted.map(|at| deadlines.arm(at, agent, ends));
 }
 
 fn session_lost(agent: AgentId, from: AgentState, cause: Cause, now: Timestamp) -> Vec<Change> {
     let to = AgentState::SignedOut { since: now };
-    let change = Change { agent, from, to, cause, signed_in_at: None };
+    let change = Change { agent, from, to, cause, signed_in_at: None, notices: Vec::new() };
     if change.from.name() == StateName::SignedOut { Vec::new() } else { vec![change] }
 }
 

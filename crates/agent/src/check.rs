@@ -19,6 +19,7 @@ impl Agents {
             }
             armed += usize::from(seat.state_ends.is_some());
             armed += usize::from(seat.cool_down_ends.is_some());
+            armed += usize::from(seat.notice_due.is_some());
         }
         if armed != self.deadlines.len() {
             return Err("a deadline is armed that no agent has".into());
@@ -46,6 +47,13 @@ impl Agents {
                     || seat.cool_down_ends.is_some_and(|at| !armed(at, Ends::CoolDown)),
                 "the cool-down's deadline is not the one armed",
             ),
+            (
+                seat.notice_due.map(|armed| armed.at)
+                    != seat.next_notice(&self.rules).map(|(at, _)| at)
+                    || seat.notice_due.is_some_and(|at| !armed(at, Ends::Notice)),
+                "the next warning is not the one armed",
+            ),
+            (!seat.notices.is_empty(), "something is left untold"),
             (seat.phone.is_some() == seat.is_signed_out(), "phone and session disagree"),
             (
                 seat.phone.as_ref().is_some_and(|phone| self.phones.get(phone) != Some(&agent)),
@@ -56,7 +64,7 @@ impl Agents {
                 seat.state.call().is_some_and(|call| seat.also.contains_key(&call)),
                 "a call is counted twice",
             ),
-            (name != StateName::OnCall && seat.owed.is_some(), "wrap-up is owed for no call"),
+            (!held && seat.owed.is_some(), "wrap-up is owed and nothing holds the agent"),
             (free && lost != seat.is_device_lost(), "phone lost and state disagree"),
             (!seat.is_device_lost() && seat.lost_from.is_some(), "a lost state is left over"),
             (seat.leaving && seat.is_signed_out(), "somebody who left is still known"),

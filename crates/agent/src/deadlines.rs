@@ -11,6 +11,8 @@ pub(crate) enum Ends {
     State,
     /// The pause after an offer that came to nothing.
     CoolDown,
+    /// The time before the next warning about a busy stay.
+    Notice,
 }
 
 /// Names one arming of a deadline. No two have the same generation, so a deadline that fires after

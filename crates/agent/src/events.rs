@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use model::{AgentId, AgentState, CallId, CallKind, Cause, Next, OfferEnd, PhoneId, Timestamp};
+use model::{
+    AgentId, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId, Timestamp,
+};
 
 /// What somebody asks for; it may be refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -137,7 +139,8 @@ pub enum Fact {
 /// One change of one agent, for the log and for the distribution.
 ///
 /// After each, ask [`crate::Agents::availability`] and tell the distribution. Where `from` equals
-/// `to` only that has changed, or the phone (`signed_in_at`): there is no new state to write down.
+/// `to` only that has changed, or the phone (`signed_in_at`), or there is something to tell
+/// (`notices`): there is no new state to write down.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change {
     /// Who.
@@ -150,6 +153,8 @@ pub struct Change {
     pub cause: Cause,
     /// The phone, when a working session began there or was taken over to it.
     pub signed_in_at: Option<PhoneId>,
+    /// What else the log is to tell of the agent, after the state.
+    pub notices: Vec<EventKind>,
 }
 
 impl Change {

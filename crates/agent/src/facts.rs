@@ -9,6 +9,7 @@
 //! | call started | ready, busy, wrap-up | `on_call`, and back afterwards |
 //! | | reserved, ringing, on call | kept beside; it names the state when the other is over |
 //! | call ended | on that call | wrap-up, else what comes next, else the state before, else `ready` |
+//! | | kept beside | nothing yet; wrap-up when the call or the offer in front is over |
 //! | phone lost | ready, busy, wrap-up | `busy(device_lost)` with its grace |
 //! | | reserved, ringing, on call | the same when that is over |
 //! | phone bound | busy(device_lost) | what it was |
@@ -82,6 +83,14 @@ impl Agents {
                     seat.cool_until = None;
                     let ready = matches!(seat.state, AgentState::Ready { .. });
                     ready.then(|| Step { to: seat.state.clone(), cause: Cause::CoolDownOver })
+                }),
+                Ends::Notice => self.step(fired.agent, now, |seat, rules| {
+                    if seat.notice_due != Some(fired.armed) {
+                        return None;
+                    }
+                    seat.notice_due = None;
+                    seat.say(rules);
+                    Some(Step { to: seat.state.clone(), cause: Cause::BusyOverstayed })
                 }),
             });
         }

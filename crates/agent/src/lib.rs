@@ -17,7 +17,8 @@
 //!
 //! What an agent asks for while held (reserved, ringing, on call, wrap-up) is remembered and taken
 //! when nothing holds them any longer. `requests` has the table of what is refused, `facts` the
-//! table of what follows from what; `seat` says where an agent goes when something ends.
+//! table of what follows from what; `seat` says where an agent goes when something ends, `stays` how
+//! long busy may last.
 
 mod agents;
 mod check;
@@ -27,10 +28,11 @@ mod facts;
 mod requests;
 mod rules;
 mod seat;
+mod stays;
 
 pub use agents::Agents;
 pub use events::{Availability, Change, Done, Fact, PhoneState, Request};
-pub use rules::{BusyRule, CoolDown, Rules, SecondSession};
+pub use rules::{BusyRule, CoolDown, Overstay, Rules, SecondSession};
 
 #[cfg(test)]
 mod simulation;

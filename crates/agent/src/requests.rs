@@ -159,7 +159,8 @@ impl Agents {
             }
             *until = (*until + by).min(*at_most);
         }
-        Ok(self.done(agent, now, |_, _| Some(Step { to, cause: Cause::Requested })))
+        let longer = !by.is_zero();
+        Ok(self.done(agent, now, |_, _| longer.then_some(Step { to, cause: Cause::Requested })))
     }
 
     fn wrap_up_of(&self, agent: AgentId) -> Result<&AgentState, Refusal> {

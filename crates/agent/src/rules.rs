@@ -31,8 +31,32 @@ pub struct BusyRule {
     pub label: String,
     /// The digit dialled after the busy feature code.
     pub digit: Option<char>,
-    /// The longest stay; after it the agent is signed out.
+    /// The longest stay.
     pub longest: Option<Duration>,
+    /// What happens about a stay that is longer.
+    pub overstay: Overstay,
+}
+
+/// What happens about a busy stay that is too long, one after the other: the agent is warned, team
+/// leads are told, the agent is signed out. What would come no sooner than signing out is left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Overstay {
+    /// How long before the end of the stay the agent is warned.
+    pub warn_before: Duration,
+    /// How long after it team leads are told; never when not said.
+    pub alert_after: Option<Duration>,
+    /// How long after it the agent is signed out; never when not said.
+    pub sign_out_after: Option<Duration>,
+}
+
+impl Default for Overstay {
+    fn default() -> Self {
+        Self {
+            warn_before: Duration::ZERO,
+            alert_after: Some(Duration::ZERO),
+            sign_out_after: Some(Duration::ZERO),
+        }
+    }
 }
 
 /// What a second sign-in does.

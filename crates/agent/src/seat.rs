@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    AgentState, CallId, CallKind, Cause, Next, OfferEnd, PhoneId, Reason, StateName, Timestamp,
+    AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId, Reason, StateName,
+    Timestamp,
 };
 
 use crate::deadlines::Armed;
+use crate::stays::{Said, busy};
 use crate::{PhoneState, Rules};
 
 /// Some offers end in the very step in which they begin (no phone, no port, a forced state): without
@@ -33,6 +35,11 @@ pub(crate) struct Seat {
     /// The end of the pause after an offer that came to nothing.
     pub(crate) cool_until: Option<Timestamp>,
     pub(crate) cool_down_ends: Option<Armed>,
+    /// What has been said of the busy stay that is over at this time.
+    pub(crate) said: Option<(Timestamp, Said)>,
+    pub(crate) notice_due: Option<Armed>,
+    /// What the log is to tell besides, with the next change.
+    pub(crate) notices: Vec<EventKind>,
     /// Offers in a row that were let ring.
     pub(crate) unanswered: u8,
     /// Calls from queues since signing in.
@@ -40,7 +47,8 @@ pub(crate) struct Seat {
     /// Calls on the phone beside the one the state names. Not empty only while reserved, ringing
     /// or on call.
     pub(crate) also: BTreeMap<CallId, CallKind>,
-    /// Wrap-up earned by a call from a queue while another call still holds the agent.
+    /// Wrap-up earned by a call from a queue while another call, or an offer, still holds the
+    /// agent.
     pub(crate) owed: Option<(CallId, Duration)>,
     /// The busy or wrap-up that the lost phone interrupted.
     pub(crate) lost_from: Option<AgentState>,
@@ -59,6 +67,9 @@ impl Seat {
             state_ends: None,
             cool_until: None,
             cool_down_ends: None,
+            said: None,
+            notice_due: None,
+            notices: Vec::new(),
             unanswered: 0,
             calls_taken: 0,
             also: BTreeMap::new(),
@@ -117,6 +128,7 @@ impl Seat {
             reason: Reason::from(Reason::DEVICE_LOST),
             since: now,
             until: Some(now + rules.device_lost_grace),
+            stay_until: None,
             back_to: Some(back_to),
         };
         Step { to, cause: Cause::PhoneLost }
@@ -166,6 +178,12 @@ impl Seat {
             let to = AgentState::OnCall { call, kind, since: now, next, before };
             return Some(Step { to, cause: Cause::Requested });
         }
+        if let Some(owed) = self.owed.take() {
+            let no_answer = || Next::Busy(Reason::from(Reason::NO_ANSWER));
+            let next = next.or_else(|| too_often.then(no_answer));
+            let to = wrap_up(owed, next, rules, now);
+            return Some(self.settle(Step { to, cause: cause_of(end) }, rules, now));
+        }
         let step = match next {
             None | Some(Next::Ready) => Step { to: rest, cause: cause_of(end) },
             Some(next @ (Next::Busy(_) | Next::SignedOut)) => self.take_up(&next, rules, now),
@@ -212,11 +230,7 @@ impl Seat {
             return Some(Step { to, cause });
         }
         let step = match (self.owed.take(), next, before.map(|before| *before)) {
-            (Some((call, wrap_up)), next, _) => {
-                let at_most = now + wrap_up.max(rules.wrap_up_at_most);
-                let until = now + wrap_up;
-                Step { to: AgentState::WrapUp { call, since: now, until, at_most, next }, cause }
-            }
+            (Some(owed), next, _) => Step { to: wrap_up(owed, next, rules, now), cause },
             (None, Some(wish), Some(AgentState::WrapUp { call, until, at_most, .. }))
                 if now < until =>
             {
@@ -279,8 +293,9 @@ impl Seat {
             AgentState::Busy { until: Some(until), .. } if until <= now => {
                 Step { to: AgentState::SignedOut { since: now }, cause: Cause::BusyOverstayed }
             }
-            AgentState::Busy { reason, until, back_to, .. } => {
-                Step { to: AgentState::Busy { reason, since: now, until, back_to }, cause }
+            AgentState::Busy { reason, until, stay_until, back_to, .. } => {
+                let to = AgentState::Busy { reason, since: now, until, stay_until, back_to };
+                Step { to, cause }
             }
             AgentState::WrapUp { until, next, .. } if until <= now => {
                 self.after_wrap_up(next, Cause::WrapUpOver, rules, now)
@@ -307,13 +322,19 @@ pub(crate) fn taken(next: &Next, rules: &Rules, now: Timestamp) -> AgentState {
     }
 }
 
-pub(crate) fn is_device_lost(reason: &Reason) -> bool {
-    reason.as_str() == Reason::DEVICE_LOST
+/// Wrap-up from now on.
+fn wrap_up(
+    (call, span): (CallId, Duration),
+    next: Option<Next>,
+    rules: &Rules,
+    now: Timestamp,
+) -> AgentState {
+    let (until, at_most) = (now + span, now + span.max(rules.wrap_up_at_most));
+    AgentState::WrapUp { call, since: now, until, at_most, next }
 }
 
-fn busy(reason: Reason, rules: &Rules, now: Timestamp) -> AgentState {
-    let until = rules.reasons.get(&reason).and_then(|rule| rule.longest).map(|stay| now + stay);
-    AgentState::Busy { reason, since: now, until, back_to: None }
+pub(crate) fn is_device_lost(reason: &Reason) -> bool {
+    reason.as_str() == Reason::DEVICE_LOST
 }
 
 const fn cause_of(end: OfferEnd) -> Cause {

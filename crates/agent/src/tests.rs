@@ -7,19 +7,20 @@ mod other_calls;
 mod requests;
 mod restart;
 mod sessions;
+mod stays;
 mod wrap_up;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::{
-    AgentId, AgentSnapshot, AgentState, CallId, CallKind, Cause, Epoch, Next, OfferEnd, PhoneId,
-    Reason, Refusal, StateName, Timestamp,
+    AgentId, AgentSnapshot, AgentState, CallId, CallKind, Cause, Epoch, EventKind, Next, OfferEnd,
+    PhoneId, Reason, Refusal, StateName, Timestamp,
 };
 
 use crate::{
-    Agents, Availability, BusyRule, Change, CoolDown, Done, Fact, PhoneState, Request, Rules,
-    SecondSession,
+    Agents, Availability, BusyRule, Change, CoolDown, Done, Fact, Overstay, PhoneState, Request,
+    Rules, SecondSession,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -117,6 +118,16 @@ impl Team {
         let changes = self.agents.handle_timeout(self.now);
         self.agents.check().unwrap();
         changes
+    }
+
+    /// Lets time pass; tells what the log is told besides states.
+    fn told(&mut self) -> Vec<(u32, EventKind)> {
+        let changes = self.pass();
+        let told = |change: Change| {
+            let agent = change.agent.number();
+            change.notices.into_iter().map(move |notice| (agent, notice))
+        };
+        changes.into_iter().flat_map(told).collect()
     }
 
     fn expect(&mut self, number: u32, state: StateName, cause: Cause) {
@@ -222,6 +233,10 @@ fn rules() -> Rules {
         cool_down: CoolDown { unreachable: Duration::from_secs(7), ..CoolDown::default() },
         ..Rules::default()
     }
+}
+
+fn rule<'a>(rules: &'a mut Rules, reason: &str) -> &'a mut BusyRule {
+    rules.reasons.get_mut(&Reason::from(reason)).unwrap()
 }
 
 fn busy(reason: &str) -> Next {

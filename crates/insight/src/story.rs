@@ -54,7 +54,13 @@ pub(crate) fn ready(at: Timestamp) -> AgentState {
 }
 
 pub(crate) fn busy(reason: &str, at: Timestamp) -> AgentState {
-    AgentState::Busy { reason: reason.into(), since: at, until: None, back_to: None }
+    AgentState::Busy {
+        reason: reason.into(),
+        since: at,
+        until: None,
+        stay_until: None,
+        back_to: None,
+    }
 }
 
 impl Story {

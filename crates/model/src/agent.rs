@@ -109,8 +109,12 @@ pub enum AgentState {
         reason: Reason,
         /// When it began.
         since: Timestamp,
-        /// When the longest stay, or the device-lost grace, runs out.
+        /// When the agent is signed out: so long after the longest stay as the rules say, or at
+        /// the end of the device-lost grace.
         until: Option<Timestamp>,
+        /// When the longest stay is over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stay_until: Option<Timestamp>,
         /// What a lost phone's return leads back to.
         back_to: Option<Next>,
     },

@@ -9,12 +9,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     Actor, AgentId, AgentState, Attested, CallId, CallKind, Cause, Choice, Epoch, HotlineId, LegId,
-    Limit, Next, Number, OfferEnd, Outcome, PhoneId, QueueId, Rank, RecordingId, Refusal,
+    Limit, Next, Number, OfferEnd, Outcome, PhoneId, QueueId, Rank, Reason, RecordingId, Refusal,
     SegmentId, TenantId, Timestamp, TrunkId, UserToUser,
 };
 
 /// The version of the envelope and of every kind together.
-pub const SCHEMA_VERSION: u16 = 3;
+pub const SCHEMA_VERSION: u16 = 4;
 
 /// The schema version that an event was written with. An event of a later version is not read: what
 /// it means is for a later program to say.
@@ -235,6 +235,24 @@ kinds! {
         /// Why.
         refusal: Refusal,
     };
+    "agent.stay_warned", "An agent was warned that a busy stay is about to be too long, or is.", AgentStayWarned {
+        /// Why the agent is busy.
+        reason: Reason,
+        /// When the longest stay is over.
+        stay_until: Timestamp,
+        /// When the agent is signed out, where the rules say so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed_out_at: Option<Timestamp>,
+    };
+    "agent.stay_alerted", "Team leads are told of a busy stay that is too long.", AgentStayAlerted {
+        /// Why the agent is busy.
+        reason: Reason,
+        /// When the longest stay was over.
+        stay_until: Timestamp,
+        /// When the agent is signed out, where the rules say so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signed_out_at: Option<Timestamp>,
+    };
     "queue.entered", "A caller began to wait.", QueueEntered {
         /// The caller's priority; higher is served first.
         priority: u8,
@@ -396,6 +414,7 @@ mod tests {
                     reason: "lunch".into(),
                     since: Timestamp::from_secs(5),
                     until: None,
+                    stay_until: None,
                     back_to: Some(Next::Ready),
                 },
             },

@@ -53,7 +53,10 @@ impl Switchboard {
         }
         if change.is_of_state() {
             let (from, to) = (change.from.clone(), change.to.clone());
-            self.ledger.event(about, EventKind::AgentStateChanged { from, to });
+            self.ledger.event(about.clone(), EventKind::AgentStateChanged { from, to });
+        }
+        for notice in &change.notices {
+            self.ledger.event(about.clone(), notice.clone());
         }
     }
 

@@ -135,3 +135,18 @@ fn only_a_ready_agent_is_reserved() {
     assert_eq!(team.reserve(1001, 1), []);
     assert_eq!(team.reserve(1002, 1), [], "signed out");
 }
+
+#[test]
+fn wrap_up_earned_while_the_phone_rings_comes_when_the_offer_is_over() {
+    let mut team = Team::with([1001]);
+    team.ring(1001, 1);
+    team.start(1001, 2, CallKind::Queue);
+    team.hang_up(1001, 2, 30);
+    assert_eq!(team.name(1001), StateName::Ringing);
+    team.end_offer(1001, 1, OfferEnd::CallerLeft);
+    team.expect_wrap_up_of(1001, 30);
+    team.after(30).pass();
+    team.start(1001, 3, CallKind::Internal);
+    team.hang_up(1001, 3, 0);
+    assert_eq!(team.name(1001), StateName::Ready, "it is not owed again");
+}

@@ -7,8 +7,13 @@ fn a_restart_keeps_ready_busy_and_wrap_up_where_the_phone_is_there() {
     let since = time("08:00:00");
     let until = time("09:30:00");
     let at_most = time("09:40:00");
-    let busy_state =
-        AgentState::Busy { reason: "lunch".into(), since, until: Some(until), back_to: None };
+    let busy_state = AgentState::Busy {
+        reason: "lunch".into(),
+        since,
+        until: Some(until),
+        stay_until: None,
+        back_to: None,
+    };
     for state in [
         AgentState::Ready { since, idle_since: since },
         busy_state,
@@ -39,7 +44,7 @@ fn a_restart_takes_up_a_lost_phone_where_it_was() {
     let since = time("08:00:00");
     let reason = Reason::from(Reason::DEVICE_LOST);
     let back_to = Some(busy("lunch"));
-    let state = AgentState::Busy { reason, since, until: Some(since), back_to };
+    let state = AgentState::Busy { reason, since, until: Some(since), stay_until: None, back_to };
     let mut team = Team::new(rules());
     team.at("09:00:00").restore(1001, &state, PhoneState::Unbound);
     assert_eq!(team.agents.poll_timeout(), Some(time("09:01:00")), "a new grace");
@@ -56,7 +61,13 @@ fn a_restart_leads_those_in_an_offer_or_a_call_through_wrap_up() {
     let since = time("08:00:00");
     let lunch = Some(busy("lunch"));
     let (call, next) = (call(1), lunch.clone());
-    let before = AgentState::Busy { reason: "lunch".into(), since, until: None, back_to: None };
+    let before = AgentState::Busy {
+        reason: "lunch".into(),
+        since,
+        until: None,
+        stay_until: None,
+        back_to: None,
+    };
     for state in [
         AgentState::Reserved { call, since, until: since, next: next.clone(), idle_since: since },
         AgentState::Ringing { call, since, until: since, next: next.clone(), idle_since: since },

@@ -325,7 +325,31 @@ pub(crate) const REASONS: Table = Table {
         may(
             "longest",
             Kind::Span("1s", "24h"),
-            "The longest stay; after it the agent is signed out.",
+            "The longest stay; `overstay` says what happens then.",
+        ),
+        else_(
+            "overstay",
+            Kind::Word(&["sign_out", "alert", "warn"]),
+            "sign_out",
+            "How far it goes with a stay that is too long: the agent is warned, then team leads are told too, then the agent is signed out as well.",
+        ),
+        else_(
+            "warn_before",
+            Kind::Span("0s", "1h"),
+            "0s",
+            "How long before the end of the longest stay the agent is warned.",
+        ),
+        else_(
+            "alert_after",
+            Kind::Span("0s", "8h"),
+            "0s",
+            "How long after it team leads (班长) are told.",
+        ),
+        else_(
+            "sign_out_after",
+            Kind::Span("0s", "8h"),
+            "0s",
+            "How long after it the agent is signed out.",
         ),
     ],
 };

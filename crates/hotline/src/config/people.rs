@@ -14,6 +14,7 @@ use toml_edit::TableLike;
 use super::finding::Code;
 use super::key;
 use super::section::{Reader, Section, Spanned};
+use super::stays;
 
 /// The highest work number.
 const LAST_AGENT: u32 = 99_999_999;
@@ -196,10 +197,12 @@ fn read_reasons(reader: &Reader, root: &dyn TableLike) -> BTreeMap<Reason, BusyR
             let help = "agents dial the digit after the feature code for busy: choose another";
             reader.report(Code::DigitDuplicate, &digit.at, message, help.into());
         }
+        let longest = section.duration("longest").map(|longest| longest.value);
         let rule = BusyRule {
             label: section.label("label").map(|label| label.value).unwrap_or_default(),
             digit: digit.map(|digit| digit.value),
-            longest: section.duration("longest").map(|longest| longest.value),
+            longest,
+            overstay: stays::overstay(reader, &section, longest),
         };
         reasons.insert(Reason::from(name.value.as_str()), rule);
     }

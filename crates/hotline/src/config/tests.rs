@@ -1,5 +1,7 @@
 //! The reader against the example, against files with one fault, and against one with every fault.
 
+mod agents;
+
 use std::collections::BTreeSet;
 
 use sip::digest::{Algorithm, Ha1};

@@ -93,7 +93,7 @@ pub(crate) fn config() -> FloorConfig {
         rules: Rules {
             reasons: [(
                 "lunch".into(),
-                BusyRule { label: "午餐".into(), digit: Some('1'), longest: None },
+                BusyRule { label: "午餐".into(), digit: Some('1'), ..BusyRule::default() },
             )]
             .into(),
             ..Rules::default()

@@ -1,9 +1,11 @@
 //! Agents, their phones and what is enforced.
 
-use model::{AgentState, Next, Refusal, StateName};
+use std::time::Duration;
+
+use model::{AgentState, FloorSnapshot, Next, Reason, Refusal, StateName};
 use switchboard::ports::{Reply, Request};
 
-use crate::centre::{Centre, agent};
+use crate::centre::{Centre, agent, config};
 
 #[test]
 fn sign_in_needs_a_registered_phone() {
@@ -75,4 +77,21 @@ fn a_forced_state_ends_the_offer_first_and_the_caller_keeps_the_place() {
     assert!(centre.rings("1001").is_none());
     assert!(matches!(centre.state(1001), AgentState::SignedOut { .. }));
     assert_eq!(centre.look().queues[0].waiting, 1);
+}
+
+#[test]
+fn the_log_tells_of_a_stay_that_is_too_long_before_the_agent_is_signed_out() {
+    let mut config = config();
+    let lunch = config.rules.reasons.get_mut(&Reason::from("lunch")).unwrap();
+    lunch.longest = Some(Duration::from_secs(600));
+    lunch.overstay.warn_before = Duration::from_secs(60);
+    lunch.overstay.sign_out_after = Some(Duration::from_secs(120));
+    let mut centre = Centre::open_with(config, 1, FloorSnapshot::default(), &[]);
+    centre.sign_in(1001);
+    centre.becomes(1001, Next::Busy("lunch".into())).unwrap();
+    centre.events.clear();
+    centre.wait(3600);
+    let kinds: Vec<_> = centre.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["agent.stay_warned", "agent.stay_alerted", "agent.state_changed"]);
+    assert_eq!(centre.state(1001).name(), StateName::SignedOut);
 }

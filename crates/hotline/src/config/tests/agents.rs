@@ -1,0 +1,52 @@
+//! What is enforced about agents' states.
+
+use std::time::Duration;
+
+use agent::{BusyRule, Overstay};
+use model::Reason;
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The example with a reason `tea` that has these keys.
+fn tea(keys: &str) -> Changed {
+    Changed::example().add(&format!("\n[busy_reasons.tea]\nlabel = \"茶歇\"\n{keys}\n"))
+}
+
+fn rule(changed: &Changed) -> BusyRule {
+    let rules = changed.load().unwrap().0.floor.rules;
+    rules.reasons[&Reason::from("tea")].clone()
+}
+
+#[test]
+fn a_stay_too_long_goes_as_far_as_is_said() {
+    let plain = rule(&tea("longest = \"15m\""));
+    assert_eq!((plain.longest, plain.overstay), (Some(15 * MINUTE), Overstay::default()));
+    let patient =
+        "longest = \"15m\"\nwarn_before = \"2m\"\nalert_after = \"5m\"\nsign_out_after = \"10m\"";
+    let overstay = Overstay {
+        warn_before: 2 * MINUTE,
+        alert_after: Some(5 * MINUTE),
+        sign_out_after: Some(10 * MINUTE),
+    };
+    assert_eq!(rule(&tea(patient)).overstay, overstay);
+    let alert = rule(&tea("longest = \"15m\"\noverstay = \"alert\"")).overstay;
+    assert_eq!((alert.alert_after, alert.sign_out_after), (Some(Duration::ZERO), None));
+    let warn = rule(&tea("longest = \"15m\"\noverstay = \"warn\"")).overstay;
+    assert_eq!((warn.alert_after, warn.sign_out_after), (None, None));
+}
+
+#[test]
+fn a_stay_that_cannot_go_as_it_is_written_is_a_finding() {
+    tea("warn_before = \"1m\"").expect([Code::MissingKey]);
+    for keys in [
+        "longest = \"1m\"\nwarn_before = \"1m\"",
+        "longest = \"15m\"\nalert_after = \"5m\"\nsign_out_after = \"5m\"",
+        "longest = \"15m\"\noverstay = \"alert\"\nsign_out_after = \"5m\"",
+        "longest = \"15m\"\noverstay = \"warn\"\nalert_after = \"5m\"",
+    ] {
+        tea(keys).expect([Code::BadValue]);
+    }
+    tea("longest = \"15m\"\noverstay = \"shout\"").expect([Code::UnknownValue]);
+}
