@@ -90,6 +90,7 @@ impl Agents {
         let Some(seat) = self.seats.get_mut(&agent) else {
             return session_lost(agent, snapshot.state, Cause::Reconfigured, now);
         };
+        seat.spent = snapshot.spent;
         if let AgentState::SignedOut { .. } = snapshot.state {
             seat.state = snapshot.state;
             return Vec::new();
@@ -165,6 +166,9 @@ impl Agents {
         seat.state_ends =
             seat.state.deadline().map(|at| self.deadlines.arm(at, agent, Ends::State));
         let to = seat.state.clone();
+        if from != to {
+            seat.spend(&from, &self.rules, now);
+        }
         let notices = std::mem::take(&mut seat.notices);
         if seat.is_signed_out() {
             self.end_session(agent, now);
@@ -176,6 +180,7 @@ impl Agents {
     fn end_session(&mut self, agent: AgentId, now: Timestamp) {
         let Some(seat) = self.seats.get_mut(&agent) else { return };
         let old = std::mem::replace(seat, Seat::signed_out(now));
+        seat.spent = old.spent;
         for armed in [old.cool_down_ends, old.notice_due].into_iter().flatten() {
             self.deadlines.disarm(armed);
         }

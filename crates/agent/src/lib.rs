@@ -22,6 +22,7 @@
 
 mod agents;
 mod check;
+mod days;
 mod deadlines;
 mod events;
 mod facts;
@@ -31,6 +32,7 @@ mod seat;
 mod stays;
 
 pub use agents::Agents;
+pub use days::Days;
 pub use events::{Availability, Change, Done, Fact, PhoneState, Request};
 pub use rules::{BusyRule, CoolDown, Overstay, Rules, SecondSession};
 

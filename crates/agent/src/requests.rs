@@ -8,14 +8,15 @@
 //! | end, extend wrap-up | refused | refused | refused | refused | now | refused |
 //! | force | refused, sign-out is no change | now | ends the offer | remembered | now | remembered, sign-out now |
 //!
-//! What is remembered takes effect when the call and its wrap-up end. Asking for the state one has
+//! What is remembered takes effect when the call and its wrap-up end. Busy for a reason whose
+//! allowance is used up is refused; a team lead may force it all the same. Asking for the state one has
 //! changes nothing: the longest stay is not begun anew.
 
 use std::time::Duration;
 
 use model::{AgentId, AgentState, CallId, Cause, Next, PhoneId, Refusal, StateName, Timestamp};
 
-use crate::seat::{Seat, Step, is_device_lost, taken};
+use crate::seat::{Seat, Step, is_device_lost};
 use crate::{Agents, Done, PhoneState, Request, Rules, SecondSession};
 
 /// Whether an agent asks or a team lead forces.
@@ -82,7 +83,7 @@ impl Agents {
                 Next::SignedOut => &Next::Ready,
                 next @ (Next::Ready | Next::Busy(_)) => next,
             };
-            Some(Step { to: taken(first, rules, now), cause: Cause::Requested })
+            Some(Step { to: seat.taken(first, rules, now), cause: Cause::Requested })
         });
         for change in &mut done.changes {
             change.signed_in_at = Some(phone.clone());
@@ -123,12 +124,16 @@ impl Agents {
         {
             return Err(Refusal::ReasonUnknown);
         }
+        if let (Next::Busy(reason), By::Agent, true) = (&next, by, ruling != Ruling::Nothing) {
+            seat.allows(reason, &self.rules, now)?;
+        }
         let cause = if by == By::Lead { Cause::Forced } else { Cause::Requested };
         Ok(match ruling {
             Ruling::Nothing => Done::default(),
             Ruling::Now => self.done(agent, now, |seat, rules| {
                 seat.lost_from = None;
-                Some(seat.settle(Step { to: taken(&next, rules, now), cause }, rules, now))
+                let to = seat.taken(&next, rules, now);
+                Some(seat.settle(Step { to, cause }, rules, now))
             }),
             Ruling::Later => self.remember(agent, next, by),
             Ruling::Withdraw(call) => {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use model::{Next, Reason};
 
+use crate::Days;
+
 /// The tenant's rules about agents' states.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rules {
@@ -20,6 +22,8 @@ pub struct Rules {
     pub device_lost_grace: Duration,
     /// How far wrap-up may be extended in all, counted from its beginning.
     pub wrap_up_at_most: Duration,
+    /// Where days begin.
+    pub days: Days,
     /// How long an agent who refused, or could not be reached, is not offered the next call.
     pub cool_down: CoolDown,
 }
@@ -35,6 +39,8 @@ pub struct BusyRule {
     pub longest: Option<Duration>,
     /// What happens about a stay that is longer.
     pub overstay: Overstay,
+    /// How long an agent may be busy for it in a day, all stays together.
+    pub allowance: Option<Duration>,
 }
 
 /// What happens about a busy stay that is too long, one after the other: the agent is warned, team
@@ -90,6 +96,7 @@ impl Default for Rules {
             max_no_answer: 2,
             device_lost_grace: Duration::from_secs(60),
             wrap_up_at_most: Duration::from_secs(600),
+            days: Days::default(),
             cool_down: CoolDown::default(),
         }
     }

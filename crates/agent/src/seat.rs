@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId, Reason, StateName,
-    Timestamp,
+    AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId, Reason, Spent,
+    StateName, Timestamp,
 };
 
 use crate::deadlines::Armed;
-use crate::stays::{Said, busy};
+use crate::stays::Said;
 use crate::{PhoneState, Rules};
 
 /// Some offers end in the very step in which they begin (no phone, no port, a forced state): without
@@ -56,6 +56,8 @@ pub(crate) struct Seat {
     pub(crate) next_forced: bool,
     /// No longer in the configuration: signed out as soon as nothing holds the agent.
     pub(crate) leaving: bool,
+    /// What has been used of the allowances for busy reasons; outlives the session.
+    pub(crate) spent: BTreeMap<Reason, Spent>,
 }
 
 impl Seat {
@@ -77,6 +79,7 @@ impl Seat {
             lost_from: None,
             next_forced: false,
             leaving: false,
+            spent: BTreeMap::new(),
         }
     }
 
@@ -152,7 +155,8 @@ impl Seat {
             | AgentState::OnCall { .. }
             | AgentState::WrapUp { .. } => None,
         };
-        self.lost_from.take().unwrap_or_else(|| taken(&back_to.unwrap_or(Next::Ready), rules, now))
+        let lost_from = self.lost_from.take();
+        lost_from.unwrap_or_else(|| self.taken(&back_to.unwrap_or(Next::Ready), rules, now))
     }
 
     /// An offer came to nothing.
@@ -169,7 +173,7 @@ impl Seat {
         };
         let too_often = self.count_offer(end, rules, now);
         let rest = if too_often {
-            busy(Reason::from(Reason::NO_ANSWER), rules, now)
+            self.taken(&Next::Busy(Reason::from(Reason::NO_ANSWER)), rules, now)
         } else {
             AgentState::Ready { since: now, idle_since }
         };
@@ -239,7 +243,7 @@ impl Seat {
             }
             (None, Some(next), _) => self.take_up(&next, rules, now),
             (None, None, Some(before)) => self.resume(before, cause, rules, now),
-            (None, None, None) => Step { to: taken(&Next::Ready, rules, now), cause },
+            (None, None, None) => Step { to: self.taken(&Next::Ready, rules, now), cause },
         };
         Some(self.settle(step, rules, now))
     }
@@ -272,7 +276,7 @@ impl Seat {
     ) -> Step {
         match next {
             Some(next) => self.take_up(&next, rules, now),
-            None => Step { to: taken(&Next::Ready, rules, now), cause },
+            None => Step { to: self.taken(&Next::Ready, rules, now), cause },
         }
     }
 
@@ -280,7 +284,15 @@ impl Seat {
     fn take_up(&mut self, next: &Next, rules: &Rules, now: Timestamp) -> Step {
         let forced = std::mem::take(&mut self.next_forced);
         let cause = if forced { Cause::Forced } else { Cause::Remembered };
-        Step { to: taken(next, rules, now), cause }
+        let allowed = match next {
+            Next::Busy(reason) if !forced => self.allows(reason, rules, now),
+            Next::Busy(_) | Next::Ready | Next::SignedOut => Ok(()),
+        };
+        if let Err(refusal) = allowed {
+            self.notices.push(EventKind::AgentRequestRefused { refusal });
+            return Step { to: self.taken(&Next::Ready, rules, now), cause };
+        }
+        Step { to: self.taken(next, rules, now), cause }
     }
 
     /// Back to an interrupted state. Its deadline stood all the while: a wrap-up that ran out is
@@ -308,17 +320,8 @@ impl Seat {
             }
             AgentState::Reserved { .. }
             | AgentState::Ringing { .. }
-            | AgentState::OnCall { .. } => Step { to: taken(&Next::Ready, rules, now), cause },
+            | AgentState::OnCall { .. } => Step { to: self.taken(&Next::Ready, rules, now), cause },
         }
-    }
-}
-
-/// The state that a wish leads to when it takes effect.
-pub(crate) fn taken(next: &Next, rules: &Rules, now: Timestamp) -> AgentState {
-    match next {
-        Next::Ready => AgentState::Ready { since: now, idle_since: now },
-        Next::Busy(reason) => busy(reason.clone(), rules, now),
-        Next::SignedOut => AgentState::SignedOut { since: now },
     }
 }
 

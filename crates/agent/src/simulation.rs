@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::{
-    AgentId, AgentState, CallId, CallKind, Epoch, EventKind, Next, OfferEnd, PhoneId, StateName,
-    Timestamp,
+    AgentId, AgentState, CallId, CallKind, Cause, Epoch, EventKind, Next, OfferEnd, PhoneId,
+    StateName, Timestamp,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::{Agents, BusyRule, Change, Fact, Overstay, PhoneState, Request, Rules, SecondSession};
+use crate::{
+    Agents, BusyRule, Change, Days, Fact, Overstay, PhoneState, Request, Rules, SecondSession,
+};
 
 /// One thing that happens, and how long after the last.
 #[derive(Clone, Debug)]
@@ -27,7 +29,7 @@ enum Happens {
 #[test]
 fn whatever_happens_no_agent_is_in_a_state_that_nothing_ends() {
     let config = Config {
-        cases: 400,
+        cases: 500,
         failure_persistence: None,
         max_shrink_iters: 50_000,
         ..Config::default()
@@ -40,7 +42,7 @@ fn whatever_happens_no_agent_is_in_a_state_that_nothing_ends() {
     runner.run(&day, |day| live_through(&day, &mut seen.borrow_mut())).unwrap();
     let seen = seen.into_inner();
     let rare: Vec<_> =
-        WORTH_REACHING.iter().filter(|what| seen.get(**what).is_none_or(|n| *n < 20)).collect();
+        WORTH_REACHING.iter().filter(|what| seen.get(**what).is_none_or(|n| *n < 10)).collect();
     assert!(rare.is_empty(), "never or hardly ever: {rare:?} of {seen:#?}");
 }
 
@@ -62,6 +64,8 @@ const WORTH_REACHING: &[&str] = &[
     "phone_registered",
     "agent.stay_warned",
     "agent.stay_alerted",
+    "agent.allowance_spent",
+    "allowance_spent",
     "agent_signed_in",
     "device_lost",
     "not_in_wrap_up",
@@ -71,6 +75,7 @@ const WORTH_REACHING: &[&str] = &[
 ];
 
 fn live_through(day: &[(Happens, u64)], seen: &mut Seen) -> Result<(), TestCaseError> {
+    let mut books = Books::default();
     let mut team = Agents::new(rules());
     let mut now = Timestamp::from_secs(1_000_000);
     let everybody: BTreeSet<AgentId> = (1..=4).map(AgentId::new).collect();
@@ -102,9 +107,43 @@ fn live_through(day: &[(Happens, u64)], seen: &mut Seen) -> Result<(), TestCaseE
                 *seen.entry(what).or_default() += 1;
             }
         }
+        changes.iter().try_for_each(|change| books.read(change, now))?;
+        books.tea.retain(|(agent, _), _| team.state(*agent).is_some());
         holds(&team, &changes, now)?;
     }
     settles(&mut team, now)
+}
+
+/// How long everybody may be at tea in a day.
+const ALLOWANCE: Duration = Duration::from_secs(40);
+
+/// What the changes add up to, reckoned by somebody else.
+#[derive(Default)]
+struct Books {
+    /// Who was at tea how long, on which day.
+    tea: BTreeMap<(AgentId, i64), Duration>,
+}
+
+impl Books {
+    fn read(&mut self, change: &Change, now: Timestamp) -> Result<(), TestCaseError> {
+        let at_tea = |state: &AgentState| matches!(state, AgentState::Busy { reason, .. } if reason.as_str() == "tea");
+        if change.from == change.to {
+            return Ok(());
+        }
+        let had = self.tea.entry((change.agent, Days::default().number(now))).or_default();
+        if at_tea(&change.from) {
+            *had += now.since(change.from.since());
+        }
+        if let AgentState::Busy { stay_until: Some(end), .. } = &change.to
+            && at_tea(&change.to)
+            && matches!(change.cause, Cause::Requested | Cause::Remembered)
+        {
+            let left = ALLOWANCE.saturating_sub(*had);
+            prop_assert!(end.since(now) <= left, "more than the allowance: {change:?}");
+            prop_assert!(end.since(now) >= Duration::from_millis(900), "for nothing: {change:?}");
+        }
+        Ok(())
+    }
 }
 
 /// The fact, about the call that the agent has.
@@ -133,7 +172,7 @@ fn holds(team: &Agents, changes: &[Change], now: Timestamp) -> Result<(), TestCa
         let told = change.from != change.to
             || change.signed_in_at.is_some()
             || !change.notices.is_empty()
-            || change.cause == model::Cause::CoolDownOver;
+            || change.cause == Cause::CoolDownOver;
         prop_assert!(told, "a change that changes nothing: {change:?}");
     }
     for (agent, _) in team.iter() {
@@ -199,7 +238,7 @@ fn request() -> impl Strategy<Value = Request> {
         3 => (agent(), next()).prop_map(|(agent, next)| Request::Become { agent, next }),
         1 => (agent(), next()).prop_map(|(agent, next)| Request::Force { agent, next }),
         1 => agent().prop_map(|agent| Request::EndWrapUp { agent }),
-        1 => (agent(), 0_u64..400).prop_map(|(agent, by)| Request::ExtendWrapUp {
+        3 => (agent(), 0_u64..400).prop_map(|(agent, by)| Request::ExtendWrapUp {
             agent,
             by: Duration::from_secs(by),
         }),
@@ -256,7 +295,7 @@ fn call() -> impl Strategy<Value = CallId> {
 fn next() -> impl Strategy<Value = Next> {
     prop_oneof![
         3 => Just(Next::Ready),
-        2 => prop_oneof![Just("lunch"), Just("meeting"), Just("golf")]
+        3 => prop_oneof![Just("lunch"), Just("meeting"), Just("tea"), Just("golf")]
             .prop_map(|reason| Next::Busy(reason.into())),
         1 => Just(Next::SignedOut),
     ]
@@ -271,10 +310,12 @@ fn rules() -> Rules {
         sign_out_after: Some(secs(60)),
     };
     let meeting = BusyRule { longest: Some(secs(90)), overstay, ..BusyRule::default() };
+    let tea = BusyRule { allowance: Some(ALLOWANCE), ..BusyRule::default() };
+    let reasons = [("lunch", lunch), ("meeting", meeting), ("tea", tea)];
     Rules {
-        reasons: [("lunch".into(), lunch), ("meeting".into(), meeting)].into(),
+        reasons: reasons.into_iter().map(|(name, rule)| (name.into(), rule)).collect(),
         second_session: SecondSession::TakeOver,
-        wrap_up_at_most: secs(100),
+        wrap_up_at_most: secs(70),
         ..Rules::default()
     }
 }

@@ -10,11 +10,17 @@
 //! ```
 //!
 //! In a call nothing is said and nobody is signed out: what came due meanwhile comes at its end.
+//! A stay is over sooner where less is left of the reason's allowance for the day.
 
-use model::{AgentState, EventKind, Reason, Timestamp};
+use std::time::Duration;
+
+use model::{AgentState, EventKind, Next, Reason, Refusal, Spent, Timestamp};
 
 use crate::Rules;
 use crate::seat::Seat;
+
+/// Less than this is not worth a break: an allowance with no more left is used up.
+const SHORTEST_STAY: Duration = Duration::from_secs(1);
 
 /// What has been said of a busy stay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,6 +58,62 @@ impl Seat {
         });
         self.said = Some((stay_until, said));
     }
+
+    /// The state that a wish leads to when it takes effect.
+    pub(crate) fn taken(&self, next: &Next, rules: &Rules, now: Timestamp) -> AgentState {
+        match next {
+            Next::Ready => AgentState::Ready { since: now, idle_since: now },
+            Next::Busy(reason) => {
+                let left = self.left(reason, rules, now);
+                busy(reason.clone(), left, rules, now)
+            }
+            Next::SignedOut => AgentState::SignedOut { since: now },
+        }
+    }
+
+    /// What is left of the allowance for a reason, where it has one.
+    fn left(&self, reason: &Reason, rules: &Rules, now: Timestamp) -> Option<Duration> {
+        let allowance = rules.reasons.get(reason)?.allowance?;
+        let period = rules.days.day_of(now);
+        let spent = self.spent.get(reason).filter(|spent| spent.since == period);
+        let used = spent.map_or(Duration::ZERO, |spent| Duration::from_millis(spent.used_ms));
+        Some(allowance.saturating_sub(used))
+    }
+
+    /// Whether the agent may ask for the reason as far as its allowance goes.
+    ///
+    /// # Errors
+    /// It is used up.
+    pub(crate) fn allows(
+        &self,
+        reason: &Reason,
+        rules: &Rules,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        match self.left(reason, rules, now) {
+            Some(left) if left < SHORTEST_STAY => Err(Refusal::AllowanceSpent),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Counts the busy stay that ends now against the reason's allowance.
+    pub(crate) fn spend(&mut self, from: &AgentState, rules: &Rules, now: Timestamp) {
+        let AgentState::Busy { reason, since, .. } = from else { return };
+        let Some(allowance) = rules.reasons.get(reason).and_then(|rule| rule.allowance) else {
+            return;
+        };
+        let period = rules.days.day_of(now);
+        let stay = millis(now.since(period.max(*since)));
+        let spent = self.spent.entry(reason.clone()).or_default();
+        let before = if spent.since == period { spent.used_ms } else { 0 };
+        *spent = Spent { since: period, used_ms: before.saturating_add(stay) };
+        self.notices.push(EventKind::AgentAllowanceSpent {
+            reason: reason.clone(),
+            since: period,
+            used_ms: spent.used_ms,
+            allowance_ms: millis(allowance),
+        });
+    }
 }
 
 /// The stay in a busy reason that has a longest one: reason, its end, and when the agent is signed
@@ -71,11 +133,16 @@ const fn stay(state: &AgentState) -> Option<(&Reason, Timestamp, Option<Timestam
     }
 }
 
-/// Busy from now on, with the stay that the reason's rule allows.
-pub(crate) fn busy(reason: Reason, rules: &Rules, now: Timestamp) -> AgentState {
+/// Busy from now on, with the stay that the reason's rule allows, and no longer than what is `left`.
+fn busy(reason: Reason, left: Option<Duration>, rules: &Rules, now: Timestamp) -> AgentState {
     let rule = rules.reasons.get(&reason);
-    let stay_until = rule.and_then(|rule| rule.longest).map(|longest| now + longest);
+    let longest = rule.and_then(|rule| rule.longest);
+    let stay_until = longest.into_iter().chain(left).min().map(|stay| now + stay);
     let sign_out_after = rule.and_then(|rule| rule.overstay.sign_out_after);
     let until = stay_until.zip(sign_out_after).map(|(end, after)| end + after);
     AgentState::Busy { reason, since: now, until, stay_until, back_to: None }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

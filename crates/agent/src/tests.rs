@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use model::{
     AgentId, AgentSnapshot, AgentState, CallId, CallKind, Cause, Epoch, EventKind, Next, OfferEnd,
-    PhoneId, Reason, Refusal, StateName, Timestamp,
+    PhoneId, Reason, Refusal, Spent, StateName, Timestamp,
 };
 
 use crate::{
@@ -199,7 +199,7 @@ impl Team {
     }
 
     fn restore(&mut self, number: u32, state: &AgentState, phone_state: PhoneState) -> Vec<Change> {
-        let snapshot = AgentSnapshot { state: state.clone(), phone: Some(phone(number)) };
+        let snapshot = AgentSnapshot::new(state.clone(), Some(phone(number)));
         let changes = self.agents.restore(agent(number), snapshot, phone_state, self.now);
         self.agents.check().unwrap();
         changes

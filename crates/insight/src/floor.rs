@@ -2,7 +2,7 @@
 
 use model::{
     AgentId, AgentSnapshot, AgentState, CallId, Event, EventKind, FloorSnapshot, OpenCall,
-    RecordingId, SegmentId, Timestamp,
+    RecordingId, SegmentId, Spent, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,8 @@ impl Floor {
             EventKind::ConfigApplied { .. } => self.snapshot.config_version = event.config_version,
             EventKind::AgentSignedIn { .. }
             | EventKind::AgentStateChanged { .. }
-            | EventKind::AgentRequestRemembered { .. } => self.apply_to_agent(event),
+            | EventKind::AgentRequestRemembered { .. }
+            | EventKind::AgentAllowanceSpent { .. } => self.apply_to_agent(event),
             _ => self.apply_to_call(event),
         }
     }
@@ -49,6 +50,10 @@ impl Floor {
                     *wish = Some(next.clone());
                 }
             }
+            EventKind::AgentAllowanceSpent { reason, since, used_ms, .. } => {
+                let spent = Spent { since: *since, used_ms: *used_ms };
+                row.spent.insert(reason.clone(), spent);
+            }
             EventKind::AgentStateChanged { to, .. } => {
                 row.state = to.clone();
                 if matches!(to, AgentState::SignedOut { .. }) {
@@ -60,10 +65,8 @@ impl Floor {
     }
 
     fn agent(&mut self, agent: AgentId, at: Timestamp) -> &mut AgentSnapshot {
-        self.snapshot.agents.entry(agent).or_insert_with(|| AgentSnapshot {
-            state: AgentState::SignedOut { since: at },
-            phone: None,
-        })
+        let signed_out = || AgentSnapshot::new(AgentState::SignedOut { since: at }, None);
+        self.snapshot.agents.entry(agent).or_insert_with(signed_out)
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold hears only what it is about")]
@@ -151,6 +154,24 @@ mod tests {
         story.agent_becomes(1001, AgentState::SignedOut { since: story.at });
         floor = story.fold();
         assert_eq!(floor.snapshot().agents[&AgentId::new(1001)].phone, None);
+    }
+
+    #[test]
+    fn what_was_spent_of_an_allowance_outlives_the_session() {
+        let mut story = Story::default();
+        let since = story.at;
+        let spent = |used_ms| EventKind::AgentAllowanceSpent {
+            reason: "tea".into(),
+            since,
+            used_ms,
+            allowance_ms: 900_000,
+        };
+        story.agent(1001, spent(60_000));
+        story.agent(1001, spent(90_000));
+        story.agent_becomes(1001, AgentState::SignedOut { since: story.at });
+        let floor = story.fold::<Floor>();
+        let row = &floor.snapshot().agents[&AgentId::new(1001)];
+        assert_eq!(row.spent[&"tea".into()], Spent { since, used_ms: 90_000 });
     }
 
     #[test]

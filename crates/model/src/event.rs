@@ -235,6 +235,16 @@ kinds! {
         /// Why.
         refusal: Refusal,
     };
+    "agent.allowance_spent", "A busy stay that counts against an allowance ended.", AgentAllowanceSpent {
+        /// Why the agent was busy.
+        reason: Reason,
+        /// When the day or the shift began that it counts for.
+        since: Timestamp,
+        /// How much has been used since, in milliseconds.
+        used_ms: u64,
+        /// How much may be, in milliseconds.
+        allowance_ms: u64,
+    };
     "agent.stay_warned", "An agent was warned that a busy stay is about to be too long, or is.", AgentStayWarned {
         /// Why the agent is busy.
         reason: Reason,

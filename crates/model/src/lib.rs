@@ -31,5 +31,5 @@ pub use reply::{Refusal, RefusalDoc};
 pub use security::{
     Dtls, Fingerprint, IceCredentials, MOST_KEYING, Sdes, Security, Setup, SrtpKey, SrtpSuite,
 };
-pub use snapshot::{AgentSnapshot, FloorSnapshot, OpenCall};
+pub use snapshot::{AgentSnapshot, FloorSnapshot, OpenCall, Spent};
 pub use time::Timestamp;

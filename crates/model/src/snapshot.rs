@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, AgentState, CallId, LegId, PhoneId, QueueId, RecordingId, SegmentId, Timestamp,
+    AgentId, AgentState, CallId, LegId, PhoneId, QueueId, Reason, RecordingId, SegmentId, Timestamp,
 };
 
 /// One agent as the log last told of them.
@@ -15,6 +15,26 @@ pub struct AgentSnapshot {
     pub state: AgentState,
     /// The phone the agent is signed in at.
     pub phone: Option<PhoneId>,
+    /// What has been used of the allowances for busy reasons.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub spent: BTreeMap<Reason, Spent>,
+}
+
+impl AgentSnapshot {
+    /// An agent in this state at this phone, of whom nothing else is known.
+    #[must_use]
+    pub const fn new(state: AgentState, phone: Option<PhoneId>) -> Self {
+        Self { state, phone, spent: BTreeMap::new() }
+    }
+}
+
+/// What an agent has used of the allowance for a busy reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Spent {
+    /// When the day or the shift began that it counts for.
+    pub since: Timestamp,
+    /// How much, in milliseconds.
+    pub used_ms: u64,
 }
 
 /// A call that had not ended.

@@ -95,11 +95,11 @@ fn a_restart_ends_sessions_that_cannot_go_on() {
     let mut team = Team::new(rules());
     let changes = team.restore(4711, &state, PhoneState::Bound);
     assert_eq!(changes[0].to.name(), StateName::SignedOut, "no longer configured");
-    let snapshot = AgentSnapshot { state: state.clone(), phone: Some(phone(8001)) };
+    let snapshot = AgentSnapshot::new(state.clone(), Some(phone(8001)));
     let _ = team.agents.restore(agent(1001), snapshot.clone(), PhoneState::Bound, team.now);
     let changes = team.agents.restore(agent(1002), snapshot, PhoneState::Bound, team.now);
     assert_eq!(changes[0].to.name(), StateName::SignedOut, "the phone is another's");
-    let snapshot = AgentSnapshot { state, phone: None };
+    let snapshot = AgentSnapshot::new(state, None);
     let changes = team.agents.restore(agent(1003), snapshot, PhoneState::Bound, team.now);
     assert_eq!(changes[0].to.name(), StateName::SignedOut, "nobody knows where");
     team.agents.check().unwrap();

@@ -66,6 +66,8 @@ fn takes(kind: Kind) -> String {
         Kind::Digits => "digits, as text".into(),
         Kind::Places => "`{ trunk = places }`, 1 to 20000".into(),
         Kind::Agents => "list of work numbers".into(),
+        Kind::Offset => "`\"+hh:mm\"` or `\"-hh:mm\"`".into(),
+        Kind::Clock => "`\"hh:mm\"`".into(),
         Kind::Choices => "`{ digit = \"step\" }`".into(),
     }
 }

@@ -59,6 +59,10 @@ pub(crate) enum Kind {
     Digits,
     /// Trunks, each with a number of places.
     Places,
+    /// How far local time is ahead of UTC.
+    Offset,
+    /// A time of day.
+    Clock,
 }
 
 /// One key.
@@ -296,6 +300,18 @@ pub(crate) const RULES: Table = Table {
             "How far wrap-up may be extended in all.",
         ),
         else_(
+            "utc_offset",
+            Kind::Offset,
+            "+08:00",
+            "How far the clock on the wall is ahead of UTC. There is no daylight saving.",
+        ),
+        else_(
+            "day_begins",
+            Kind::Clock,
+            "00:00",
+            "When the working day begins that allowances are for.",
+        ),
+        else_(
             "pause_after_no_answer",
             Kind::Span("0s", "1h"),
             "5s",
@@ -350,6 +366,11 @@ pub(crate) const REASONS: Table = Table {
             Kind::Span("0s", "8h"),
             "0s",
             "How long after it the agent is signed out.",
+        ),
+        may(
+            "allowance",
+            Kind::Span("1m", "24h"),
+            "How long an agent may be busy for it in a day (每日总时长), all stays together. The last of them is no longer than what is left; when nothing is, the request is refused.",
         ),
     ],
 };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use acd::Skills;
-use agent::{BusyRule, CoolDown, Rules, SecondSession};
+use agent::{BusyRule, CoolDown, Days, Rules, SecondSession};
 use model::{AgentId, Next, PhoneId, Reason, SkillId};
 use sip_net::{AccountRules, Rings};
 use switchboard::config::{AgentConfig, FeatureCodes, PhoneConfig};
@@ -203,6 +203,7 @@ fn read_reasons(reader: &Reader, root: &dyn TableLike) -> BTreeMap<Reason, BusyR
             digit: digit.map(|digit| digit.value),
             longest,
             overstay: stays::overstay(reader, &section, longest),
+            allowance: stays::allowance(reader, &section, longest),
         };
         reasons.insert(Reason::from(name.value.as_str()), rule);
     }
@@ -221,6 +222,10 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         max_no_answer: section.small("max_no_answer").unwrap_or(standard.max_no_answer),
         device_lost_grace: pause("device_lost_grace"),
         wrap_up_at_most: pause("wrap_up_at_most"),
+        days: Days {
+            utc_offset: section.offset("utc_offset").unwrap_or_default(),
+            begin: section.clock("day_begins").map(|clock| clock.value).unwrap_or_default(),
+        },
         cool_down: CoolDown {
             no_answer: pause("pause_after_no_answer"),
             refused: pause("pause_after_refused"),

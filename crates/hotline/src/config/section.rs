@@ -464,6 +464,17 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// How far local time is ahead of UTC, in seconds.
+    pub(crate) fn offset(&self, name: &str) -> Option<i32> {
+        let form = "an offset from UTC, like \"+08:00\"";
+        self.parsed(name, form, value::offset).map(|offset| offset.value)
+    }
+
+    /// A time of day, from midnight.
+    pub(crate) fn clock(&self, name: &str) -> Option<Spanned<Duration>> {
+        self.parsed(name, "a time of day, like \"08:30\"", value::clock)
+    }
+
     /// One digit.
     pub(crate) fn digit(&self, name: &str) -> Option<Spanned<char>> {
         self.parsed(name, "one digit", |text| {

@@ -26,13 +26,30 @@ pub(super) fn overstay(
     overstay
 }
 
+/// How long an agent may be busy in a day.
+pub(super) fn allowance(
+    reader: &Reader,
+    section: &Section<'_>,
+    longest: Option<Duration>,
+) -> Option<Duration> {
+    let allowance = section.duration("allowance")?;
+    if longest.is_some_and(|longest| longest > allowance.value) {
+        let message = "one stay may be longer than all stays of a day together".to_owned();
+        let help = "`longest` is no longer than `allowance`".to_owned();
+        reader.report(Code::BadValue, &allowance.at, message, help);
+    }
+    Some(allowance.value)
+}
+
 /// What is written must be able to happen.
 fn check_needed(reader: &Reader, section: &Section<'_>, last: &str) {
     let keys = ["overstay", "warn_before", "alert_after", "sign_out_after"];
     let written = |name: &&str| section.has(name);
-    if let Some(name) = keys.into_iter().find(written).filter(|_| !section.has("longest")) {
+    let bounded = section.has("longest") || section.has("allowance");
+    if let Some(name) = keys.into_iter().find(written).filter(|_| !bounded) {
         let message = format!("`{name}` is about a longest stay, and there is none");
-        reader.report(Code::MissingKey, &section.key_at(name), message, "add `longest`".into());
+        let help = "add `longest`, or an `allowance`".to_owned();
+        reader.report(Code::MissingKey, &section.key_at(name), message, help);
         return;
     }
     let idle = match last {

@@ -24,6 +24,29 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(number.checked_mul(in_ms)?))
 }
 
+/// A time of day, from midnight: `08:30`, at most `24:00`.
+pub(crate) fn clock(text: &str) -> Option<Duration> {
+    let (hours, minutes) = text.split_once(':')?;
+    let two = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+    if !two(hours) || !two(minutes) {
+        return None;
+    }
+    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let clock = hours * 60 + minutes;
+    (minutes < 60 && clock <= 24 * 60).then(|| Duration::from_secs(clock * 60))
+}
+
+/// How far local time is ahead of UTC, in seconds: `+08:00`, `-09:30`.
+pub(crate) fn offset(text: &str) -> Option<i32> {
+    let (sign, text) = match text.split_at_checked(1)? {
+        ("+", text) => (1, text),
+        ("-", text) => (-1, text),
+        _ => return None,
+    };
+    let span = clock(text).filter(|span| span.as_secs() <= 14 * 3600)?;
+    i32::try_from(span.as_secs()).ok().map(|seconds| sign * seconds)
+}
+
 /// A block of addresses: `192.0.2.0/24`, or one address alone.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Network {

@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn after_a_start_what_agents_did_before_is_told() {
-        let row = AgentSnapshot { state: READY, phone: Some("8001".into()) };
+        let row = AgentSnapshot::new(READY, Some("8001".into()));
         let mut agents = Agents::of(&BTreeMap::from([(AgentId::new(1001), row)]));
         assert_eq!(told(&mut agents), [("8001".to_owned(), StateName::Ready)]);
     }

@@ -50,3 +50,25 @@ fn a_stay_that_cannot_go_as_it_is_written_is_a_finding() {
     }
     tea("longest = \"15m\"\noverstay = \"shout\"").expect([Code::UnknownValue]);
 }
+
+#[test]
+fn an_allowance_holds_for_a_day_that_begins_where_the_tenant_is() {
+    let tea_break = rule(&tea("longest = \"10m\"\nallowance = \"30m\""));
+    assert_eq!(tea_break.allowance, Some(30 * MINUTE));
+    let days = |changed: Changed| changed.load().unwrap().0.floor.rules.days;
+    assert_eq!(days(Changed::example()), agent::Days::default());
+    let night = Changed::example()
+        .replace("[rules]", "[rules]\nutc_offset = \"-03:30\"\nday_begins = \"04:00\"");
+    assert_eq!(days(night), agent::Days { utc_offset: -12_600, begin: 240 * MINUTE });
+    tea("longest = \"31m\"\nallowance = \"30m\"").expect([Code::BadValue]);
+    for wrong in [
+        "utc_offset = \"8\"",
+        "utc_offset = \"+15:00\"",
+        "day_begins = \"4:00\"",
+        "day_begins = \"24:01\"",
+    ] {
+        Changed::example()
+            .replace("[rules]", &format!("[rules]\n{wrong}"))
+            .expect([Code::BadValue]);
+    }
+}
