@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use model::{AgentId, AgentSnapshot, AgentState, Cause, Next, PhoneId, StateName, Timestamp};
 
+use crate::crowd::Crowd;
 use crate::deadlines::{Armed, Deadlines, Ends};
 use crate::seat::{Seat, Step};
 use crate::{Availability, Change, PhoneState, Rules};
@@ -22,6 +23,7 @@ pub struct Agents {
     /// Who is signed in at each phone.
     pub(crate) phones: BTreeMap<PhoneId, AgentId>,
     pub(crate) deadlines: Deadlines,
+    pub(crate) crowd: Crowd,
 }
 
 impl Agents {
@@ -33,6 +35,7 @@ impl Agents {
             seats: BTreeMap::new(),
             phones: BTreeMap::new(),
             deadlines: Deadlines::default(),
+            crowd: Crowd::default(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Agents {
         now: Timestamp,
     ) -> Vec<Change> {
         self.rules = rules;
+        self.crowd.regroup(&self.rules.groups);
         for agent in agents {
             self.seats.entry(*agent).or_insert_with(|| Seat::signed_out(now)).leaving = false;
         }
@@ -68,6 +72,7 @@ impl Agents {
                 self.seats.remove(&agent);
             }
         }
+        self.grant_slots(&mut changes, now);
         changes
     }
 
@@ -104,7 +109,9 @@ impl Agents {
         seat.phone_state = phone_state;
         seat.state = snapshot.state.clone();
         let change = self.step(agent, now, |seat, rules| Some(after_restart(seat, rules, now)));
-        change.into_iter().collect()
+        let mut changes = change.into_iter().collect();
+        self.grant_slots(&mut changes, now);
+        changes
     }
 
     /// The agent's state; nothing for an agent who is not configured.
@@ -152,9 +159,23 @@ impl Agents {
         decide: impl FnOnce(&mut Seat, &Rules) -> Option<Step>,
     ) -> Option<Change> {
         let seat = self.seats.get_mut(&agent)?;
-        let change = decide(seat, &self.rules).map(|step| self.enter(agent, step, now));
+        let step = decide(seat, &self.rules);
+        let change = step.and_then(|step| {
+            let step = self.gate(agent, step, now);
+            self.enter(agent, step, now)
+        });
         self.arm_beside(agent);
-        change.flatten()
+        self.recount(agent);
+        change
+    }
+
+    /// Keeps the counts of the groups in step with the agent.
+    pub(crate) fn recount(&mut self, agent: AgentId) {
+        let presence = self.seats.get(&agent).and_then(Seat::presence);
+        if presence.is_none() {
+            self.crowd.leave(agent);
+        }
+        self.crowd.count(agent, presence);
     }
 
     fn enter(&mut self, agent: AgentId, step: Step, now: Timestamp) -> Option<Change> {

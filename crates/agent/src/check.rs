@@ -24,6 +24,9 @@ impl Agents {
         if armed != self.deadlines.len() {
             return Err("a deadline is armed that no agent has".into());
         }
+        if let Some(broken) = self.check_crowd() {
+            return Err(broken.into());
+        }
         if self.phones.len() != self.seats.values().filter(|seat| seat.phone.is_some()).count() {
             return Err("a phone has an agent who is not signed in there".into());
         }

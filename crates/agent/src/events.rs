@@ -64,6 +64,8 @@ pub struct Done {
     pub changes: Vec<Change>,
     /// What was remembered for later.
     pub remembered: Option<Next>,
+    /// What waits until fewer of the group are busy.
+    pub awaits: Option<Next>,
     /// The offer that the floor must withdraw now, reporting [`Fact::OfferEnded`] with
     /// `Withdrawn`; what was forced takes effect then.
     pub withdraw: Option<CallId>,

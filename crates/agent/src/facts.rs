@@ -61,7 +61,9 @@ impl Agents {
                 .agent_at(&phone)
                 .and_then(|agent| self.step(agent, now, |seat, rules| lost(seat, rules, now))),
         };
-        change.into_iter().collect()
+        let mut changes = change.into_iter().collect();
+        self.grant_slots(&mut changes, now);
+        changes
     }
 
     /// Takes in that time has passed; gives back what changed by it, in order.
@@ -94,6 +96,7 @@ impl Agents {
                 }),
             });
         }
+        self.grant_slots(&mut changes, now);
         changes
     }
 

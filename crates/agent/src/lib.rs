@@ -22,6 +22,7 @@
 
 mod agents;
 mod check;
+mod crowd;
 mod days;
 mod deadlines;
 mod events;
@@ -34,7 +35,7 @@ mod stays;
 pub use agents::Agents;
 pub use days::Days;
 pub use events::{Availability, Change, Done, Fact, PhoneState, Request};
-pub use rules::{BusyRule, CoolDown, Overstay, Rules, SecondSession};
+pub use rules::{BusyRule, CoolDown, Overstay, Rules, SecondSession, Share, WhenFull};
 
 #[cfg(test)]
 mod simulation;

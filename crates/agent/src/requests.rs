@@ -9,7 +9,8 @@
 //! | force | refused, sign-out is no change | now | ends the offer | remembered | now | remembered, sign-out now |
 //!
 //! What is remembered takes effect when the call and its wrap-up end. Busy for a reason whose
-//! allowance is used up is refused; a team lead may force it all the same. Asking for the state one has
+//! allowance is used up is refused, and while as many of the group are busy for it as may be it is
+//! refused or waits; a team lead may force it all the same. Asking for the state one has
 //! changes nothing: the longest stay is not begun anew.
 
 use std::time::Duration;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use model::{AgentId, AgentState, CallId, Cause, Next, PhoneId, Refusal, StateName, Timestamp};
 
 use crate::seat::{Seat, Step, is_device_lost};
-use crate::{Agents, Done, PhoneState, Request, Rules, SecondSession};
+use crate::{Agents, Done, PhoneState, Request, Rules, SecondSession, WhenFull};
 
 /// Whether an agent asks or a team lead forces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +33,12 @@ impl Agents {
     /// # Errors
     /// Why it is refused; nothing has changed then.
     pub fn request(&mut self, request: Request, now: Timestamp) -> Result<Done, Refusal> {
+        let mut done = self.obey(request, now)?;
+        self.grant_slots(&mut done.changes, now);
+        Ok(done)
+    }
+
+    fn obey(&mut self, request: Request, now: Timestamp) -> Result<Done, Refusal> {
         match request {
             Request::SignIn { agent, phone, phone_state } => {
                 if phone_state == PhoneState::Unbound {
@@ -127,8 +134,29 @@ impl Agents {
         if let (Next::Busy(reason), By::Agent, true) = (&next, by, ruling != Ruling::Nothing) {
             seat.allows(reason, &self.rules, now)?;
         }
+        if let (Next::Busy(reason), By::Agent, Ruling::Now) = (&next, by, ruling) {
+            match self.when_full(agent, reason) {
+                None => {}
+                Some(WhenFull::Refuse) => return Err(Refusal::GroupFull),
+                Some(WhenFull::Wait) => return Ok(self.await_slot(agent, reason, now)),
+            }
+        }
+        let given_up = self.give_up_slot(agent, now);
+        let mut done = self.follow(agent, next, (ruling, by), now);
+        done.changes.splice(0..0, given_up);
+        Ok(done)
+    }
+
+    /// Does what was ruled about a wish.
+    fn follow(
+        &mut self,
+        agent: AgentId,
+        next: Next,
+        (ruling, by): (Ruling, By),
+        now: Timestamp,
+    ) -> Done {
         let cause = if by == By::Lead { Cause::Forced } else { Cause::Requested };
-        Ok(match ruling {
+        match ruling {
             Ruling::Nothing => Done::default(),
             Ruling::Now => self.done(agent, now, |seat, rules| {
                 seat.lost_from = None;
@@ -139,7 +167,7 @@ impl Agents {
             Ruling::Withdraw(call) => {
                 Done { withdraw: Some(call), ..self.remember(agent, next, by) }
             }
-        })
+        }
     }
 
     fn remember(&mut self, agent: AgentId, wish: Next, by: By) -> Done {
@@ -148,6 +176,7 @@ impl Agents {
         *next = Some(wish.clone());
         seat.next_forced = by == By::Lead;
         seat.lost_from = None;
+        self.recount(agent);
         Done { remembered: Some(wish), ..Done::default() }
     }
 

@@ -1,9 +1,9 @@
 //! What the service enforces, as figures from the configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{Next, Reason};
+use model::{AgentId, GroupId, Next, Reason};
 
 use crate::Days;
 
@@ -22,6 +22,8 @@ pub struct Rules {
     pub device_lost_grace: Duration,
     /// How far wrap-up may be extended in all, counted from its beginning.
     pub wrap_up_at_most: Duration,
+    /// The skill groups and who is in them.
+    pub groups: BTreeMap<GroupId, BTreeSet<AgentId>>,
     /// Where days begin.
     pub days: Days,
     /// How long an agent who refused, or could not be reached, is not offered the next call.
@@ -41,6 +43,27 @@ pub struct BusyRule {
     pub overstay: Overstay,
     /// How long an agent may be busy for it in a day, all stays together.
     pub allowance: Option<Duration>,
+    /// How many of a group may be busy for it at once.
+    pub share: Option<Share>,
+}
+
+/// How many of a group may be busy for a reason at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share {
+    /// Of a hundred of the group who are signed in; one may always be.
+    pub percent: u8,
+    /// What becomes of a request when so many are.
+    pub when_full: WhenFull,
+}
+
+/// What becomes of a request for a busy reason when as many of the group are busy for it as may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WhenFull {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It waits until somebody returns.
+    Wait,
 }
 
 /// What happens about a busy stay that is too long, one after the other: the agent is warned, team
@@ -96,6 +119,7 @@ impl Default for Rules {
             max_no_answer: 2,
             device_lost_grace: Duration::from_secs(60),
             wrap_up_at_most: Duration::from_secs(600),
+            groups: BTreeMap::new(),
             days: Days::default(),
             cool_down: CoolDown::default(),
         }

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::{
-    AgentId, AgentState, CallId, CallKind, Cause, Epoch, EventKind, Next, OfferEnd, PhoneId,
-    StateName, Timestamp,
+    AgentId, AgentState, CallId, CallKind, Cause, Epoch, EventKind, GroupId, Next, OfferEnd,
+    PhoneId, Reason, StateName, Timestamp,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::{
     Agents, BusyRule, Change, Days, Fact, Overstay, PhoneState, Request, Rules, SecondSession,
+    Share, WhenFull,
 };
 
 /// One thing that happens, and how long after the last.
@@ -65,6 +66,10 @@ const WORTH_REACHING: &[&str] = &[
     "agent.stay_warned",
     "agent.stay_alerted",
     "agent.allowance_spent",
+    "agent.slot_awaited",
+    "agent.slot_given_up",
+    "slot_free",
+    "group_full",
     "allowance_spent",
     "agent_signed_in",
     "device_lost",
@@ -122,6 +127,8 @@ const ALLOWANCE: Duration = Duration::from_secs(40);
 struct Books {
     /// Who was at tea how long, on which day.
     tea: BTreeMap<(AgentId, i64), Duration>,
+    /// What everybody is who is signed in.
+    states: BTreeMap<AgentId, AgentState>,
 }
 
 impl Books {
@@ -130,6 +137,7 @@ impl Books {
         if change.from == change.to {
             return Ok(());
         }
+        self.share(change)?;
         let had = self.tea.entry((change.agent, Days::default().number(now))).or_default();
         if at_tea(&change.from) {
             *had += now.since(change.from.since());
@@ -144,6 +152,34 @@ impl Books {
         }
         Ok(())
     }
+
+    /// No request is followed that would let more go than may be away at once.
+    fn share(&mut self, change: &Change) -> Result<(), TestCaseError> {
+        if change.to.name() == StateName::SignedOut {
+            self.states.remove(&change.agent);
+        } else {
+            self.states.insert(change.agent, change.to.clone());
+        }
+        let asked = [Cause::Requested, Cause::Remembered, Cause::SlotFree].contains(&change.cause);
+        let AgentState::Busy { reason, .. } = &change.to else { return Ok(()) };
+        if !asked || !["walk", "nap"].contains(&reason.as_str()) {
+            return Ok(());
+        }
+        for members in groups().values().filter(|members| members.contains(&change.agent)) {
+            let of_group = || self.states.iter().filter(|(agent, _)| members.contains(agent));
+            let away = of_group().filter(|(_, state)| is_away(state, reason)).count();
+            let most = (of_group().count() / 2).max(1);
+            prop_assert!(away <= most, "{away} of {most} are away after {change:?}");
+        }
+        Ok(())
+    }
+}
+
+fn is_away(state: &AgentState, wanted: &Reason) -> bool {
+    let is =
+        |state: &AgentState| matches!(state, AgentState::Busy { reason, .. } if reason == wanted);
+    let before = |state: &AgentState| matches!(state, AgentState::OnCall { before: Some(before), .. } if is(before));
+    is(state) || before(state)
 }
 
 /// The fact, about the call that the agent has.
@@ -235,7 +271,7 @@ fn request() -> impl Strategy<Value = Request> {
             phone: PhoneId::from(agent.to_string().as_str()),
             phone_state: PhoneState::Bound,
         }),
-        3 => (agent(), next()).prop_map(|(agent, next)| Request::Become { agent, next }),
+        7 => (agent(), next()).prop_map(|(agent, next)| Request::Become { agent, next }),
         1 => (agent(), next()).prop_map(|(agent, next)| Request::Force { agent, next }),
         1 => agent().prop_map(|agent| Request::EndWrapUp { agent }),
         3 => (agent(), 0_u64..400).prop_map(|(agent, by)| Request::ExtendWrapUp {
@@ -295,10 +331,23 @@ fn call() -> impl Strategy<Value = CallId> {
 fn next() -> impl Strategy<Value = Next> {
     prop_oneof![
         3 => Just(Next::Ready),
-        3 => prop_oneof![Just("lunch"), Just("meeting"), Just("tea"), Just("golf")]
+        4 => prop_oneof![
+            1 => Just("lunch"),
+            1 => Just("meeting"),
+            2 => Just("tea"),
+            3 => Just("walk"),
+            3 => Just("nap"),
+            1 => Just("golf"),
+        ]
             .prop_map(|reason| Next::Busy(reason.into())),
         1 => Just(Next::SignedOut),
     ]
+}
+
+/// Agent 3 is in both.
+fn groups() -> BTreeMap<GroupId, BTreeSet<AgentId>> {
+    let group = |members: &[u32]| members.iter().copied().map(AgentId::new).collect();
+    [("a".into(), group(&[1, 2, 3])), ("b".into(), group(&[3, 4]))].into()
 }
 
 fn rules() -> Rules {
@@ -311,9 +360,21 @@ fn rules() -> Rules {
     };
     let meeting = BusyRule { longest: Some(secs(90)), overstay, ..BusyRule::default() };
     let tea = BusyRule { allowance: Some(ALLOWANCE), ..BusyRule::default() };
-    let reasons = [("lunch", lunch), ("meeting", meeting), ("tea", tea)];
+    let walk = |when_full| BusyRule {
+        longest: Some(secs(60)),
+        share: Some(Share { percent: 50, when_full }),
+        ..BusyRule::default()
+    };
+    let reasons = [
+        ("lunch", lunch),
+        ("meeting", meeting),
+        ("tea", tea),
+        ("walk", walk(WhenFull::Wait)),
+        ("nap", walk(WhenFull::Refuse)),
+    ];
     Rules {
         reasons: reasons.into_iter().map(|(name, rule)| (name.into(), rule)).collect(),
+        groups: groups(),
         second_session: SecondSession::TakeOver,
         wrap_up_at_most: secs(70),
         ..Rules::default()

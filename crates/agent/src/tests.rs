@@ -1,5 +1,6 @@
 //! The team that the tests watch; they are parted by what they are about.
 
+mod crowd;
 mod forced;
 mod lost_phone;
 mod offers;
@@ -20,7 +21,7 @@ use model::{
 
 use crate::{
     Agents, Availability, BusyRule, Change, CoolDown, Done, Fact, Overstay, PhoneState, Request,
-    Rules, SecondSession,
+    Rules, SecondSession, Share, WhenFull,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

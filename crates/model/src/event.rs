@@ -235,6 +235,14 @@ kinds! {
         /// Why.
         refusal: Refusal,
     };
+    "agent.slot_awaited", "An agent waits to be busy for a reason until fewer of the group are.", AgentSlotAwaited {
+        /// The reason.
+        reason: Reason,
+    };
+    "agent.slot_given_up", "An agent no longer waits to be busy for a reason.", AgentSlotGivenUp {
+        /// The reason.
+        reason: Reason,
+    };
     "agent.allowance_spent", "A busy stay that counts against an allowance ended.", AgentAllowanceSpent {
         /// Why the agent was busy.
         reason: Reason,

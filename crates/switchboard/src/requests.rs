@@ -61,7 +61,7 @@ impl Switchboard {
     ) -> Result<Reply, Refusal> {
         let about = About::agent(agent).by(actor.clone());
         match self.agents.request(request, self.ledger.now) {
-            Ok(Done { changes, remembered, withdraw }) => {
+            Ok(Done { changes, remembered, awaits, withdraw }) => {
                 if let Some(call) = withdraw {
                     self.end_offer(call, agent, OfferEnd::Withdrawn);
                 }
@@ -69,6 +69,9 @@ impl Switchboard {
                 if let Some(next) = remembered {
                     let kind = EventKind::AgentRequestRemembered { next: next.clone() };
                     self.ledger.event(about, kind);
+                    return Ok(Reply::Remembered(next));
+                }
+                if let Some(next) = awaits {
                     return Ok(Reply::Remembered(next));
                 }
                 let state = self.agents.state(agent).cloned();

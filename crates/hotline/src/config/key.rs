@@ -372,6 +372,17 @@ pub(crate) const REASONS: Table = Table {
             Kind::Span("1m", "24h"),
             "How long an agent may be busy for it in a day (每日总时长), all stays together. The last of them is no longer than what is left; when nothing is, the request is refused.",
         ),
+        may(
+            "share",
+            Kind::Number(1, 100),
+            "How many of a hundred agents of a skill group who are signed in may be busy for it at once (同时小休比例); one always may. Who is of several groups needs a place in each; those of none are one together.",
+        ),
+        else_(
+            "when_full",
+            Kind::Word(&["refuse", "wait"]),
+            "refuse",
+            "What becomes of a request when so many are: it is refused, or the agent works on and is busy as soon as one of the others returns (排队小休).",
+        ),
     ],
 };
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use acd::Skills;
 use agent::{BusyRule, CoolDown, Days, Rules, SecondSession};
-use model::{AgentId, Next, PhoneId, Reason, SkillId};
+use model::{AgentId, GroupId, Next, PhoneId, Reason, SkillId};
 use sip_net::{AccountRules, Rings};
 use switchboard::config::{AgentConfig, FeatureCodes, PhoneConfig};
 use switchboard::ports::Alert;
@@ -46,9 +46,9 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> People {
     let phones = read_phones(reader, root);
     let mut skills = BTreeMap::new();
     let agents = read_agents(reader, root, &phones, &mut skills);
-    read_groups(reader, root, &mut skills);
+    let groups = read_groups(reader, root, &mut skills);
     let reasons = read_reasons(reader, root);
-    let rules = read_rules(reader, root, reasons);
+    let rules = Rules { groups, ..read_rules(reader, root, reasons) };
     let (feature_codes, codes) = read_codes(reader, root);
     People { agents, skills, phones, rules, feature_codes, codes }
 }
@@ -151,11 +151,16 @@ fn skill_id(skill: &Spanned<String>) -> SkillId {
     SkillId::from(skill.value.as_str())
 }
 
-/// Gives the members of each group what the group offers. An agent's own level comes first; among
+/// Gives the members of each group what the group offers; tells who is in which. An agent's own level comes first; among
 /// groups the highest counts.
-fn read_groups(reader: &Reader, root: &dyn TableLike, skills: &mut BTreeMap<AgentId, Skills>) {
+fn read_groups(
+    reader: &Reader,
+    root: &dyn TableLike,
+    skills: &mut BTreeMap<AgentId, Skills>,
+) -> BTreeMap<GroupId, BTreeSet<AgentId>> {
     let own = skills.clone();
-    for (_, section) in Section::named(reader, root, &key::GROUPS) {
+    let mut groups: BTreeMap<GroupId, BTreeSet<AgentId>> = BTreeMap::new();
+    for (name, section) in Section::named(reader, root, &key::GROUPS) {
         section.label("label");
         let offered = section.levels("skills");
         for member in section.agents("members") {
@@ -172,6 +177,7 @@ fn read_groups(reader: &Reader, root: &dyn TableLike, skills: &mut BTreeMap<Agen
                 );
                 continue;
             };
+            groups.entry(GroupId::from(name.value.as_str())).or_default().insert(agent);
             for (skill, level) in offered.iter().map(|(skill, level)| (skill_id(skill), *level)) {
                 let is_own = own.get(&agent).is_some_and(|own| own.contains_key(&skill));
                 let known = has.entry(skill).or_insert(level);
@@ -179,6 +185,7 @@ fn read_groups(reader: &Reader, root: &dyn TableLike, skills: &mut BTreeMap<Agen
             }
         }
     }
+    groups
 }
 
 fn read_reasons(reader: &Reader, root: &dyn TableLike) -> BTreeMap<Reason, BusyRule> {
@@ -204,6 +211,7 @@ fn read_reasons(reader: &Reader, root: &dyn TableLike) -> BTreeMap<Reason, BusyR
             longest,
             overstay: stays::overstay(reader, &section, longest),
             allowance: stays::allowance(reader, &section, longest),
+            share: stays::share(reader, &section),
         };
         reasons.insert(Reason::from(name.value.as_str()), rule);
     }
@@ -232,6 +240,7 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
             unreachable: pause("pause_after_unreachable"),
         },
         reasons,
+        groups: BTreeMap::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent::Overstay;
+use agent::{Overstay, Share, WhenFull};
 
 use super::finding::Code;
 use super::section::{Reader, Section};
@@ -39,6 +39,19 @@ pub(super) fn allowance(
         reader.report(Code::BadValue, &allowance.at, message, help);
     }
     Some(allowance.value)
+}
+
+/// How many of a group may be busy at once.
+pub(super) fn share(reader: &Reader, section: &Section<'_>) -> Option<Share> {
+    let percent = section.small("share");
+    let waits = section.word("when_full").is_some_and(|word| word.value == "wait");
+    if section.has("when_full") && !section.has("share") {
+        let message = "`when_full` is about a `share`, and there is none".to_owned();
+        let at = section.key_at("when_full");
+        reader.report(Code::MissingKey, &at, message, "add `share`".into());
+    }
+    let when_full = if waits { WhenFull::Wait } else { WhenFull::Refuse };
+    percent.map(|percent| Share { percent, when_full })
 }
 
 /// What is written must be able to happen.

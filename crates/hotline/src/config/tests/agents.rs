@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent::{BusyRule, Overstay};
+use agent::{BusyRule, Overstay, Share, WhenFull};
 use model::Reason;
 
 use super::*;
@@ -71,4 +71,18 @@ fn an_allowance_holds_for_a_day_that_begins_where_the_tenant_is() {
             .replace("[rules]", &format!("[rules]\n{wrong}"))
             .expect([Code::BadValue]);
     }
+}
+
+#[test]
+fn a_share_is_of_the_skill_groups() {
+    let share = |keys: &str| rule(&tea(keys)).share;
+    assert_eq!(share(""), None);
+    let refused = Share { percent: 20, when_full: WhenFull::Refuse };
+    assert_eq!(share("share = 20"), Some(refused));
+    let waits = Share { percent: 20, when_full: WhenFull::Wait };
+    assert_eq!(share("share = 20\nwhen_full = \"wait\""), Some(waits));
+    tea("when_full = \"wait\"").expect([Code::MissingKey]);
+    tea("share = 0").expect([Code::BadValue]);
+    let groups = Changed::example().load().unwrap().0.floor.rules.groups;
+    assert!(groups.values().any(|members| members.contains(&model::AgentId::new(1001))));
 }

@@ -1,0 +1,256 @@
+//! How many of a group are busy for a reason at once, and who waits until one of them returns.
+//!
+//! A reason may have a largest share of the agents of a group who are signed in. Who asks for it
+//! when so many are is refused, or stays what they are and waits: then the first who waits gets
+//! the place that comes free, as soon as no call or offer holds them. An agent of several groups
+//! needs a place in each; those of no group are one together. One may always go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{AgentId, AgentState, Cause, EventKind, GroupId, Next, Reason, Refusal, Timestamp};
+
+use crate::rules::WhenFull;
+use crate::seat::{Seat, Step, is_device_lost};
+use crate::{Agents, Change, Done};
+
+/// Who is there, counted by group and reason, and who waits for what.
+#[derive(Debug, Default)]
+pub(crate) struct Crowd {
+    /// The groups of each agent.
+    groups: BTreeMap<AgentId, BTreeSet<GroupId>>,
+    /// Everybody signed in, with what they are busy for.
+    counted: BTreeMap<AgentId, Option<Reason>>,
+    signed_in: BTreeMap<GroupId, u32>,
+    busy: BTreeMap<(GroupId, Reason), u32>,
+    /// Who waits for what, by ticket.
+    waiting: BTreeMap<u64, (AgentId, Reason)>,
+    last_ticket: u64,
+}
+
+impl Crowd {
+    /// Counts everybody anew, by these groups.
+    pub(crate) fn regroup(&mut self, members: &BTreeMap<GroupId, BTreeSet<AgentId>>) {
+        self.groups.clear();
+        for (group, members) in members {
+            for member in members {
+                self.groups.entry(*member).or_default().insert(group.clone());
+            }
+        }
+        self.signed_in.clear();
+        self.busy.clear();
+        for (agent, busy_for) in std::mem::take(&mut self.counted) {
+            self.count(agent, Some(busy_for));
+        }
+    }
+
+    /// Takes note of whether the agent is signed in, and busy for what.
+    pub(crate) fn count(&mut self, agent: AgentId, is: Option<Option<Reason>>) {
+        let was = self.counted.get(&agent).cloned();
+        if was == is {
+            return;
+        }
+        for group in self.groups_of(agent) {
+            if was.is_some() != is.is_some() {
+                let signed_in = self.signed_in.entry(group.clone()).or_default();
+                *signed_in =
+                    if is.is_some() { *signed_in + 1 } else { signed_in.saturating_sub(1) };
+            }
+            if let Some(reason) = was.clone().flatten() {
+                let busy = self.busy.entry((group.clone(), reason)).or_default();
+                *busy = busy.saturating_sub(1);
+            }
+            if let Some(reason) = is.clone().flatten() {
+                *self.busy.entry((group, reason)).or_default() += 1;
+            }
+        }
+        match is {
+            Some(busy_for) => self.counted.insert(agent, busy_for),
+            None => self.counted.remove(&agent),
+        };
+    }
+
+    fn groups_of(&self, agent: AgentId) -> BTreeSet<GroupId> {
+        let of_none = || BTreeSet::from([GroupId::from("")]);
+        self.groups.get(&agent).cloned().unwrap_or_else(of_none)
+    }
+
+    /// Whether one more of each of the agent's groups may be busy for the reason.
+    fn has_room(&self, agent: AgentId, reason: &Reason, percent: u8) -> bool {
+        let is_one = self.counted.get(&agent).is_some_and(|busy| busy.as_ref() == Some(reason));
+        self.groups_of(agent).into_iter().all(|group| {
+            let signed_in = self.signed_in.get(&group).copied().unwrap_or_default();
+            let most = (signed_in * u32::from(percent) / 100).max(1);
+            let busy = self.busy.get(&(group, reason.clone())).copied().unwrap_or_default();
+            busy - u32::from(is_one).min(busy) < most
+        })
+    }
+
+    fn queue(&mut self, agent: AgentId, reason: &Reason) {
+        self.leave(agent);
+        self.last_ticket += 1;
+        self.waiting.insert(self.last_ticket, (agent, reason.clone()));
+    }
+
+    /// The agent waits no longer; says for what they did.
+    pub(crate) fn leave(&mut self, agent: AgentId) -> Option<Reason> {
+        let ticket = self.waiting.iter().find(|(_, (waits, _))| *waits == agent);
+        let ticket = ticket.map(|(ticket, _)| *ticket)?;
+        self.waiting.remove(&ticket).map(|(_, reason)| reason)
+    }
+}
+
+impl Agents {
+    /// What the agent waits for a place in.
+    #[must_use]
+    pub fn awaits(&self, agent: AgentId) -> Option<&Reason> {
+        let waits = self.crowd.waiting.values().find(|(waits, _)| *waits == agent);
+        waits.map(|(_, reason)| reason)
+    }
+
+    /// What becomes of the wish for a reason while its group is full; nothing where it is not.
+    pub(crate) fn when_full(&self, agent: AgentId, reason: &Reason) -> Option<WhenFull> {
+        let share = self.rules.reasons.get(reason)?.share?;
+        (!self.crowd.has_room(agent, reason, share.percent)).then_some(share.when_full)
+    }
+
+    /// The agent stays what they are and waits for a place.
+    pub(crate) fn await_slot(&mut self, agent: AgentId, reason: &Reason, now: Timestamp) -> Done {
+        let awaits = Some(Next::Busy(reason.clone()));
+        if self.awaits(agent) == Some(reason) {
+            return Done { awaits, ..Done::default() };
+        }
+        self.crowd.queue(agent, reason);
+        let told = EventKind::AgentSlotAwaited { reason: reason.clone() };
+        let changes = self.tell(agent, told, now).into_iter().collect();
+        Done { changes, awaits, ..Done::default() }
+    }
+
+    /// The agent asks for something else, and waits no longer.
+    pub(crate) fn give_up_slot(&mut self, agent: AgentId, now: Timestamp) -> Option<Change> {
+        let reason = self.crowd.leave(agent)?;
+        self.tell(agent, EventKind::AgentSlotGivenUp { reason }, now)
+    }
+
+    fn tell(&mut self, agent: AgentId, told: EventKind, now: Timestamp) -> Option<Change> {
+        self.step(agent, now, |seat, _| {
+            seat.notices.push(told);
+            Some(Step { to: seat.state.clone(), cause: Cause::Requested })
+        })
+    }
+
+    /// What was remembered does not take effect while the group is full.
+    pub(crate) fn gate(&mut self, agent: AgentId, step: Step, now: Timestamp) -> Step {
+        let AgentState::Busy { reason, .. } = &step.to else { return step };
+        if step.cause != Cause::Remembered {
+            return step;
+        }
+        let Some(when_full) = self.when_full(agent, reason) else { return step };
+        let told = match when_full {
+            WhenFull::Refuse => EventKind::AgentRequestRefused { refusal: Refusal::GroupFull },
+            WhenFull::Wait => {
+                self.crowd.queue(agent, reason);
+                EventKind::AgentSlotAwaited { reason: reason.clone() }
+            }
+        };
+        let Some(seat) = self.seats.get_mut(&agent) else { return step };
+        seat.notices.push(told);
+        let idle_since = match &seat.state {
+            AgentState::Reserved { idle_since, .. } | AgentState::Ringing { idle_since, .. } => {
+                *idle_since
+            }
+            AgentState::SignedOut { .. }
+            | AgentState::Ready { .. }
+            | AgentState::Busy { .. }
+            | AgentState::OnCall { .. }
+            | AgentState::WrapUp { .. } => now,
+        };
+        Step { to: AgentState::Ready { since: now, idle_since }, cause: step.cause }
+    }
+
+    /// Gives the places that are free to those who wait for them.
+    pub(crate) fn grant_slots(&mut self, changes: &mut Vec<Change>, now: Timestamp) {
+        while let Some((agent, reason)) = self.next_granted() {
+            self.crowd.leave(agent);
+            changes.extend(self.step(agent, now, |seat, rules| {
+                if let Err(refusal) = seat.allows(&reason, rules, now) {
+                    seat.notices.push(EventKind::AgentRequestRefused { refusal });
+                    return Some(Step { to: seat.state.clone(), cause: Cause::SlotFree });
+                }
+                let to = seat.taken(&Next::Busy(reason), rules, now);
+                Some(Step { to, cause: Cause::SlotFree })
+            }));
+        }
+    }
+
+    /// The first who waits for a place that is free, and is free themselves. A reason that has no
+    /// share any more has room for everybody.
+    fn next_granted(&self) -> Option<(AgentId, Reason)> {
+        let granted = |(agent, reason): &&(AgentId, Reason)| {
+            self.seats.get(agent).is_some_and(is_free) && self.when_full(*agent, reason).is_none()
+        };
+        self.crowd.waiting.values().find(granted).cloned()
+    }
+
+    /// Says what is wrong with the counts, if anything is.
+    pub(crate) fn check_crowd(&self) -> Option<&'static str> {
+        let mut again = Crowd { groups: self.crowd.groups.clone(), ..Crowd::default() };
+        for (agent, seat) in &self.seats {
+            again.count(*agent, seat.presence());
+        }
+        let counts = |crowd: &Crowd| {
+            let busy = crowd.busy.clone().into_iter().filter(|(_, busy)| *busy > 0);
+            let there = crowd.signed_in.clone().into_iter().filter(|(_, there)| *there > 0);
+            (busy.collect::<BTreeMap<_, _>>(), there.collect::<BTreeMap<_, _>>())
+        };
+        let waits = |(agent, _): &(AgentId, Reason)| self.crowd.counted.contains_key(agent);
+        if counts(&again) != counts(&self.crowd) {
+            Some("the groups are not counted as they are")
+        } else if !self.crowd.waiting.values().all(waits) {
+            Some("somebody waits who is not there")
+        } else if self.next_granted().is_some() {
+            Some("somebody waits for a place that is free")
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether what the agent waited for may be taken up now.
+fn is_free(seat: &Seat) -> bool {
+    match &seat.state {
+        AgentState::Ready { .. } => true,
+        AgentState::Busy { reason, .. } => !is_device_lost(reason),
+        AgentState::SignedOut { .. }
+        | AgentState::Reserved { .. }
+        | AgentState::Ringing { .. }
+        | AgentState::OnCall { .. }
+        | AgentState::WrapUp { .. } => false,
+    }
+}
+
+impl Seat {
+    /// Whether the agent is signed in, and what they are busy for: in a call, or without a phone,
+    /// as well, for they go back to it.
+    pub(crate) fn presence(&self) -> Option<Option<Reason>> {
+        let busy_for = |state: &AgentState| match state {
+            AgentState::Busy { reason, .. } => Some(reason.clone()),
+            AgentState::SignedOut { .. }
+            | AgentState::Ready { .. }
+            | AgentState::Reserved { .. }
+            | AgentState::Ringing { .. }
+            | AgentState::OnCall { .. }
+            | AgentState::WrapUp { .. } => None,
+        };
+        match &self.state {
+            AgentState::SignedOut { .. } => None,
+            AgentState::OnCall { before: Some(before), .. } => Some(busy_for(before)),
+            state @ AgentState::Busy { .. } if !self.is_device_lost() => Some(busy_for(state)),
+            AgentState::Busy { .. } => Some(self.lost_from.as_ref().and_then(busy_for)),
+            AgentState::Ready { .. }
+            | AgentState::Reserved { .. }
+            | AgentState::Ringing { .. }
+            | AgentState::OnCall { .. }
+            | AgentState::WrapUp { .. } => Some(None),
+        }
+    }
+}
