@@ -23,7 +23,7 @@ use model::{AgentState, CallId, CallKind, Cause, Next, OfferEnd, Reason, Timesta
 
 use crate::deadlines::Ends;
 use crate::seat::{Seat, Step, is_device_lost};
-use crate::{Agents, Change, Fact, PhoneState, Rules};
+use crate::{Agents, Change, Fact, PhoneState, Rules, WrapUp};
 
 /// How much longer than the ring time an offer's lease lasts. The ring time ends the offer; the
 /// lease is for the offer that nobody ended.
@@ -204,7 +204,7 @@ fn ended(
     };
     let ended = kind.or_else(|| seat.also.remove(&call))?;
     let owed = seat.owed.map_or(Duration::ZERO, |(_, owed)| owed);
-    if ended == CallKind::Queue && wrap_up > owed {
+    if ended == CallKind::Queue && wrap_up > owed && rules.wrap_up != WrapUp::None {
         seat.owed = Some((call, wrap_up));
     }
     kind.and_then(|_| seat.call_over(rules, now))

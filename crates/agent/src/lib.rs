@@ -35,7 +35,7 @@ mod stays;
 pub use agents::Agents;
 pub use days::Days;
 pub use events::{Availability, Change, Done, Fact, PhoneState, Request};
-pub use rules::{BusyRule, CoolDown, Overstay, Rules, SecondSession, Share, WhenFull};
+pub use rules::{BusyRule, CoolDown, Overstay, Rules, SecondSession, Share, WhenFull, WrapUp};
 
 #[cfg(test)]
 mod simulation;

@@ -5,8 +5,10 @@
 //! | sign in | yes, at a registered phone that nobody has | refused, or takes over | refused | refused | refused, or takes over | refused, or takes over |
 //! | ready | refused | now | remembered | remembered | now | refused |
 //! | busy, sign out | refused | now | remembered | remembered | remembered | busy remembered, sign-out now |
-//! | end, extend wrap-up | refused | refused | refused | refused | now | refused |
+//! | end, extend wrap-up | refused | refused | refused | refused | now, where its mode allows | refused |
 //! | force | refused, sign-out is no change | now | ends the offer | remembered | now | remembered, sign-out now |
+//!
+//! Ready in wrap-up that cannot be ended early is remembered.
 //!
 //! What is remembered takes effect when the call and its wrap-up end. Busy for a reason whose
 //! allowance is used up is refused, and while as many of the group are busy for it as may be it is
@@ -50,6 +52,9 @@ impl Agents {
             Request::Force { agent, next } => self.wish(agent, next, By::Lead, now),
             Request::EndWrapUp { agent } => {
                 self.wrap_up_of(agent)?;
+                if !self.rules.wrap_up.ends() {
+                    return Err(Refusal::WrapUpNotEndable);
+                }
                 Ok(self.done(agent, now, |seat, rules| {
                     seat.wrap_up_over(Cause::Requested, rules, now)
                 }))
@@ -125,7 +130,10 @@ impl Agents {
         now: Timestamp,
     ) -> Result<Done, Refusal> {
         let seat = self.seats.get(&agent).ok_or(Refusal::AgentUnknown)?;
-        let ruling = ruling(&seat.state, &next, by)?;
+        let mut ruling = ruling(&seat.state, &next, by)?;
+        if (ruling, by) == (Ruling::Now, By::Agent) && !self.may_leave(&seat.state) {
+            ruling = Ruling::Later;
+        }
         if let Next::Busy(reason) = &next
             && (is_device_lost(reason) || !self.rules.reasons.contains_key(reason))
         {
@@ -170,6 +178,11 @@ impl Agents {
         }
     }
 
+    /// Whether the agent may take another state at once: not out of wrap-up that cannot be ended.
+    const fn may_leave(&self, state: &AgentState) -> bool {
+        !matches!(state, AgentState::WrapUp { .. }) || self.rules.wrap_up.ends()
+    }
+
     fn remember(&mut self, agent: AgentId, wish: Next, by: By) -> Done {
         let Some(seat) = self.seats.get_mut(&agent) else { return Done::default() };
         let Some(next) = seat.state.wish_mut() else { return Done::default() };
@@ -187,6 +200,9 @@ impl Agents {
         now: Timestamp,
     ) -> Result<Done, Refusal> {
         let mut to = self.wrap_up_of(agent)?.clone();
+        if !self.rules.wrap_up.extends() {
+            return Err(Refusal::WrapUpNotExtendable);
+        }
         if let AgentState::WrapUp { until, at_most, .. } = &mut to {
             if *at_most <= *until {
                 return Err(Refusal::WrapUpAtLimit);

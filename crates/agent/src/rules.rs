@@ -20,6 +20,8 @@ pub struct Rules {
     pub max_no_answer: u8,
     /// How long an agent whose phone is lost stays signed in, waiting for it.
     pub device_lost_grace: Duration,
+    /// What agents may do about wrap-up.
+    pub wrap_up: WrapUp,
     /// How far wrap-up may be extended in all, counted from its beginning.
     pub wrap_up_at_most: Duration,
     /// The skill groups and who is in them.
@@ -98,6 +100,36 @@ pub enum SecondSession {
     TakeOver,
 }
 
+/// What agents may do about wrap-up. A team lead may always end it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WrapUp {
+    /// End it early, and extend it up to the limit.
+    #[default]
+    Flexible,
+    /// Nothing: it lasts as long as the queue says.
+    Fixed,
+    /// Extend it up to the limit.
+    Extendable,
+    /// End it early.
+    Endable,
+    /// It lasts until the agent ends it, at most up to the limit.
+    Manual,
+    /// There is none, whatever the queue says.
+    None,
+}
+
+impl WrapUp {
+    /// Whether it may be ended early.
+    pub(crate) const fn ends(self) -> bool {
+        matches!(self, Self::Flexible | Self::Endable | Self::Manual)
+    }
+
+    /// Whether it may be extended.
+    pub(crate) const fn extends(self) -> bool {
+        matches!(self, Self::Flexible | Self::Extendable)
+    }
+}
+
 /// Pauses before the same agent is offered a call again, by how the last offer ended. After any
 /// but a call let ring or a caller who left, the pause is at least one second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,6 +150,7 @@ impl Default for Rules {
             second_session: SecondSession::Refuse,
             max_no_answer: 2,
             device_lost_grace: Duration::from_secs(60),
+            wrap_up: WrapUp::Flexible,
             wrap_up_at_most: Duration::from_secs(600),
             groups: BTreeMap::new(),
             days: Days::default(),

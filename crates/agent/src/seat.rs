@@ -10,7 +10,7 @@ use model::{
 
 use crate::deadlines::Armed;
 use crate::stays::Said;
-use crate::{PhoneState, Rules};
+use crate::{PhoneState, Rules, WrapUp};
 
 /// Some offers end in the very step in which they begin (no phone, no port, a forced state): without
 /// a pause the same agent could be offered the same call again at once, for ever.
@@ -332,7 +332,8 @@ fn wrap_up(
     rules: &Rules,
     now: Timestamp,
 ) -> AgentState {
-    let (until, at_most) = (now + span, now + span.max(rules.wrap_up_at_most));
+    let at_most = now + span.max(rules.wrap_up_at_most);
+    let until = if rules.wrap_up == WrapUp::Manual { at_most } else { now + span };
     AgentState::WrapUp { call, since: now, until, at_most, next }
 }
 

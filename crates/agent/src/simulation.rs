@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::{
     Agents, BusyRule, Change, Days, Fact, Overstay, PhoneState, Request, Rules, SecondSession,
-    Share, WhenFull,
+    Share, WhenFull, WrapUp,
 };
 
 /// One thing that happens, and how long after the last.
@@ -77,10 +77,13 @@ const WORTH_REACHING: &[&str] = &[
     "phone_taken",
     "reason_unknown",
     "wrap_up_at_limit",
+    "wrap_up_not_endable",
+    "wrap_up_not_extendable",
 ];
 
 fn live_through(day: &[(Happens, u64)], seen: &mut Seen) -> Result<(), TestCaseError> {
     let mut books = Books::default();
+    let rules = || rules(day.len());
     let mut team = Agents::new(rules());
     let mut now = Timestamp::from_secs(1_000_000);
     let everybody: BTreeSet<AgentId> = (1..=4).map(AgentId::new).collect();
@@ -350,7 +353,16 @@ fn groups() -> BTreeMap<GroupId, BTreeSet<AgentId>> {
     [("a".into(), group(&[1, 2, 3])), ("b".into(), group(&[3, 4]))].into()
 }
 
-fn rules() -> Rules {
+/// The mode of wrap-up is another from day to day.
+fn rules(day: usize) -> Rules {
+    const MODES: [WrapUp; 6] = [
+        WrapUp::Flexible,
+        WrapUp::Fixed,
+        WrapUp::Extendable,
+        WrapUp::Endable,
+        WrapUp::Manual,
+        WrapUp::None,
+    ];
     let secs = Duration::from_secs;
     let lunch = BusyRule { longest: Some(secs(120)), ..BusyRule::default() };
     let overstay = Overstay {
@@ -376,7 +388,8 @@ fn rules() -> Rules {
         reasons: reasons.into_iter().map(|(name, rule)| (name.into(), rule)).collect(),
         groups: groups(),
         second_session: SecondSession::TakeOver,
-        wrap_up_at_most: secs(70),
+        wrap_up: MODES[day % MODES.len()],
+        wrap_up_at_most: secs(40),
         ..Rules::default()
     }
 }

@@ -21,7 +21,7 @@ use model::{
 
 use crate::{
     Agents, Availability, BusyRule, Change, CoolDown, Done, Fact, Overstay, PhoneState, Request,
-    Rules, SecondSession, Share, WhenFull,
+    Rules, SecondSession, Share, WhenFull, WrapUp,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -59,6 +59,10 @@ refusals! {
     AllowanceSpent = "allowance_spent", 409, "the allowance for this busy reason is used up";
     /// Makes no sense now.
     NotInWrapUp = "not_in_wrap_up", 409, "agent is not in wrap-up";
+    /// The mode of wrap-up does not let it be ended.
+    WrapUpNotEndable = "wrap_up_not_endable", 409, "wrap-up cannot be ended early here";
+    /// The mode of wrap-up does not let it be extended.
+    WrapUpNotExtendable = "wrap_up_not_extendable", 409, "wrap-up cannot be extended here";
     /// Wrap-up may not grow further.
     WrapUpAtLimit = "wrap_up_at_limit", 409, "wrap-up cannot be extended further";
     /// The phone is gone; ready would be a lie.

@@ -70,3 +70,58 @@ fn a_queue_may_give_more_wrap_up_than_may_be_asked_for() {
     assert_eq!(team.extend(1001, MINUTE), Err(Refusal::WrapUpAtLimit));
     team.after(3_600).expect(1001, StateName::Ready, Cause::WrapUpOver);
 }
+
+fn in_wrap_up(mode: WrapUp) -> Team {
+    let mut team = Team::new(Rules { wrap_up: mode, ..rules() });
+    team.at("09:00:00").sign_in(1001, 1001).unwrap();
+    team.talk(1001, 1);
+    team.hang_up(1001, 1, 30);
+    team
+}
+
+#[test]
+fn the_mode_says_whether_wrap_up_may_be_ended_or_extended() {
+    for (mode, ends, extends) in [
+        (WrapUp::Flexible, true, true),
+        (WrapUp::Fixed, false, false),
+        (WrapUp::Extendable, false, true),
+        (WrapUp::Endable, true, false),
+        (WrapUp::Manual, true, false),
+    ] {
+        let extended = in_wrap_up(mode).extend(1001, MINUTE).map(drop);
+        let not_extended = Err(Refusal::WrapUpNotExtendable);
+        assert_eq!(extended, if extends { Ok(()) } else { not_extended }, "{mode:?}");
+        let ended = in_wrap_up(mode).end_wrap_up(1001).map(drop);
+        let not_ended = Err(Refusal::WrapUpNotEndable);
+        assert_eq!(ended, if ends { Ok(()) } else { not_ended }, "{mode:?}");
+    }
+}
+
+#[test]
+fn ready_in_wrap_up_that_cannot_be_ended_is_remembered() {
+    let mut team = in_wrap_up(WrapUp::Fixed);
+    let done = team.become_(1001, Next::Ready).unwrap();
+    assert_eq!(done.remembered, Some(Next::Ready));
+    team.after(30).expect(1001, StateName::Ready, Cause::Remembered);
+}
+
+#[test]
+fn a_team_lead_ends_any_wrap_up() {
+    let mut team = in_wrap_up(WrapUp::Fixed);
+    team.force(1001, Next::Ready).unwrap();
+    assert!(team.is_available(1001));
+}
+
+#[test]
+fn manual_wrap_up_lasts_until_it_is_ended_or_the_limit() {
+    let mut team = in_wrap_up(WrapUp::Manual);
+    team.expect_wrap_up_of(1001, 300);
+    team.after(200).end_wrap_up(1001).unwrap();
+    assert!(team.is_available(1001));
+    in_wrap_up(WrapUp::Manual).after(300).expect(1001, StateName::Ready, Cause::WrapUpOver);
+}
+
+#[test]
+fn where_there_is_no_wrap_up_no_queue_gives_any() {
+    assert!(in_wrap_up(WrapUp::None).is_available(1001));
+}

@@ -294,6 +294,12 @@ pub(crate) const RULES: Table = Table {
             "How long an agent whose phone is lost stays signed in, waiting for it.",
         ),
         else_(
+            "wrap_up",
+            Kind::Word(&["flexible", "fixed", "extendable", "endable", "manual", "none"]),
+            "flexible",
+            "What agents may do about wrap-up (话后处理): end it early and extend it, nothing, only extend it, only end it; `manual` lasts until the agent ends it, at most `wrap_up_at_most`; `none` is none, whatever the queue gives.",
+        ),
+        else_(
             "wrap_up_at_most",
             Kind::Span("0s", "8h"),
             "10m",

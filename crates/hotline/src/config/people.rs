@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use acd::Skills;
-use agent::{BusyRule, CoolDown, Days, Rules, SecondSession};
+use agent::{BusyRule, CoolDown, Days, Rules, SecondSession, WrapUp};
 use model::{AgentId, GroupId, Next, PhoneId, Reason, SkillId};
 use sip_net::{AccountRules, Rings};
 use switchboard::config::{AgentConfig, FeatureCodes, PhoneConfig};
@@ -229,6 +229,7 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         second_session: if takes_over { SecondSession::TakeOver } else { SecondSession::Refuse },
         max_no_answer: section.small("max_no_answer").unwrap_or(standard.max_no_answer),
         device_lost_grace: pause("device_lost_grace"),
+        wrap_up: section.word("wrap_up").map_or(standard.wrap_up, |word| wrap_up(&word.value)),
         wrap_up_at_most: pause("wrap_up_at_most"),
         days: Days {
             utc_offset: section.offset("utc_offset").unwrap_or_default(),
@@ -241,6 +242,17 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         },
         reasons,
         groups: BTreeMap::new(),
+    }
+}
+
+fn wrap_up(word: &str) -> WrapUp {
+    match word {
+        "fixed" => WrapUp::Fixed,
+        "extendable" => WrapUp::Extendable,
+        "endable" => WrapUp::Endable,
+        "manual" => WrapUp::Manual,
+        "none" => WrapUp::None,
+        _ => WrapUp::Flexible,
     }
 }
 

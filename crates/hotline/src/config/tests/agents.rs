@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent::{BusyRule, Overstay, Share, WhenFull};
+use agent::{BusyRule, Overstay, Share, WhenFull, WrapUp};
 use model::Reason;
 
 use super::*;
@@ -85,4 +85,24 @@ fn a_share_is_of_the_skill_groups() {
     tea("share = 0").expect([Code::BadValue]);
     let groups = Changed::example().load().unwrap().0.floor.rules.groups;
     assert!(groups.values().any(|members| members.contains(&model::AgentId::new(1001))));
+}
+
+#[test]
+fn wrap_up_has_the_mode_that_is_said() {
+    let mode = |changed: Changed| changed.load().unwrap().0.floor.rules.wrap_up;
+    assert_eq!(mode(Changed::example()), WrapUp::Flexible);
+    for (word, wanted) in [
+        ("flexible", WrapUp::Flexible),
+        ("fixed", WrapUp::Fixed),
+        ("extendable", WrapUp::Extendable),
+        ("endable", WrapUp::Endable),
+        ("manual", WrapUp::Manual),
+        ("none", WrapUp::None),
+    ] {
+        let said = format!("[rules]\nwrap_up = \"{word}\"");
+        assert_eq!(mode(Changed::example().replace("[rules]", &said)), wanted);
+    }
+    Changed::example()
+        .replace("[rules]", "[rules]\nwrap_up = \"fix\"")
+        .expect([Code::UnknownValue]);
 }
