@@ -190,11 +190,11 @@ impl Agents {
         if from != to {
             seat.spend(&from, &self.rules, now);
         }
-        let notices = std::mem::take(&mut seat.notices);
+        let (notices, by) = (std::mem::take(&mut seat.notices), seat.by.take());
         if seat.is_signed_out() {
             self.end_session(agent, now);
         }
-        Some(Change { agent, from, to, cause: step.cause, signed_in_at: None, notices })
+        Some(Change { agent, from, to, cause: step.cause, by, signed_in_at: None, notices })
     }
 
     /// Forgets what was only true of the session.
@@ -241,7 +241,8 @@ fn keep(
 
 fn session_lost(agent: AgentId, from: AgentState, cause: Cause, now: Timestamp) -> Vec<Change> {
     let to = AgentState::SignedOut { since: now };
-    let change = Change { agent, from, to, cause, signed_in_at: None, notices: Vec::new() };
+    let change =
+        Change { agent, from, to, cause, by: None, signed_in_at: None, notices: Vec::new() };
     if change.from.name() == StateName::SignedOut { Vec::new() } else { vec![change] }
 }
 

@@ -121,20 +121,28 @@ impl Agents {
         }
         self.crowd.queue(agent, reason);
         let told = EventKind::AgentSlotAwaited { reason: reason.clone() };
-        let changes = self.tell(agent, told, now).into_iter().collect();
+        let changes = self.tell(agent, told, Cause::Requested, now).into_iter().collect();
         Done { changes, awaits, ..Done::default() }
     }
 
     /// The agent asks for something else, and waits no longer.
     pub(crate) fn give_up_slot(&mut self, agent: AgentId, now: Timestamp) -> Option<Change> {
         let reason = self.crowd.leave(agent)?;
-        self.tell(agent, EventKind::AgentSlotGivenUp { reason }, now)
+        let told = EventKind::AgentSlotGivenUp { reason };
+        self.tell(agent, told, Cause::Requested, now)
     }
 
-    fn tell(&mut self, agent: AgentId, told: EventKind, now: Timestamp) -> Option<Change> {
+    /// Tells the log something of an agent who stays what they are.
+    pub(crate) fn tell(
+        &mut self,
+        agent: AgentId,
+        told: EventKind,
+        cause: Cause,
+        now: Timestamp,
+    ) -> Option<Change> {
         self.step(agent, now, |seat, _| {
             seat.notices.push(told);
-            Some(Step { to: seat.state.clone(), cause: Cause::Requested })
+            Some(Step { to: seat.state.clone(), cause })
         })
     }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use model::{
-    AgentId, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId, Timestamp,
+    Actor, AgentId, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId,
+    Timestamp,
 };
 
 /// What somebody asks for; it may be refused.
@@ -45,6 +46,10 @@ pub enum Request {
         agent: AgentId,
         /// Which.
         next: Next,
+        /// Who forces it, and from where.
+        by: Actor,
+        /// Why, in their words.
+        note: Option<String>,
     },
 }
 
@@ -153,6 +158,8 @@ pub struct Change {
     pub to: AgentState,
     /// Why.
     pub cause: Cause,
+    /// Who forced it, where a team lead did and it takes effect only now.
+    pub by: Option<Actor>,
     /// The phone, when a working session began there or was taken over to it.
     pub signed_in_at: Option<PhoneId>,
     /// What else the log is to tell of the agent, after the state.

@@ -35,7 +35,9 @@ mod stays;
 pub use agents::Agents;
 pub use days::Days;
 pub use events::{Availability, Change, Done, Fact, PhoneState, Request};
-pub use rules::{BusyRule, CoolDown, Overstay, Rules, SecondSession, Share, WhenFull, WrapUp};
+pub use rules::{
+    BusyRule, CoolDown, ForceNote, Overstay, Rules, SecondSession, Share, WhenFull, WrapUp,
+};
 
 #[cfg(test)]
 mod simulation;

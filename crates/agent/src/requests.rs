@@ -17,10 +17,13 @@
 
 use std::time::Duration;
 
-use model::{AgentId, AgentState, CallId, Cause, Next, PhoneId, Refusal, StateName, Timestamp};
+use model::{
+    Actor, AgentId, AgentState, CallId, Cause, EventKind, Next, PhoneId, Refusal, StateName,
+    Timestamp,
+};
 
 use crate::seat::{Seat, Step, is_device_lost};
-use crate::{Agents, Done, PhoneState, Request, Rules, SecondSession, WhenFull};
+use crate::{Agents, Done, ForceNote, PhoneState, Request, Rules, SecondSession, WhenFull};
 
 /// Whether an agent asks or a team lead forces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +52,7 @@ impl Agents {
                 self.sign_in(agent, &phone, now)
             }
             Request::Become { agent, next } => self.wish(agent, next, By::Agent, now),
-            Request::Force { agent, next } => self.wish(agent, next, By::Lead, now),
+            Request::Force { agent, next, by, note } => self.force(agent, next, (by, note), now),
             Request::EndWrapUp { agent } => {
                 self.wrap_up_of(agent)?;
                 if !self.rules.wrap_up.ends() {
@@ -155,6 +158,32 @@ impl Agents {
         Ok(done)
     }
 
+    /// A team lead forces a state, and the log is told why.
+    fn force(
+        &mut self,
+        agent: AgentId,
+        next: Next,
+        (by, note): (Actor, Option<String>),
+        now: Timestamp,
+    ) -> Result<Done, Refusal> {
+        if note.is_none() && self.rules.force_note == ForceNote::Needed {
+            return Err(Refusal::NoteMissing);
+        }
+        let mut done = self.wish(agent, next.clone(), By::Lead, now)?;
+        if done.remembered.is_some()
+            && let Some(seat) = self.seats.get_mut(&agent)
+        {
+            seat.forced_by = Some(by);
+        }
+        let told = EventKind::AgentForced { next, note };
+        match done.changes.last_mut() {
+            Some(change) => change.notices.push(told),
+            None if done.remembered.is_none() => {}
+            None => done.changes.extend(self.tell(agent, told, Cause::Forced, now)),
+        }
+        Ok(done)
+    }
+
     /// Does what was ruled about a wish.
     fn follow(
         &mut self,
@@ -171,10 +200,8 @@ impl Agents {
                 let to = seat.taken(&next, rules, now);
                 Some(seat.settle(Step { to, cause }, rules, now))
             }),
-            Ruling::Later => self.remember(agent, next, by),
-            Ruling::Withdraw(call) => {
-                Done { withdraw: Some(call), ..self.remember(agent, next, by) }
-            }
+            Ruling::Later => self.remember(agent, next),
+            Ruling::Withdraw(call) => Done { withdraw: Some(call), ..self.remember(agent, next) },
         }
     }
 
@@ -183,11 +210,11 @@ impl Agents {
         !matches!(state, AgentState::WrapUp { .. }) || self.rules.wrap_up.ends()
     }
 
-    fn remember(&mut self, agent: AgentId, wish: Next, by: By) -> Done {
+    fn remember(&mut self, agent: AgentId, wish: Next) -> Done {
         let Some(seat) = self.seats.get_mut(&agent) else { return Done::default() };
         let Some(next) = seat.state.wish_mut() else { return Done::default() };
         *next = Some(wish.clone());
-        seat.next_forced = by == By::Lead;
+        seat.forced_by = None;
         seat.lost_from = None;
         self.recount(agent);
         Done { remembered: Some(wish), ..Done::default() }

@@ -20,6 +20,8 @@ pub struct Rules {
     pub max_no_answer: u8,
     /// How long an agent whose phone is lost stays signed in, waiting for it.
     pub device_lost_grace: Duration,
+    /// Whether a team lead who forces a state must say why.
+    pub force_note: ForceNote,
     /// What agents may do about wrap-up.
     pub wrap_up: WrapUp,
     /// How far wrap-up may be extended in all, counted from its beginning.
@@ -100,6 +102,16 @@ pub enum SecondSession {
     TakeOver,
 }
 
+/// Whether a team lead who forces a state must say why.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ForceNote {
+    /// They may.
+    #[default]
+    Optional,
+    /// They must.
+    Needed,
+}
+
 /// What agents may do about wrap-up. A team lead may always end it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum WrapUp {
@@ -150,6 +162,7 @@ impl Default for Rules {
             second_session: SecondSession::Refuse,
             max_no_answer: 2,
             device_lost_grace: Duration::from_secs(60),
+            force_note: ForceNote::Optional,
             wrap_up: WrapUp::Flexible,
             wrap_up_at_most: Duration::from_secs(600),
             groups: BTreeMap::new(),

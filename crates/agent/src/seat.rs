@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId, Reason, Spent,
+    Actor, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId, Reason, Spent,
     StateName, Timestamp,
 };
 
@@ -52,8 +52,10 @@ pub(crate) struct Seat {
     pub(crate) owed: Option<(CallId, Duration)>,
     /// The busy or wrap-up that the lost phone interrupted.
     pub(crate) lost_from: Option<AgentState>,
-    /// Whether what comes next was forced by a team lead.
-    pub(crate) next_forced: bool,
+    /// Who forced what comes next, where a team lead did.
+    pub(crate) forced_by: Option<Actor>,
+    /// Who forced the state that is taken now.
+    pub(crate) by: Option<Actor>,
     /// No longer in the configuration: signed out as soon as nothing holds the agent.
     pub(crate) leaving: bool,
     /// What has been used of the allowances for busy reasons; outlives the session.
@@ -77,7 +79,8 @@ impl Seat {
             also: BTreeMap::new(),
             owed: None,
             lost_from: None,
-            next_forced: false,
+            forced_by: None,
+            by: None,
             leaving: false,
             spent: BTreeMap::new(),
         }
@@ -282,7 +285,8 @@ impl Seat {
 
     /// What was remembered takes effect.
     fn take_up(&mut self, next: &Next, rules: &Rules, now: Timestamp) -> Step {
-        let forced = std::mem::take(&mut self.next_forced);
+        self.by = self.forced_by.take();
+        let forced = self.by.is_some();
         let cause = if forced { Cause::Forced } else { Cause::Remembered };
         let allowed = match next {
             Next::Busy(reason) if !forced => self.allows(reason, rules, now),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::{
-    AgentId, AgentState, CallId, CallKind, Cause, Epoch, EventKind, GroupId, Next, OfferEnd,
+    Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, EventKind, GroupId, Next, OfferEnd,
     PhoneId, Reason, StateName, Timestamp,
 };
 use proptest::prelude::*;
@@ -54,6 +54,7 @@ type Seen = BTreeMap<&'static str, u32>;
 const WORTH_REACHING: &[&str] = &[
     "requested",
     "forced",
+    "agent.forced",
     "remembered",
     "busy_overstayed",
     "grace_over",
@@ -275,7 +276,12 @@ fn request() -> impl Strategy<Value = Request> {
             phone_state: PhoneState::Bound,
         }),
         7 => (agent(), next()).prop_map(|(agent, next)| Request::Become { agent, next }),
-        1 => (agent(), next()).prop_map(|(agent, next)| Request::Force { agent, next }),
+        1 => (agent(), next()).prop_map(|(agent, next)| Request::Force {
+            agent,
+            next,
+            by: Actor::user("lead", "api"),
+            note: None,
+        }),
         1 => agent().prop_map(|agent| Request::EndWrapUp { agent }),
         3 => (agent(), 0_u64..400).prop_map(|(agent, by)| Request::ExtendWrapUp {
             agent,

@@ -15,13 +15,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::{
-    AgentId, AgentSnapshot, AgentState, CallId, CallKind, Cause, Epoch, EventKind, Next, OfferEnd,
-    PhoneId, Reason, Refusal, Spent, StateName, Timestamp,
+    Actor, AgentId, AgentSnapshot, AgentState, CallId, CallKind, Cause, Epoch, EventKind, Next,
+    OfferEnd, PhoneId, Reason, Refusal, Spent, StateName, Timestamp,
 };
 
 use crate::{
-    Agents, Availability, BusyRule, Change, CoolDown, Done, Fact, Overstay, PhoneState, Request,
-    Rules, SecondSession, Share, WhenFull, WrapUp,
+    Agents, Availability, BusyRule, Change, CoolDown, Done, Fact, ForceNote, Overstay, PhoneState,
+    Request, Rules, SecondSession, Share, WhenFull, WrapUp,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -153,7 +153,9 @@ impl Team {
     }
 
     fn force(&mut self, number: u32, next: Next) -> Result<Done, Refusal> {
-        self.ask(Request::Force { agent: agent(number), next })
+        let by = Actor::user("lead", "api");
+        let note = Some("因培训".to_owned());
+        self.ask(Request::Force { agent: agent(number), next, by, note })
     }
 
     fn end_wrap_up(&mut self, number: u32) -> Result<Done, Refusal> {

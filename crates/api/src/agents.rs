@@ -21,6 +21,9 @@ use crate::token::{Person, Right};
 /// The longest text a client may put into the log as a reason or a phone.
 const LONGEST_WORD: usize = 64;
 
+/// The longest note of a team lead in the log, in characters.
+const LONGEST_NOTE: usize = 200;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SignIn {
@@ -48,6 +51,7 @@ struct Extend {
 struct Force {
     state: ForcedState,
     reason: Option<String>,
+    note: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -93,6 +97,13 @@ fn word(text: &str) -> Result<&str, Problem> {
     let is_word = !text.is_empty() && text.len() <= LONGEST_WORD;
     let refused = || Problem::new(Kind::BodyMalformed, "a name is empty or longer than 64 octets");
     is_word.then_some(text).ok_or_else(refused)
+}
+
+fn words(text: &str) -> Result<&str, Problem> {
+    let fits = !text.trim().is_empty() && text.chars().count() <= LONGEST_NOTE;
+    let refused =
+        || Problem::new(Kind::BodyMalformed, "a note is empty or longer than 200 characters");
+    fits.then_some(text).ok_or_else(refused)
 }
 
 pub(crate) async fn sign_in(
@@ -176,7 +187,8 @@ pub(crate) async fn force(
 ) -> Result<Response, Problem> {
     person.may(Right::Force)?;
     let asked = Asked::new(app, person, &agent)?;
-    let Force { state, reason } = body(&octets)?;
+    let Force { state, reason, note } = body(&octets)?;
+    let note = note.as_deref().map(words).transpose()?.map(str::to_owned);
     let next = match (state, reason) {
         (ForcedState::Ready, None) => Next::Ready,
         (ForcedState::SignedOut, None) => Next::SignedOut,
@@ -187,7 +199,7 @@ pub(crate) async fn force(
         }
     };
     let agent = asked.agent;
-    asked.ask(Request::Force { agent, next }).await
+    asked.ask(Request::Force { agent, next, note }).await
 }
 
 #[derive(Debug, Deserialize)]

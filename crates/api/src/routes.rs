@@ -64,8 +64,8 @@ routes! {
     post "/v1/agents/{agent}/extend-wrap-up" agents::extend_wrap_up, LEADS_AND_OWN,
         "`{\"by_ms\": 30000}`", "Makes wrap-up longer, up to `rules.wrap_up_at_most`.";
     post "/v1/agents/{agent}/force" agents::force, LEADS,
-        "`{\"state\": \"busy\", \"reason\": \"meeting\"}`",
-        "Forces `ready`, `busy` or `signed_out` (强制), whatever the state; an offer ends first.";
+        "`{\"state\": \"busy\", \"reason\": \"meeting\", \"note\": \"…\"}`; `note` as wanted, or as `rules.force_note` says",
+        "Forces `ready`, `busy` or `signed_out` (强制), whatever the state; an offer ends first. The log keeps who did and why.";
     post "/v1/calls/{call}/release" calls::release, LEADS,
         "", "Ends a call (强拆).";
     post "/v1/draws/{draw}/verify" draws::verify, LISTENERS,

@@ -188,6 +188,9 @@ pub(crate) enum AgentAction {
         /// The reason of `busy`.
         #[arg(long)]
         reason: Option<String>,
+        /// Why, for the log 原因.
+        #[arg(long)]
+        note: Option<String>,
     },
 }
 

@@ -235,6 +235,13 @@ kinds! {
         /// Why.
         refusal: Refusal,
     };
+    "agent.forced", "A team lead forced a state: it is taken now, or when nothing holds the agent.", AgentForced {
+        /// Which.
+        next: Next,
+        /// Why, in the team lead's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    };
     "agent.slot_awaited", "An agent waits to be busy for a reason until fewer of the group are.", AgentSlotAwaited {
         /// The reason.
         reason: Reason,

@@ -53,6 +53,8 @@ refusals! {
     PhoneTaken = "phone_taken", 409, "another agent is signed in at this phone";
     /// Not in the tenant's list.
     ReasonUnknown = "reason_unknown", 422, "no busy reason has this name";
+    /// A forced state has no reason.
+    NoteMissing = "note_missing", 422, "who forces a state must say why";
     /// So many are busy for it.
     GroupFull = "group_full", 409, "as many of the group are busy for this reason as may be at once";
     /// So much of the reason has been had.

@@ -433,6 +433,8 @@ pub enum Request {
         agent: AgentId,
         /// Which.
         next: Next,
+        /// Why, in their words.
+        note: Option<String>,
     },
     /// End a call.
     Release {

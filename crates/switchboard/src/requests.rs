@@ -36,8 +36,9 @@ impl Switchboard {
             Request::ExtendWrapUp { agent, by } => {
                 self.ask_agent(agent, agent::Request::ExtendWrapUp { agent, by }, actor)
             }
-            Request::Force { agent, next } => {
-                self.ask_agent(agent, agent::Request::Force { agent, next }, actor)
+            Request::Force { agent, next, note } => {
+                let by = actor.clone();
+                self.ask_agent(agent, agent::Request::Force { agent, next, by, note }, actor)
             }
             Request::Release { call } => {
                 if !self.calls.contains_key(&call) {

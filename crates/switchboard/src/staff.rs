@@ -45,7 +45,7 @@ impl Switchboard {
 
     fn tell_change(&mut self, change: &Change, actor: Option<&Actor>) {
         let call = change.to.call().or_else(|| change.from.call());
-        let actor = actor.cloned();
+        let actor = change.by.clone().or_else(|| actor.cloned());
         let about = About { call, actor, ..About::agent(change.agent).because(change.cause) };
         if let Some(phone) = &change.signed_in_at {
             let kind = EventKind::AgentSignedIn { phone: phone.clone() };

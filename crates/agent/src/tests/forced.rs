@@ -74,3 +74,43 @@ fn who_is_configured_again_in_time_stays() {
     team.hang_up(1001, 1, 0);
     assert!(team.is_available(1001));
 }
+
+#[test]
+fn the_log_is_told_why_a_state_is_forced_and_by_whom_it_was() {
+    let mut team = Team::with([1001]);
+    let told = |next| EventKind::AgentForced { next, note: Some("因培训".into()) };
+    let done = team.force(1001, busy("meeting")).unwrap();
+    assert_eq!(done.changes[0].notices, [told(busy("meeting"))]);
+    team.force(1001, Next::Ready).unwrap();
+    team.talk(1001, 1);
+    let done = team.force(1001, busy("meeting")).unwrap();
+    assert_eq!(done.changes[0].notices, [told(busy("meeting"))], "when it is forced");
+    assert!(!done.changes[0].is_of_state());
+    let changes = team.hang_up(1001, 1, 0);
+    let by = Some(Actor::user("lead", "api"));
+    assert_eq!((changes[0].cause, &changes[0].by), (Cause::Forced, &by), "when it comes about");
+    assert_eq!(team.force(1001, busy("meeting")), Ok(Done::default()), "nothing to tell");
+}
+
+#[test]
+fn what_the_agent_asks_for_after_being_forced_is_their_own() {
+    let mut team = Team::with([1001]);
+    team.talk(1001, 1);
+    team.force(1001, busy("meeting")).unwrap();
+    team.become_(1001, busy("lunch")).unwrap();
+    let changes = team.hang_up(1001, 1, 0);
+    assert_eq!((changes[0].cause, &changes[0].by), (Cause::Remembered, &None));
+}
+
+#[test]
+fn a_state_is_forced_without_a_word_only_where_that_is_allowed() {
+    for (force_note, expected) in
+        [(ForceNote::Optional, Ok(())), (ForceNote::Needed, Err(Refusal::NoteMissing))]
+    {
+        let mut team = Team::new(Rules { force_note, ..rules() });
+        team.sign_in(1001, 1001).unwrap();
+        let by = Actor::user("lead", "api");
+        let force = Request::Force { agent: agent(1001), next: busy("meeting"), by, note: None };
+        assert_eq!(team.ask(force).map(drop), expected);
+    }
+}

@@ -22,7 +22,7 @@ async fn each_command_reaches_the_floor_as_what_it_means() {
     house.post("lead", &path("sign-out"), "{}").await;
     house.post("lead", &path("end-wrap-up"), "").await;
     house.post("lead", &path("extend-wrap-up"), r#"{"by_ms":30000}"#).await;
-    let forced = r#"{"state":"busy","reason":"meeting"}"#;
+    let forced = r#"{"state":"busy","reason":"meeting","note":"培训"}"#;
     assert_eq!(house.post("lead", &path("force"), forced).await.status, 200);
     let become_next = |next| Request::Become { agent, next };
     let expected = [
@@ -33,7 +33,11 @@ async fn each_command_reaches_the_floor_as_what_it_means() {
         become_next(Next::SignedOut),
         Request::EndWrapUp { agent },
         Request::ExtendWrapUp { agent, by: std::time::Duration::from_secs(30) },
-        Request::Force { agent, next: Next::Busy(Reason::from("meeting")) },
+        Request::Force {
+            agent,
+            next: Next::Busy(Reason::from("meeting")),
+            note: Some("培训".into()),
+        },
     ];
     let asked = house.desk.asked();
     assert!(asked.iter().all(|(actor, _)| actor == "user:lead/api"));

@@ -15,6 +15,7 @@ async fn a_body_that_is_not_what_is_expected_is_refused_and_asks_nothing() {
         ("/v1/agents/1001/ready", r#"{"reason":"lunch"}"#),
         ("/v1/agents/1001/force", r#"{"state":"on_call"}"#),
         ("/v1/agents/1001/force", r#"{"state":"busy"}"#),
+        ("/v1/agents/1001/force", r#"{"state":"ready","note":" "}"#),
         ("/v1/agents/1001/force", r#"{"state":"ready","reason":"x"}"#),
         ("/v1/agents/1001/extend-wrap-up", r#"{"by_ms":-1}"#),
         ("/v1/agents/1001/extend-wrap-up", r#"{"by_ms":1e99}"#),

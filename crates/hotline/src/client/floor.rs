@@ -156,8 +156,8 @@ pub(crate) fn agent(client: &Client, as_json: bool, action: &AgentAction) -> Res
         AgentAction::Ready { agent } => (agent, "ready", json!({})),
         AgentAction::Busy { agent, reason } => (agent, "busy", json!({ "reason": reason })),
         AgentAction::EndWrapUp { agent } => (agent, "end-wrap-up", json!({})),
-        AgentAction::Force { agent, state, reason } => {
-            (agent, "force", json!({ "state": state, "reason": reason }))
+        AgentAction::Force { agent, state, reason, note } => {
+            (agent, "force", json!({ "state": state, "reason": reason, "note": note }))
         }
     };
     let value = client.post(&format!("/v1/agents/{agent}/{verb}"), &body)?;

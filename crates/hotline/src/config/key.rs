@@ -294,6 +294,12 @@ pub(crate) const RULES: Table = Table {
             "How long an agent whose phone is lost stays signed in, waiting for it.",
         ),
         else_(
+            "force_note",
+            Kind::Word(&["optional", "needed"]),
+            "optional",
+            "Whether a team lead who forces a state (强制) must say why.",
+        ),
+        else_(
             "wrap_up",
             Kind::Word(&["flexible", "fixed", "extendable", "endable", "manual", "none"]),
             "flexible",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use acd::Skills;
-use agent::{BusyRule, CoolDown, Days, Rules, SecondSession, WrapUp};
+use agent::{BusyRule, CoolDown, Days, ForceNote, Rules, SecondSession, WrapUp};
 use model::{AgentId, GroupId, Next, PhoneId, Reason, SkillId};
 use sip_net::{AccountRules, Rings};
 use switchboard::config::{AgentConfig, FeatureCodes, PhoneConfig};
@@ -222,6 +222,7 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
     let section = Section::of_root(reader, root, &key::RULES);
     let after_sign_in = read_after_sign_in(reader, &section, &reasons);
     let takes_over = section.word("second_session").is_some_and(|word| word.value == "take_over");
+    let needs_note = section.word("force_note").is_some_and(|word| word.value == "needed");
     let standard = Rules::default();
     let pause = |name| section.duration(name).map_or(standard.cool_down.refused, |span| span.value);
     Rules {
@@ -229,6 +230,7 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         second_session: if takes_over { SecondSession::TakeOver } else { SecondSession::Refuse },
         max_no_answer: section.small("max_no_answer").unwrap_or(standard.max_no_answer),
         device_lost_grace: pause("device_lost_grace"),
+        force_note: if needs_note { ForceNote::Needed } else { ForceNote::Optional },
         wrap_up: section.word("wrap_up").map_or(standard.wrap_up, |word| wrap_up(&word.value)),
         wrap_up_at_most: pause("wrap_up_at_most"),
         days: Days {

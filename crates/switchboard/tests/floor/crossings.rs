@@ -346,7 +346,8 @@ fn an_agent_forced_out_while_the_phone_rings_is_out_and_the_next_one_rings() {
     centre.queues();
     let leg = centre.rings_at("1001");
     centre.leg(leg, LegFact::Ringing { early: None });
-    let forced = Request::Force { agent: agent(1001), next: Next::Busy("lunch".into()) };
+    let forced =
+        Request::Force { agent: agent(1001), next: Next::Busy("lunch".into()), note: None };
     assert!(matches!(centre.ask(forced), Ok(Reply::Agent(_) | Reply::Remembered(_))));
     assert_eq!(centre.state(1001).name(), StateName::Busy);
     assert!(released(&centre, leg) && centre.rings("1002").is_some());

@@ -387,7 +387,7 @@ impl Day {
         let next = next[self.chance.next(4)].clone();
         let request = match self.chance.next(14) {
             // A lead steps in while the phone rings.
-            0..=7 if phone.is_some() => Request::Force { agent, next },
+            0..=7 if phone.is_some() => Request::Force { agent, next, note: None },
             0..=3 => {
                 let phone = self.chance.one_in(6).then(|| "8000".into());
                 Request::SignIn { agent, phone }
@@ -395,7 +395,7 @@ impl Day {
             4..=7 => Request::Become { agent, next },
             8 | 9 => Request::EndWrapUp { agent },
             10 => Request::ExtendWrapUp { agent, by: Duration::from_secs(30) },
-            11 | 12 => Request::Force { agent, next },
+            11 | 12 => Request::Force { agent, next, note: None },
             _ => match self.centre.look().calls.first() {
                 Some(call) => Request::Release { call: call.call },
                 None => Request::Status,

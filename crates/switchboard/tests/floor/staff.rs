@@ -73,7 +73,7 @@ fn a_forced_state_ends_the_offer_first_and_the_caller_keeps_the_place() {
     centre.sign_in(1001);
     centre.queues();
     assert!(centre.rings("1001").is_some());
-    centre.ask(Request::Force { agent: agent(1001), next: Next::SignedOut }).unwrap();
+    centre.ask(Request::Force { agent: agent(1001), next: Next::SignedOut, note: None }).unwrap();
     assert!(centre.rings("1001").is_none());
     assert!(matches!(centre.state(1001), AgentState::SignedOut { .. }));
     assert_eq!(centre.look().queues[0].waiting, 1);
@@ -94,4 +94,22 @@ fn the_log_tells_of_a_stay_that_is_too_long_before_the_agent_is_signed_out() {
     let kinds: Vec<_> = centre.events.iter().map(|event| event.kind.name()).collect();
     assert_eq!(kinds, ["agent.stay_warned", "agent.stay_alerted", "agent.state_changed"]);
     assert_eq!(centre.state(1001).name(), StateName::SignedOut);
+}
+
+#[test]
+fn a_state_forced_during_a_call_keeps_who_forced_it_and_why() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001);
+    let caller = centre.queues();
+    centre.answers("1001");
+    let note = Some("回来开会".to_owned());
+    centre.ask(Request::Force { agent: agent(1001), next: Next::SignedOut, note }).unwrap();
+    let forced = centre.events.last().unwrap().clone();
+    centre.events.clear();
+    centre.hangs_up(caller);
+    centre.wait(10);
+    let signed_out = centre.events.last().unwrap();
+    assert_eq!(forced.kind.name(), "agent.forced");
+    assert_eq!(signed_out.kind.name(), "agent.state_changed");
+    assert_eq!(signed_out.actor, forced.actor);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent::{BusyRule, Overstay, Share, WhenFull, WrapUp};
+use agent::{BusyRule, ForceNote, Overstay, Share, WhenFull, WrapUp};
 use model::Reason;
 
 use super::*;
@@ -105,4 +105,12 @@ fn wrap_up_has_the_mode_that_is_said() {
     Changed::example()
         .replace("[rules]", "[rules]\nwrap_up = \"fix\"")
         .expect([Code::UnknownValue]);
+}
+
+#[test]
+fn who_forces_a_state_must_say_why_where_that_is_wanted() {
+    let said = |changed: Changed| changed.load().unwrap().0.floor.rules.force_note;
+    assert_eq!(said(Changed::example()), ForceNote::Optional);
+    let needed = Changed::example().replace("[rules]", "[rules]\nforce_note = \"needed\"");
+    assert_eq!(said(needed), ForceNote::Needed);
 }
