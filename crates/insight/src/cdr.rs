@@ -377,16 +377,7 @@ impl Segment {
 
     /// An offer still open when the wait ends without an answer has come to nothing with it.
     fn end_offers(&mut self, outcome: Outcome) {
-        let end = match outcome {
-            Outcome::Answered => return,
-            Outcome::Abandoned => OfferEnd::CallerLeft,
-            Outcome::Overflowed
-            | Outcome::TimedOut
-            | Outcome::Rejected
-            | Outcome::LeftByKey
-            | Outcome::Callback
-            | Outcome::Failed => OfferEnd::Withdrawn,
-        };
+        let Some(end) = end_of_offer(outcome) else { return };
         for offer in &mut self.offers {
             offer.end.get_or_insert(end);
         }
@@ -446,7 +437,21 @@ fn list<T: PartialEq>(rows: &mut Vec<T>, row: Option<T>) {
     }
 }
 
-fn millis(since: Timestamp, until: Timestamp) -> u64 {
+/// How an offer that is still open ends with the wait; `None` when it was answered.
+pub(crate) const fn end_of_offer(outcome: Outcome) -> Option<OfferEnd> {
+    match outcome {
+        Outcome::Answered => None,
+        Outcome::Abandoned => Some(OfferEnd::CallerLeft),
+        Outcome::Overflowed
+        | Outcome::TimedOut
+        | Outcome::Rejected
+        | Outcome::LeftByKey
+        | Outcome::Callback
+        | Outcome::Failed => Some(OfferEnd::Withdrawn),
+    }
+}
+
+pub(crate) fn millis(since: Timestamp, until: Timestamp) -> u64 {
     u64::try_from(until.since(since).as_millis()).unwrap_or(u64::MAX)
 }
 

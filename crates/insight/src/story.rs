@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use model::{
-    Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, Event, EventKind, LegId, Outcome,
-    PartKind, QueueId, RecordingId, SegmentId, TenantId, Timestamp,
+    Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, Event, EventKind, LegId, OfferEnd,
+    Outcome, PartKind, QueueId, Rank, RecordingId, SegmentId, TenantId, Timestamp,
 };
 
 use crate::{Accounts, AgentHistory, Calls, Floor};
@@ -61,6 +61,16 @@ pub(crate) fn busy(reason: &str, at: Timestamp) -> AgentState {
         stay_until: None,
         back_to: None,
     }
+}
+
+pub(crate) fn ringing(call: u32, at: Timestamp) -> AgentState {
+    let call = Story::call(call);
+    AgentState::Ringing { call, since: at, until: at, next: None, idle_since: at }
+}
+
+pub(crate) fn on_call(call: u32, at: Timestamp) -> AgentState {
+    let (call, kind) = (Story::call(call), CallKind::Queue);
+    AgentState::OnCall { call, kind, since: at, next: None, before: None }
 }
 
 impl Story {
@@ -149,6 +159,34 @@ impl Story {
         self.with_agent(agent);
     }
 
+    /// Offers the call to the first of these, who are ranked by these keys.
+    pub(crate) fn chosen(
+        &mut self,
+        (call, segment, queue): (u32, u16, &str),
+        ranked: &[(u32, i64)],
+        passed: &[(u32, &str)],
+    ) {
+        let rank = |key: i64| Rank { ring: 0, key, idle_since: Timestamp::from_secs(1_000) };
+        let kind = EventKind::QueueOffered {
+            waited_ms: 0,
+            routing: "fewest_calls".into(),
+            candidates: ranked.iter().map(|(agent, _)| AgentId::new(*agent)).collect(),
+            passed_over: passed
+                .iter()
+                .map(|(it, why)| (AgentId::new(*it), (*why).into()))
+                .collect(),
+            ranks: ranked.iter().map(|(_, key)| rank(*key)).collect(),
+        };
+        self.of_call(call, segment, kind);
+        self.in_queue(queue);
+        self.with_agent(ranked[0].0);
+    }
+
+    pub(crate) fn offer_ends(&mut self, call: u32, segment: u16, agent: u32, end: OfferEnd) {
+        self.of_call(call, segment, EventKind::QueueOfferEnded { end, rang_ms: 8_000 });
+        self.with_agent(agent);
+    }
+
     pub(crate) fn leaves(&mut self, call: u32, segment: u16, queue: &str, outcome: Outcome) {
         self.of_call(call, segment, EventKind::QueueLeft { outcome, waited_ms: 0, to: None });
         self.in_queue(queue);
@@ -196,6 +234,14 @@ impl Story {
     pub(crate) fn agent_becomes(&mut self, agent: u32, to: AgentState) {
         let from = AgentState::SignedOut { since: self.at };
         self.agent(agent, EventKind::AgentStateChanged { from, to });
+    }
+
+    /// Ready again after an offer that came to nothing.
+    pub(crate) fn agent_rests(&mut self, agent: u32, after: Cause) {
+        self.agent_becomes(agent, ready(self.at));
+        if let Some(event) = self.events.last_mut() {
+            event.cause = Some(after);
+        }
     }
 
     fn in_queue(&mut self, queue: &str) {
