@@ -130,7 +130,7 @@ pub enum Standing {
     BelowListed,
     /// Ready, but the call was being offered to others all the while.
     CallRang,
-    /// The log does not tell what the agent did.
+    /// What the agent did is longer ago than what is kept for an answer.
     Unknown,
 }
 
@@ -173,14 +173,17 @@ pub struct WhyNot {
     decisions: Decisions,
     history: AgentHistory,
     ended: Vec<StateInterval>,
+    /// States of long ago that were given up.
+    forgotten: u32,
 }
 
 impl WhyNot {
-    /// Nothing is known yet of what `agent` was to `call`.
+    /// Nothing is known yet of what `agent` was to `call`. An agent whose state is not told was never
+    /// signed in.
     #[must_use]
     pub fn of(agent: AgentId, call: CallId) -> Self {
         let (decisions, history) = (Decisions::of(call), AgentHistory::default());
-        Self { agent, call, decisions, history, ended: Vec::new() }
+        Self { agent, call, decisions, history, ended: Vec::new(), forgotten: 0 }
     }
 
     /// Takes up the state that the agent was in when the call began.
@@ -196,6 +199,7 @@ impl WhyNot {
         if event.agent == Some(self.agent) {
             if self.ended.len() >= LISTED {
                 self.ended.remove(0);
+                self.forgotten = self.forgotten.saturating_add(1);
             }
             self.ended.extend(self.history.apply(event));
         }
@@ -204,10 +208,11 @@ impl WhyNot {
     /// The agent's share in each wait.
     #[must_use]
     pub fn told(self) -> Vec<Share> {
-        let Self { agent, call, decisions, history, ended } = self;
+        let Self { agent, call, decisions, history, ended, forgotten } = self;
         let (waits, _) = decisions.told();
         let states = ended.into_iter().chain(history.open().get(&agent).cloned()).collect();
-        let judge = Judge { agent, call, states, fits: queues_of(agent, &waits) };
+        let before = (forgotten == 0).then_some(StateName::SignedOut);
+        let judge = Judge { agent, call, states, before, fits: queues_of(agent, &waits) };
         waits.iter().map(|wait| judge.share(wait)).collect()
     }
 }
@@ -227,6 +232,8 @@ struct Judge {
     call: CallId,
     /// The agent's states, in order.
     states: Vec<StateInterval>,
+    /// The state before them, where it is known.
+    before: Option<StateName>,
     fits: BTreeSet<QueueId>,
 }
 
@@ -248,7 +255,7 @@ impl Judge {
         let standing = listed.unwrap_or_else(|| match self.state_before(offer.event) {
             Some(state) if state.state == StateName::Ready => self.unlisted(wait, offer, state),
             Some(state) => self.in_state(wait, state),
-            None => Standing::Unknown,
+            None => self.standing_before(),
         });
         Judged {
             at: offer.at,
@@ -304,8 +311,8 @@ impl Judge {
         let mut stays = Vec::new();
         if first.is_none_or(|first| first > wait.since) {
             let until = first.filter(|first| end.is_none_or(|end| *first < end)).or(end);
-            let standing = Standing::Unknown;
-            stays.push(Stay { since: wait.since, until, state: None, state_since: None, standing });
+            let (state, standing) = (self.before, self.standing_before());
+            stays.push(Stay { since: wait.since, until, state, state_since: None, standing });
         }
         stays.extend(self.states.iter().filter_map(|state| {
             let (since, until) = within(wait, state)?;
@@ -318,6 +325,10 @@ impl Judge {
             })
         }));
         stays
+    }
+
+    const fn standing_before(&self) -> Standing {
+        if self.before.is_some() { Standing::SignedOut } else { Standing::Unknown }
     }
 
     fn state_before(&self, event: (Epoch, u64)) -> Option<&StateInterval> {

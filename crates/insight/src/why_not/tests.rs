@@ -170,10 +170,23 @@ fn a_caller_who_was_turned_away_is_told_with_what_the_agent_did_then() {
 }
 
 #[test]
-fn an_agent_of_whom_the_log_tells_nothing_is_not_guessed_at() {
+fn an_agent_of_whom_the_log_tells_nothing_was_never_signed_in() {
     let story = offered_after(|_| {});
-    assert_eq!(standing(&story, 1009), Standing::Unknown);
-    assert_eq!(share(&story, 1009).stays[0].standing, Standing::Unknown);
+    assert_eq!(standing(&story, 1009), Standing::SignedOut);
+    let stays = share(&story, 1009).stays;
+    assert_eq!((stays[0].state, stays[0].state_since), (Some(StateName::SignedOut), None));
+}
+
+#[test]
+fn what_is_too_long_ago_is_not_guessed_at() {
+    let mut story = offered_after(|story| story.agent_becomes(1005, ready(story.at)));
+    for _ in 0..LISTED {
+        story.later(1);
+        story.agent_becomes(1005, busy("lunch", story.at));
+        story.agent_becomes(1005, ready(story.at));
+    }
+    assert_eq!(standing(&story, 1005), Standing::Unknown);
+    assert_eq!(share(&story, 1005).stays[0].state, None);
 }
 
 #[test]
