@@ -8,9 +8,10 @@ use model::{AgentId, CallId, Outcome, QueueId, RecordingId, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::database::number;
 use crate::recording::RecordingRow;
 use crate::rows::{json, parse, text, time};
-use crate::{Database, DatabaseError};
+use crate::{Database, DatabaseError, Position};
 
 /// The most rows on a page.
 pub const LONGEST_PAGE: u32 = 500;
@@ -200,6 +201,38 @@ impl Database {
             "SELECT whole FROM agent_states WHERE tenant = $1 AND until IS NULL",
         );
         wholes(&query.bind(self.tenant.to_string()).fetch_all(&self.pool).await?)
+    }
+
+    /// The states that agents were in before an event, by work number and as rows without end: those of
+    /// one agent, or of all. An agent of whom nothing was known then has no row.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn states_before(
+        &self,
+        event: Position,
+        agent: Option<AgentId>,
+    ) -> Result<Vec<StateInterval>, DatabaseError> {
+        // From agent to agent by the index: what lies between, years of states, is not read.
+        let query = sqlx::query_scalar::<_, Option<String>>(
+            "WITH RECURSIVE known(agent) AS (
+                 SELECT MIN(agent) FROM agent_states
+                     WHERE tenant = $1 AND ($4 IS NULL OR agent = $4)
+                 UNION ALL
+                 SELECT (SELECT MIN(a.agent) FROM agent_states a
+                         WHERE a.tenant = $1 AND a.agent > known.agent)
+                     FROM known WHERE known.agent IS NOT NULL AND $4 IS NULL)
+             SELECT (SELECT s.whole FROM agent_states s
+                     WHERE s.tenant = $1 AND s.agent = known.agent AND (s.epoch, s.seq) < ($2, $3)
+                     ORDER BY s.epoch DESC, s.seq DESC LIMIT 1)
+                 FROM known WHERE known.agent IS NOT NULL ORDER BY known.agent",
+        );
+        let query = query.bind(self.tenant.to_string());
+        let query = query.bind(i64::from(event.epoch.number())).bind(number(event.seq));
+        let query = query.bind(agent.map(|agent| i64::from(agent.number())));
+        let rows = query.fetch_all(&self.pool).await?;
+        let states = rows.iter().flatten().map(|whole| parse::<StateInterval>(whole));
+        states.map(|state| Ok(StateInterval { until: None, ..state? })).collect()
     }
 
     /// Parts of recordings, the latest first.

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use model::{
     AgentId, AgentState, CallId, CallKind, Epoch, EventKind, Number, Outcome, PartKind, PhoneId,
-    QueueId, RecordingId, SegmentId, TenantId, Timestamp,
+    QueueId, RecordingId, SegmentId, StateName, TenantId, Timestamp,
 };
 
 use super::*;
@@ -194,6 +194,23 @@ async fn lists(database: &Database) {
         3
     );
     assert_eq!(database.call(call(9)).await.unwrap(), None);
+    states_of_then(database).await;
+}
+
+async fn states_of_then(database: &Database) {
+    let before = async |seq, agent: Option<u32>| {
+        let event = Position { epoch: Epoch::new(1), seq };
+        let states = database.states_before(event, agent.map(AgentId::new)).await.unwrap();
+        assert!(states.iter().all(|row| row.until.is_none()));
+        states.iter().map(|row| (row.agent.number(), row.state)).collect::<Vec<_>>()
+    };
+    assert_eq!(before(7, None).await, []);
+    assert_eq!(before(8, None).await, [(1001, StateName::OnCall)]);
+    assert_eq!(before(12, None).await, [(1001, StateName::OnCall)]);
+    let both = [(1001, StateName::Ready), (1002, StateName::OnCall)];
+    assert_eq!(before(25, None).await, both);
+    assert_eq!(before(25, Some(1002)).await, both[1..]);
+    assert_eq!(before(25, Some(1003)).await, []);
 }
 
 #[tokio::test]
