@@ -95,9 +95,14 @@ pub(crate) async fn show(
     Ok(Json(Call { call, events }))
 }
 
+/// A call's record.
+pub(crate) async fn record(app: &App, id: CallId) -> Result<Cdr, Problem> {
+    app.wiring.database.call(id).await?.ok_or_else(|| Kind::CallUnknown.into())
+}
+
 /// A call's record and its events.
 pub(crate) async fn find(app: &App, id: CallId) -> Result<(Cdr, Vec<Event>), Problem> {
-    let call = app.wiring.database.call(id).await?.ok_or(Kind::CallUnknown)?;
+    let call = record(app, id).await?;
     let (journal, began) = (app.wiring.journal.clone(), Position::from(call.began));
     let read = tokio::task::spawn_blocking(move || journal.events_of(id, began, EVENTS));
     let events = read.await.map_err(|_| Problem::from(Kind::Fault))??;

@@ -30,6 +30,7 @@ mod status;
 mod tests;
 mod token;
 mod trunks;
+mod why;
 
 pub use app::{MetricsAccess, Wiring, router};
 pub use bans::{Ban, Signalling};
@@ -43,3 +44,4 @@ pub use provisioning::{Issued, NotIssued, Provisioning, is_url};
 pub use serve::serve;
 pub use token::{Role, RoleError, TokenEntry, Tokens};
 pub use trunks::{Place, Registration, Trunk};
+pub use why::{Why, WhyNot};

@@ -52,6 +52,19 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
     }
 }
 
+/// The two variable parts of a path, in its order.
+#[derive(Debug)]
+pub(crate) struct NamedPair(pub(crate) String, pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for NamedPair {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        path.map(|Path((one, other))| Self(one, other)).map_err(|_| Kind::IdMalformed.into())
+    }
+}
+
 /// The parameters after the question mark.
 #[derive(Debug)]
 pub(crate) struct Parameters<T>(pub(crate) T);

@@ -7,7 +7,9 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::{agents, bans, calls, draws, events, ladder, provisioning, recordings, status, trunks};
+use crate::{
+    agents, bans, calls, draws, events, ladder, provisioning, recordings, status, trunks, why,
+};
 
 /// What is said of one path.
 #[cfg(test)]
@@ -93,6 +95,11 @@ routes! {
     get "/v1/calls/{call}" calls::show, LISTENERS, "", "One call's record and its events.";
     get "/v1/calls/{call}/ladder" ladder::show, NOBODY,
         "", "What was said over SIP about a call, message by message, as long as it is kept (`sip.trace`, `trace.disk`).";
+    get "/v1/calls/{call}/why" why::show, LEADS,
+        "", "Why a call met whom it met (分配解释): each wait in a queue; when there was nobody, and who was there; \
+             each offer with its candidates, what they were ranked by, who was passed over and why; how it ended.";
+    get "/v1/calls/{call}/why-not/{agent}" why::show_not, LEADS,
+        "", "Why an agent did not get a call: what the agent was to each offer, and did while the call waited.";
     get "/v1/recordings" recordings::list, LISTENERS,
         "`since`, `until`, `agent`, `queue`, `call`, `state`, `limit`, `after`",
         "Recordings (录音), the latest first. A `state` is `started`, `sealed` or `failed`.";

@@ -9,3 +9,4 @@ mod house;
 mod phones;
 mod reading;
 mod streams;
+mod why;

@@ -14,7 +14,7 @@ use crate::problem::{Kind, Problem};
 pub enum Role {
     /// Everything.
     Admin,
-    /// Force agents' states, release calls, listen to recordings (班长).
+    /// Force agents' states, release calls, see why they met whom they met, listen to recordings (班长).
     TeamLead,
     /// Change one's own state (坐席).
     Agent(AgentId),
@@ -78,6 +78,8 @@ pub(crate) enum Right {
     Records,
     /// Listen to recordings, and draw samples of them.
     Recordings,
+    /// See what the distribution decided about a call, and what agents did meanwhile.
+    Decisions,
     /// See whom signalling shuts out, and let them in.
     Signalling,
     /// Give phones other passwords.
@@ -88,10 +90,13 @@ impl Role {
     const fn has(self, right: Right) -> bool {
         match (self, right) {
             (Self::Admin, _) => true,
-            (Self::TeamLead, Right::Act(_) | Right::Force | Right::Release) => true,
+            (Self::TeamLead, Right::Act(_) | Right::Force | Right::Release | Right::Decisions) => {
+                true
+            }
             (Self::TeamLead | Self::Reviewer, Right::Records | Right::Recordings) => true,
             (Self::Agent(own), Right::Act(agent)) => own.number() == agent.number(),
             (_, Right::Signalling | Right::Phones)
+            | (Self::Reviewer | Self::Agent(_), Right::Decisions)
             | (Self::Reviewer, Right::Act(_) | Right::Force | Right::Release)
             | (Self::Agent(_), Right::Force | Right::Release | Right::Records)
             | (Self::Agent(_), Right::Recordings)

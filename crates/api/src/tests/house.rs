@@ -59,25 +59,35 @@ impl Desk {
     }
 
     fn write_at(&self, at: Option<Timestamp>, call: Option<u32>, kind: EventKind, actor: Actor) {
+        self.tell(|event| {
+            event.at = at.unwrap_or(event.at);
+            event.call = call.map(|call| CallId::new(event.epoch, call));
+            event.agent = call.map(|_| AgentId::new(1001));
+            (event.actor, event.kind) = (actor, kind);
+        });
+    }
+
+    /// Writes what `change` makes of an event that is numbered after the last.
+    pub(super) fn tell(&self, change: impl FnOnce(&mut Event)) {
         let mut log = self.log.lock().unwrap();
         log.seq += 1;
-        let epoch = Epoch::new(1);
-        let event = Event {
+        let mut event = Event {
             schema: model::Schema::CURRENT,
             tenant: TenantId::from("default"),
-            epoch,
+            epoch: Epoch::new(1),
             seq: log.seq,
-            at: at.unwrap_or(BEGIN + Duration::from_millis(log.seq)),
-            call: call.map(|call| CallId::new(epoch, call)),
+            at: BEGIN + Duration::from_millis(log.seq),
+            call: None,
             segment: None,
             leg: None,
-            agent: call.map(|_| AgentId::new(1001)),
+            agent: None,
             queue: None,
-            actor,
+            actor: Actor::system(),
             cause: None,
             config_version: 1,
-            kind,
+            kind: EventKind::SystemStopped {},
         };
+        change(&mut event);
         // A journal that is closed takes nothing, and whoever waits for it is told.
         let _ = self.journal.append(event);
     }
@@ -128,6 +138,22 @@ fn answer(request: &Request) -> Result<Reply, Refusal> {
         | Request::EndWrapUp { .. }
         | Request::ExtendWrapUp { .. }
         | Request::Force { .. } => Ok(Reply::Done),
+    }
+}
+
+/// A call that reaches the hotline.
+pub(super) fn arrived() -> EventKind {
+    EventKind::CallArrived {
+        from: "13800138000".parse().unwrap(),
+        to: "4008001234".parse().unwrap(),
+        from_canonical: "+8613800138000".parse().ok(),
+        to_canonical: "4008001234".parse().ok(),
+        hotline: Some("support".into()),
+        trunk: None,
+        phone: None,
+        sip_call_id: "a@b".into(),
+        user_to_user: Vec::new(),
+        attested: None,
     }
 }
 
@@ -405,25 +431,13 @@ impl House {
     /// Writes a call that was talked to and is over; its recording is not complete.
     pub(super) async fn begins(&self, call: u32, part: u16) {
         let recording = RecordingId { call: CallId::new(Epoch::new(1), call), part };
-        let arrived = EventKind::CallArrived {
-            from: "13800138000".parse().unwrap(),
-            to: "4008001234".parse().unwrap(),
-            from_canonical: "+8613800138000".parse().ok(),
-            to_canonical: "4008001234".parse().ok(),
-            hotline: Some("support".into()),
-            trunk: None,
-            phone: None,
-            sip_call_id: "a@b".into(),
-            user_to_user: Vec::new(),
-            attested: None,
-        };
         let started = EventKind::RecordingStarted {
             recording,
             part: model::PartKind::Talk,
             left: None,
             right: None,
         };
-        for kind in [arrived, started, EventKind::CallEnded {}] {
+        for kind in [arrived(), started, EventKind::CallEnded {}] {
             self.desk.write(Some(call), kind, Actor::caller());
         }
         self.settle().await;
