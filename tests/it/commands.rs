@@ -88,6 +88,30 @@ fn a_call_is_followed_by_its_id_from_the_log_to_the_recording() {
 }
 
 #[test]
+fn a_call_is_explained_with_who_was_offered_it_and_why_another_was_not() {
+    let server = Server::start(Plan::default());
+    let agent = Baresip::agent("1001", server.phones(), (Over::Udp, Answers::AtOnce), 1_000);
+    server.sign_in(1001);
+    let earpiece = Earpiece::open(600.0);
+    Carrier::calls(&server, &earpiece, Duration::from_secs(2)).is_content();
+    agent.expects("CALL_CLOSED");
+    let call = server.ended_calls(1).remove(0).call.to_string();
+
+    let why = server.command_line(&["why", &call]);
+    for told in ["entered 进入 support", "offered 分配 to 1001", "1001 answered 接听", "idle since"]
+    {
+        assert!(why.contains(told), "{told} is not in\n{why}");
+    }
+    let why_not = server.command_line(&["why-not", "1002", &call]);
+    assert!(why_not.contains("not signed in 未签入"), "{why_not}");
+    let own = server.command_line(&["why-not", "1001", &call]);
+    assert!(own.contains("the call was offered to this agent"), "{own}");
+    let told = server.command_line(&["why-not", "1002", &call, "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["waits"][0]["offers"][0]["standing"], "signed_out", "{told}");
+}
+
+#[test]
 fn a_call_is_drawn_after_a_crash_and_a_restart_as_it_was_before() {
     let mut server = Server::start(Plan::default());
     let agent = Baresip::agent("1001", server.phones(), (Over::Udp, Answers::AtOnce), 1_000);

@@ -83,6 +83,24 @@ enum Command {
         #[arg(long)]
         full: bool,
     },
+    /// Why a call met whom it met 分配解释: each offer with its candidates, what they were ranked by, and
+    /// who was passed over; when nobody was there; how the wait ended.
+    Why {
+        #[command(flatten)]
+        server: Server,
+        /// Such as `3-17` 通话.
+        call: CallId,
+    },
+    /// Why an agent did not get a call 未分配原因: what the agent was to each offer, and did while the
+    /// call waited.
+    WhyNot {
+        #[command(flatten)]
+        server: Server,
+        /// The work number 工号.
+        agent: AgentId,
+        /// Such as `3-17` 通话.
+        call: CallId,
+    },
     /// The trunks 中继: where each is, whether it is there, whether we are registered.
     Trunks {
         #[command(flatten)]
@@ -347,6 +365,10 @@ impl Cli {
             }
             Command::Ladder { server, call, full } => {
                 client::ladder(&server.client()?, server.json, (call, full))
+            }
+            Command::Why { server, call } => client::why(&server.client()?, server.json, call),
+            Command::WhyNot { server, agent, call } => {
+                client::why_not(&server.client()?, server.json, (agent, call))
             }
             Command::Trunks { server } => client::trunks(&server.client()?, server.json),
             Command::Bans { server, action } => {

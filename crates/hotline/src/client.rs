@@ -7,6 +7,9 @@ mod phones;
 mod qa;
 mod recordings;
 mod trunks;
+mod why;
+mod why_not;
+mod zone;
 
 use std::fs;
 use std::net::TcpStream;
@@ -27,6 +30,8 @@ pub(crate) use phones::phones;
 pub(crate) use qa::qa;
 pub(crate) use recordings::recordings;
 pub(crate) use trunks::trunks;
+pub(crate) use why::why;
+pub(crate) use why_not::why_not;
 
 /// The file by which the command line finds the service of this machine.
 pub(crate) const LOCAL: &str = "local.json";

@@ -19,6 +19,11 @@ pub(crate) fn warning(text: &str) {
 
 /// A table: columns as wide as what is in them, Chinese characters counted twice as wide.
 pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
+    aligned(header, rows).iter().for_each(|row| line(row));
+}
+
+/// The lines of a table.
+pub(crate) fn aligned(header: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let wide = |text: &str| text.chars().map(columns).sum::<usize>();
     let widths: Vec<usize> = header
         .iter()
@@ -28,17 +33,16 @@ pub(crate) fn table(header: &[&str], rows: &[Vec<String>]) {
             cells.chain([wide(name)]).max().unwrap_or(0)
         })
         .collect();
-    let print = |cells: &mut dyn Iterator<Item = &str>| {
+    let drawn = |cells: &mut dyn Iterator<Item = &str>| {
         let padded: Vec<String> = cells
             .zip(&widths)
             .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - wide(cell))))
             .collect();
-        line(padded.join("  ").trim_end());
+        padded.join("  ").trim_end().to_owned()
     };
-    print(&mut header.iter().copied());
-    for row in rows {
-        print(&mut row.iter().map(String::as_str));
-    }
+    let first = drawn(&mut header.iter().copied());
+    let rest = rows.iter().map(|row| drawn(&mut row.iter().map(String::as_str)));
+    std::iter::once(first).chain(rest).collect()
 }
 
 fn columns(c: char) -> usize {
