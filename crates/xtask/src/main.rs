@@ -9,6 +9,7 @@ mod fuzz;
 mod gate;
 mod layers;
 mod run;
+mod soak;
 mod source;
 mod tidy;
 
@@ -24,7 +25,10 @@ const USAGE: &str = "cargo xtask <command>
   demo [option …]  build, then run `hotline demo` with these options
   bench [option …] run the benchmarks
   fuzz [target …] [--seconds n] [--keep]
-                   look for octets that break what reads the network, a minute for each target";
+                   look for octets that break what reads the network, a minute for each target
+  soak floor [--events n] [--seed n]
+                   live through random days until so many inputs were handled (10 million when not
+                   said), and name the seed of the first that breaks an invariant";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -61,6 +65,7 @@ fn obey(command: &str, rest: &[String]) -> Result<(), String> {
             run::become_command("cargo", &words)
         }
         "fuzz" => fuzz::fuzz(rest),
+        "soak" => soak::soak(rest),
         "bench" => {
             let mut words = vec!["bench", "--manifest-path", "benches/Cargo.toml"];
             words.extend(rest.iter().map(String::as_str));

@@ -78,7 +78,8 @@ pub(crate) fn works(program: &str, words: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn prepared(program: &str, words: &[&str]) -> Command {
+/// A program with its words, to be run from the root.
+pub(crate) fn prepared(program: &str, words: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(words).current_dir(root());
     command

@@ -52,6 +52,8 @@ pub(crate) struct Centre {
     /// Legs that were told to end and have not.
     ending: VecDeque<(LegId, LegFact)>,
     pub(crate) books: Books,
+    /// Inputs given to the floor.
+    pub(crate) handled: u64,
 }
 
 pub(crate) fn config() -> FloorConfig {
@@ -219,6 +221,7 @@ impl Centre {
             slow: false,
             ending: VecDeque::new(),
             books,
+            handled: 0,
         };
         centre.carry_out(commands);
         centre.check();
@@ -242,6 +245,7 @@ impl Centre {
     }
 
     pub(crate) fn input(&mut self, input: Input) {
+        self.handled += 1;
         let commands = self.floor.handle(input, self.now);
         self.carry_out(commands);
         self.check();
@@ -315,6 +319,11 @@ impl Centre {
         while let Some((leg, fact)) = self.ending.pop_front() {
             self.leg(leg, fact);
         }
+    }
+
+    /// Legs that were told to end and have not.
+    pub(crate) fn ending_legs(&self) -> Vec<LegId> {
+        self.ending.iter().map(|(leg, _)| *leg).collect()
     }
 
     pub(crate) fn leg(&mut self, leg: LegId, fact: LegFact) {

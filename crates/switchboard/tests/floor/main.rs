@@ -23,4 +23,5 @@ mod limits;
 mod queue;
 mod restart;
 mod simulation;
+mod soak;
 mod staff;

@@ -2,7 +2,7 @@
 //! invariants hold and its log reads well, and at the end everybody is accounted for. After a
 //! crash at any event the next run closes what was open, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use acd::{Nobody, QueueConfig, Ringing, Routing, Tier, WhenNobody};
 use flow::{Flow, Step};
 use insight::{AgentHistory, Calls, Floor, StateInterval};
 use model::{
-    AgentId, Cause, Direction, Epoch, Event, LegId, MediaDescription, Next, Outcome, QueueId,
-    StateName,
+    Actor, AgentId, Cause, Direction, Epoch, Event, EventKind, LegId, MediaDescription, Next,
+    Outcome, QueueId, StateName,
 };
 use switchboard::config::{FloorConfig, LastAgent, QueueRules, TrunkConfig};
 use switchboard::ports::{Input, LegCommand, LegFact, MediaFact, Origin, Request, RingsIn};
@@ -83,9 +83,29 @@ fn after_a_crash_at_any_event_everything_is_closed_once_and_nobody_is_stuck() {
     }
 }
 
+/// Lives through one random day, with crashes; says how many inputs the floor has handled. Panics
+/// where anything does not hold.
+pub(crate) fn live(seed: u64) -> u64 {
+    let mut day = Day::dawn(seed);
+    for _ in 0..STEPS {
+        day.act();
+    }
+    if seed.is_multiple_of(3) {
+        let written = 1 + day.chance.next(day.centre.events.len());
+        day.crash(written);
+    }
+    day.dusk();
+    day.after_crashes + day.centre.handled
+}
+
 /// What a simulation that is any good comes across.
 const WORTH_REACHING: &[&str] = &[
     "483",
+    "answer that comes again",
+    "answer that crosses a release",
+    "BYE that is lost",
+    "reload in mid-offer",
+    "clock that steps",
     "early media",
     "fact that crosses",
     "transfer 100",
@@ -150,6 +170,11 @@ struct Day {
     config: FloorConfig,
     /// Legs that were told to end, or have ended: facts about them still cross.
     gone: Vec<LegId>,
+    /// Legs whose far end has gone and whose BYE was lost: nothing is heard of them until that is
+    /// noticed.
+    silent: BTreeSet<LegId>,
+    /// Inputs that floors handled which went on after a crash.
+    after_crashes: u64,
 }
 
 impl Day {
@@ -167,7 +192,8 @@ impl Day {
         for phone in PHONES {
             centre.bind(phone);
         }
-        Self { seed, chance, centre, config, gone: vec![] }
+        let (gone, silent) = (vec![], BTreeSet::new());
+        Self { seed, chance, centre, config, gone, silent, after_crashes: 0 }
     }
 
     fn act(&mut self) {
@@ -189,6 +215,9 @@ impl Day {
             Self::somebody_consults,
             Self::somebody_joins_two_calls,
             Self::a_stream_says_something,
+            Self::an_answer_comes_again_or_too_late,
+            Self::a_bye_is_lost_or_noticed,
+            Self::the_clock_steps,
             Self::time_passes,
             Self::time_passes,
         ];
@@ -207,10 +236,7 @@ impl Day {
         if self.chance.one_in(4) {
             self.centre.input(Input::Shutdown);
         }
-        for leg in self.centre.live.clone() {
-            self.centre.hangs_up(leg);
-        }
-        self.centre.wait(3600);
+        self.everybody_hangs_up();
         let status = self.centre.look();
         assert_eq!(status.repairs, 0, "seed {seed}");
         assert!(status.calls.is_empty(), "seed {seed}: {:?}\n{}", status.calls, self.centre.log());
@@ -287,17 +313,42 @@ impl Day {
         let old = rows.iter().filter(|row| row.call.epoch() == Epoch::new(1));
         assert_eq!(open, 0, "seed {}", self.seed);
         assert!(old.count() > 0 || rows.is_empty());
-        centre.wait(3600);
-        centre.books.accounts.check().unwrap();
-        for (queue, account) in centre.books.accounts.queues() {
-            assert!(account.waiting.is_empty(), "seed {}: {queue}", self.seed);
+        let events = events.to_vec();
+        self.live_on(centre, events);
+    }
+
+    /// After a crash at which these events were written: life goes on, facts about legs of the run
+    /// before come late, and in the end everybody is accounted for. Then it was all a dream.
+    fn live_on(&mut self, centre: Centre, mut events: Vec<Event>) {
+        let day = (std::mem::replace(&mut self.centre, centre), self.config.clone());
+        self.gone.extend(day.0.live.iter().copied());
+        for _ in 0..STEPS / 10 {
+            self.act();
         }
-        for agent in centre.look().agents {
+        self.everybody_hangs_up();
+        let seed = self.seed;
+        self.centre.books.accounts.check().unwrap();
+        for (queue, account) in self.centre.books.accounts.queues() {
+            assert!(account.waiting.is_empty(), "seed {seed}: {queue}");
+        }
+        for agent in self.centre.look().agents {
             let rests = [StateName::SignedOut, StateName::Ready, StateName::Busy];
-            assert!(rests.contains(&agent.state.name()), "seed {}: {agent:?}", self.seed);
+            assert!(rests.contains(&agent.state.name()), "seed {seed}: {agent:?}");
         }
-        assert_no_gap(self.seed, &[events, &centre.events].concat());
-        centre.queues();
+        events.append(&mut self.centre.events);
+        assert_eq!(call_records(&events).1, 0, "seed {seed}");
+        assert_no_gap(seed, &events);
+        self.after_crashes += self.centre.handled;
+        (self.centre, self.config) = day;
+    }
+
+    fn everybody_hangs_up(&mut self) {
+        self.centre.slow = false;
+        self.centre.end_legs();
+        for leg in self.centre.live.clone() {
+            self.centre.hangs_up(leg);
+        }
+        self.centre.wait(3600);
     }
 
     fn somebody_calls(&mut self) {
@@ -350,6 +401,9 @@ impl Day {
     }
 
     fn reconfigure(&mut self) {
+        if !self.centre.ringing.is_empty() {
+            self.saw("reload in mid-offer");
+        }
         self.config = config();
         vary(&mut self.config, &mut self.chance);
         self.config.sha256 = "01".into();
@@ -440,9 +494,61 @@ impl Day {
         }
     }
 
+    /// The far end answers twice, or while it is being told that nobody wants the answer any more
+    /// (CANCEL and 200 cross, RFC 3261 §9.1).
+    fn an_answer_comes_again_or_too_late(&mut self) {
+        let ending = self.centre.ending_legs();
+        let answered: Vec<LegId> =
+            self.centre.live.iter().copied().filter(|leg| self.gone.contains(leg)).collect();
+        let (leg, what) = match self.chance.pick(&ending) {
+            Some(leg) => (Some(leg), "answer that crosses a release"),
+            None => (self.chance.pick(&answered), "answer that comes again"),
+        };
+        let Some(leg) = leg.filter(|leg| self.is_answered(*leg)) else { return };
+        self.saw(what);
+        self.centre.leg(leg, LegFact::Answered { answer: description(41_000) });
+    }
+
+    /// A far end goes and nothing is heard of it; the session's timer or the silence of its stream
+    /// tells, much later.
+    fn a_bye_is_lost_or_noticed(&mut self) {
+        let silent: Vec<LegId> = self.silent.intersection(&self.centre.live).copied().collect();
+        match self.chance.pick(&silent) {
+            Some(leg) if self.chance.one_in(4) => {
+                self.silent.remove(&leg);
+                self.saw("BYE that is lost");
+                if self.chance.one_in(2) {
+                    return self.centre.input(Input::Media { leg, fact: MediaFact::Lost });
+                }
+                let cause = Cause::SignallingLost;
+                self.centre.leg(leg, LegFact::Released { cause, status: None, reason: None });
+            }
+            Some(_) | None => {
+                let leg = self.some_leg();
+                self.silent.extend(leg);
+            }
+        }
+    }
+
+    /// The wall clock is set, and a time that was read before comes after one read later.
+    fn the_clock_steps(&mut self) {
+        self.saw("clock that steps");
+        let by_ms = [-3_600_000, -1_500, 1_500, 86_400_000][self.chance.next(4)];
+        let (actor, kind) = (Actor::system(), EventKind::ClockStepped { by_ms });
+        self.centre.input(Input::Note { actor, call: None, kind });
+        let now = self.centre.now;
+        self.centre.now = now - Duration::from_secs(3);
+        self.centre.input(Input::Tick);
+        self.centre.now = now;
+    }
+
+    fn saw(&mut self, what: &str) {
+        *self.centre.books.seen.entry(what.to_owned()).or_default() += 1;
+    }
+
     /// Mostly of legs that live, now and then of one that is over: such facts cross.
     fn some_leg(&mut self) -> Option<LegId> {
-        let live: Vec<LegId> = self.centre.live.iter().copied().collect();
+        let live: Vec<LegId> = self.centre.live.difference(&self.silent).copied().collect();
         if self.chance.one_in(10) { self.chance.pick(&self.gone) } else { self.chance.pick(&live) }
     }
 
@@ -489,7 +595,7 @@ impl Day {
     fn a_leg_says_something(&mut self) {
         let Some(leg) = self.some_leg() else { return };
         if !self.centre.live.contains(&leg) {
-            *self.centre.books.seen.entry("fact that crosses".into()).or_default() += 1;
+            self.saw("fact that crosses");
         }
         let directions = [Direction::SendRecv, Direction::SendOnly, Direction::Inactive];
         let direction = directions[self.chance.next(3)];
