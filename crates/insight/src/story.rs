@@ -166,7 +166,7 @@ impl Story {
         ranked: &[(u32, i64)],
         passed: &[(u32, &str)],
     ) {
-        let rank = |key: i64| Rank { ring: 0, key, idle_since: Timestamp::from_secs(1_000) };
+        let rank = |key: i64| Rank { tier: 0, key, idle_since: Timestamp::from_secs(1_000) };
         let kind = EventKind::QueueOffered {
             waited_ms: 0,
             routing: "fewest_calls".into(),
@@ -176,6 +176,7 @@ impl Story {
                 .map(|(it, why)| (AgentId::new(*it), (*why).into()))
                 .collect(),
             ranks: ranked.iter().map(|(_, key)| rank(*key)).collect(),
+            choice: model::Choice::Ranked,
         };
         self.of_call(call, segment, kind);
         self.in_queue(queue);

@@ -8,8 +8,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AgentId, CallId, Cause, Epoch, Event, EventKind, OfferEnd, Outcome, QueueId, Rank, SegmentId,
-    StateName, Timestamp,
+    AgentId, CallId, Cause, Choice, Epoch, Event, EventKind, OfferEnd, Outcome, QueueId, Rank,
+    SegmentId, StateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +89,8 @@ pub struct Offer {
     pub waited_ms: u64,
     /// The strategy that ranked the candidates.
     pub routing: String,
+    /// Why the agent was chosen.
+    pub choice: Choice,
     /// The version of the configuration then.
     pub config_version: u64,
     /// Who could have been offered the call, in ranked order; at most 16.
@@ -142,6 +144,8 @@ pub enum OfferResult {
     Unreachable,
     /// The caller hung up first.
     CallerLeft,
+    /// Another agent answered first.
+    AnsweredElsewhere,
     /// It was taken back.
     Withdrawn,
 }
@@ -153,6 +157,7 @@ impl From<OfferEnd> for OfferResult {
             OfferEnd::Refused => Self::Refused,
             OfferEnd::Unreachable => Self::Unreachable,
             OfferEnd::CallerLeft => Self::CallerLeft,
+            OfferEnd::AnsweredElsewhere => Self::AnsweredElsewhere,
             OfferEnd::Withdrawn => Self::Withdrawn,
         }
     }
@@ -331,7 +336,7 @@ fn open(waits: &mut [Wait]) -> Option<&mut Wait> {
 }
 
 fn offered(event: &Event) -> Option<Offer> {
-    let EventKind::QueueOffered { waited_ms, routing, candidates, passed_over, ranks } =
+    let EventKind::QueueOffered { waited_ms, routing, candidates, passed_over, ranks, choice } =
         &event.kind
     else {
         return None;
@@ -345,6 +350,7 @@ fn offered(event: &Event) -> Option<Offer> {
         agent: event.agent?,
         waited_ms: *waited_ms,
         routing: routing.clone(),
+        choice: *choice,
         config_version: event.config_version,
         candidates: candidates.iter().enumerate().map(candidate).collect(),
         passed_over: passed_over.iter().map(passed).collect(),

@@ -155,8 +155,8 @@ pub struct Behind {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RankedBy {
-    /// The ring of the queue: the inner one is served first.
-    Ring,
+    /// The tier of the queue: the inner one is served first.
+    Tier,
     /// The key of the strategy.
     Key,
     /// Idle for longer.
@@ -358,8 +358,8 @@ fn place_of(agent: AgentId, offer: &Offer) -> Option<Standing> {
 }
 
 fn ranked_by(winner: Rank, own: Rank) -> RankedBy {
-    if winner.ring != own.ring {
-        RankedBy::Ring
+    if winner.tier != own.tier {
+        RankedBy::Tier
     } else if winner.key != own.key {
         RankedBy::Key
     } else if winner.idle_since != own.idle_since {

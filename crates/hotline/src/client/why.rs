@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use api::Why;
 use insight::{Candidate, Gap, Left, Offer, OfferResult, Present, Step, Wait};
-use model::{CallId, Outcome, Rank, StateName, Timestamp};
+use model::{CallId, Choice, Outcome, Rank, StateName, Timestamp};
 
 use super::zone::Zone;
 use super::{Client, print_json};
@@ -111,7 +111,7 @@ fn offer_told(text: &mut String, offer: &Offer, zone: Zone) {
         zone.clock(offer.at),
         offer.agent,
         seconds(offer.waited_ms),
-        routing(&offer.routing),
+        chosen(offer),
         offer.config_version
     );
     for line in candidates(offer, zone) {
@@ -136,15 +136,15 @@ fn offer_told(text: &mut String, offer: &Offer, zone: Zone) {
 /// The candidates as a small table, with what they were ranked by.
 fn candidates(offer: &Offer, zone: Zone) -> Vec<String> {
     let ranks = || offer.candidates.iter().filter_map(|it| it.rank);
-    let has_rings = ranks().any(|rank| rank.ring > 0);
+    let has_tiers = ranks().any(|rank| rank.tier > 0);
     let mut heading = vec!["#", "agent 坐席"];
-    heading.extend(has_rings.then_some("ring 圈"));
+    heading.extend(has_tiers.then_some("tier 梯队"));
     heading.extend(key_heading(&offer.routing));
     heading.extend(ranks().next().map(|_| "idle since 空闲自"));
     let row = |(place, candidate): (usize, &Candidate)| {
         let mut row = vec![(place + 1).to_string(), candidate.agent.to_string()];
         if let Some(rank) = candidate.rank {
-            row.extend(has_rings.then(|| rank.ring.to_string()));
+            row.extend(has_tiers.then(|| rank.tier.to_string()));
             row.extend(key_heading(&offer.routing).map(|_| key(&offer.routing, rank)));
             row.push(zone.beside(rank.idle_since, offer.at));
         }
@@ -154,11 +154,22 @@ fn candidates(offer: &Offer, zone: Zone) -> Vec<String> {
     report::aligned(&heading, &rows)
 }
 
+/// By what the agent was chosen.
+fn chosen(offer: &Offer) -> String {
+    match offer.choice {
+        Choice::Ranked => routing(&offer.routing),
+        Choice::Preferred => "kept for this agent 专属坐席".to_owned(),
+        Choice::Assigned => "given by a team lead 班长指派".to_owned(),
+    }
+}
+
 /// What the strategy's key is called; `None` where it is the idle time.
 pub(super) fn key_heading(routing: &str) -> Option<&'static str> {
     match routing {
         "longest_idle" => None,
         "fewest_calls" => Some("calls 接听数"),
+        "fewest_calls_here" => Some("calls here 本队列接听数"),
+        "least_talk_time" => Some("talk ms 通话毫秒"),
         "highest_skill" => Some("levels 技能等级"),
         _ => Some("key 排序值"),
     }
@@ -204,6 +215,14 @@ pub(super) fn routing(routing: &str) -> String {
             "longest_idle" => "最长空闲",
             "highest_skill" => "技能优先",
             "fewest_calls" => "最少接听",
+            "longest_since_call" => "最久未接",
+            "fewest_calls_here" => "本队列最少接听",
+            "least_talk_time" => "最少通话时长",
+            "least_occupied" => "最低占用",
+            "round_robin" => "轮选",
+            "linear" => "顺序",
+            "random" => "随机",
+            "weighted_random" => "加权随机",
             _ => "",
         },
     )
@@ -251,6 +270,7 @@ fn result(result: OfferResult) -> &'static str {
         OfferResult::Refused => "refused 拒接",
         OfferResult::Unreachable => "could not be reached 话机不可达",
         OfferResult::CallerLeft => "rang in vain: the caller left 主叫挂机",
+        OfferResult::AnsweredElsewhere => "rings no more: another was faster 他人已接",
         OfferResult::Withdrawn => "rings no more: the offer was withdrawn 分配撤回",
     }
 }
@@ -288,7 +308,7 @@ pub(super) mod tests {
     }
 
     fn candidate(agent: u32, key: i64, idle: u64) -> Candidate {
-        let rank = Some(Rank { ring: 0, key, idle_since: at(idle) });
+        let rank = Some(Rank { tier: 0, key, idle_since: at(idle) });
         Candidate { agent: AgentId::new(agent), rank }
     }
 
@@ -299,6 +319,7 @@ pub(super) mod tests {
             agent: AgentId::new(agent),
             waited_ms: since * 1_000,
             routing: "longest_idle".into(),
+            choice: Choice::Ranked,
             config_version: 4,
             candidates: Vec::new(),
             passed_over: Vec::new(),

@@ -151,7 +151,7 @@ fn compared(
 ) -> (&'static str, String, String) {
     let idle = |rank: Rank| zone.beside(rank.idle_since, judged.at);
     match (by, key_heading(&judged.routing)) {
-        (RankedBy::Ring, _) => ("ring 圈", winner.ring.to_string(), own.ring.to_string()),
+        (RankedBy::Tier, _) => ("tier 梯队", winner.tier.to_string(), own.tier.to_string()),
         (RankedBy::Key, Some(what)) => {
             (what, key(&judged.routing, winner), key(&judged.routing, own))
         }
@@ -192,7 +192,7 @@ mod tests {
     }
 
     fn behind(by: RankedBy) -> Standing {
-        let rank = |key, idle| Some(Rank { ring: 0, key, idle_since: at(idle) });
+        let rank = |key, idle| Some(Rank { tier: 0, key, idle_since: at(idle) });
         Standing::Behind(Behind {
             place: 3,
             of: 4,

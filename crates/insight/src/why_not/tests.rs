@@ -44,9 +44,9 @@ fn a_candidate_is_told_the_place_and_who_stood_before_by_which_key() {
 
 #[test]
 fn ranks_differ_first_by_ring_then_key_then_idle_time_then_work_number() {
-    let rank = |ring, key, idle| Rank { ring, key, idle_since: Timestamp::from_secs(idle) };
+    let rank = |tier, key, idle| Rank { tier, key, idle_since: Timestamp::from_secs(idle) };
     for (own, by) in [
-        (rank(1, 0, 0), RankedBy::Ring),
+        (rank(1, 0, 0), RankedBy::Tier),
         (rank(0, 2, 0), RankedBy::Key),
         (rank(0, 1, 9), RankedBy::IdleSince),
         (rank(0, 1, 5), RankedBy::WorkNumber),

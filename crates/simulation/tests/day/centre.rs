@@ -41,14 +41,16 @@ pub(crate) fn config(agents: usize) -> FloorConfig {
         flow: Arc::new(flow),
         limits: HotlineLimits::default(),
     };
-    let lunch = BusyRule { label: "午餐".into(), digit: None, longest: None };
+    let lunch = BusyRule { label: "午餐".into(), ..BusyRule::default() };
     let mut config = FloorConfig {
         tenant: "default".into(),
         sha256: String::new(),
         acd: AcdConfig {
             queues: [(sales(), queue)].into(),
             agents: [(first, [("sales".into(), 5)].into())].into(),
+            seed: 1,
         },
+        queues: std::collections::BTreeMap::new(),
         rules: Rules { reasons: [("lunch".into(), lunch)].into(), ..Rules::default() },
         agents: [(first, AgentConfig { name: "坐席".into(), phone: Some(phone.clone()) })].into(),
         phones: [(phone, PhoneConfig::default())].into(),
