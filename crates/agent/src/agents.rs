@@ -56,6 +56,7 @@ impl Agents {
         }
         let known: Vec<AgentId> = self.seats.keys().copied().collect();
         for agent in known {
+            self.reshift(agent, now);
             self.arm_beside(agent);
         }
         let gone: Vec<AgentId> =
@@ -95,7 +96,7 @@ impl Agents {
         let Some(seat) = self.seats.get_mut(&agent) else {
             return session_lost(agent, snapshot.state, Cause::Reconfigured, now);
         };
-        seat.spent = snapshot.spent;
+        (seat.spent, seat.attended) = (snapshot.spent, snapshot.attended);
         if let AgentState::SignedOut { .. } = snapshot.state {
             seat.state = snapshot.state;
             return Vec::new();
@@ -108,7 +109,11 @@ impl Agents {
         seat.phone = Some(phone);
         seat.phone_state = phone_state;
         seat.state = snapshot.state.clone();
-        let change = self.step(agent, now, |seat, rules| Some(after_restart(seat, rules, now)));
+        let shift_until = self.shift_until_after(agent, now);
+        let change = self.step(agent, now, |seat, rules| {
+            seat.shift_until = shift_until;
+            Some(after_restart(seat, rules, now))
+        });
         let mut changes = change.into_iter().collect();
         self.grant_slots(&mut changes, now);
         changes
@@ -169,6 +174,23 @@ impl Agents {
         change
     }
 
+    /// New rules, new shifts: whom the old ones were about to sign out as well.
+    fn reshift(&mut self, agent: AgentId, now: Timestamp) {
+        let shift_until = self.shift_until_after(agent, now);
+        let Some(seat) = self.seats.get_mut(&agent) else { return };
+        if !seat.is_signed_out() {
+            (seat.shift_until, seat.shift_over) = (shift_until, false);
+        }
+    }
+
+    /// When a session that goes on is ended for the shift: now, where an agent has shifts and none
+    /// is on.
+    fn shift_until_after(&self, agent: AgentId, now: Timestamp) -> Option<Timestamp> {
+        let stays =
+            self.rules.attendance.linger.is_none() || !self.rules.shifts.contains_key(&agent);
+        self.shift_ends(agent, now).or_else(|| (!stays).then_some(now))
+    }
+
     /// Keeps the counts of the groups in step with the agent.
     pub(crate) fn recount(&mut self, agent: AgentId) {
         let presence = self.seats.get(&agent).and_then(Seat::presence);
@@ -190,6 +212,9 @@ impl Agents {
         if from != to {
             seat.spend(&from, &self.rules, now);
         }
+        if seat.is_signed_out() && step.cause != Cause::Reconfigured {
+            seat.go(agent, &self.rules, now);
+        }
         let (notices, by) = (std::mem::take(&mut seat.notices), seat.by.take());
         if seat.is_signed_out() {
             self.end_session(agent, now);
@@ -201,8 +226,8 @@ impl Agents {
     fn end_session(&mut self, agent: AgentId, now: Timestamp) {
         let Some(seat) = self.seats.get_mut(&agent) else { return };
         let old = std::mem::replace(seat, Seat::signed_out(now));
-        seat.spent = old.spent;
-        for armed in [old.cool_down_ends, old.notice_due].into_iter().flatten() {
+        (seat.spent, seat.attended) = (old.spent, old.attended);
+        for armed in [old.cool_down_ends, old.notice_due, old.shift_ends].into_iter().flatten() {
             self.deadlines.disarm(armed);
         }
         if let Some(phone) = old.phone {
@@ -219,6 +244,7 @@ impl Agents {
         let Some(seat) = seats.get_mut(&agent) else { return };
         let notice = seat.next_notice(rules).map(|(at, _)| at);
         keep(deadlines, &mut seat.cool_down_ends, seat.cool_until, (agent, Ends::CoolDown));
+        keep(deadlines, &mut seat.shift_ends, seat.shift_until, (agent, Ends::Shift));
         keep(deadlines, &mut seat.notice_due, notice, (agent, Ends::Notice));
     }
 }

@@ -20,6 +20,7 @@ impl Agents {
             armed += usize::from(seat.state_ends.is_some());
             armed += usize::from(seat.cool_down_ends.is_some());
             armed += usize::from(seat.notice_due.is_some());
+            armed += usize::from(seat.shift_ends.is_some());
         }
         if armed != self.deadlines.len() {
             return Err("a deadline is armed that no agent has".into());
@@ -55,6 +56,15 @@ impl Agents {
                     != seat.next_notice(&self.rules).map(|(at, _)| at)
                     || seat.notice_due.is_some_and(|at| !armed(at, Ends::Notice)),
                 "the next warning is not the one armed",
+            ),
+            (
+                seat.shift_ends.map(|armed| armed.at) != seat.shift_until
+                    || seat.shift_ends.is_some_and(|at| !armed(at, Ends::Shift)),
+                "the end of the shift is not the one armed",
+            ),
+            (
+                seat.shift_over && matches!(name, StateName::Ready | StateName::Busy),
+                "the shift is over",
             ),
             (!seat.notices.is_empty(), "something is left untold"),
             (seat.phone.is_some() == seat.is_signed_out(), "phone and session disagree"),

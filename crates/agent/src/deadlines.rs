@@ -13,6 +13,8 @@ pub(crate) enum Ends {
     CoolDown,
     /// The time before the next warning about a busy stay.
     Notice,
+    /// The shift, and how long an agent may linger after it.
+    Shift,
 }
 
 /// Names one arming of a deadline. No two have the same generation, so a deadline that fires after

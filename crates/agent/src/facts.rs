@@ -86,6 +86,7 @@ impl Agents {
                     let ready = matches!(seat.state, AgentState::Ready { .. });
                     ready.then(|| Step { to: seat.state.clone(), cause: Cause::CoolDownOver })
                 }),
+                Ends::Shift => self.shift_over(fired, now),
                 Ends::Notice => self.step(fired.agent, now, |seat, rules| {
                     if seat.notice_due != Some(fired.armed) {
                         return None;

@@ -18,7 +18,7 @@
 //! What an agent asks for while held (reserved, ringing, on call, wrap-up) is remembered and taken
 //! when nothing holds them any longer. `requests` has the table of what is refused, `facts` the
 //! table of what follows from what; `seat` says where an agent goes when something ends, `stays` how
-//! long busy may last.
+//! long busy may last, `crowd` how many may be at once, `shifts` who may sign in when.
 
 mod agents;
 mod check;
@@ -30,6 +30,7 @@ mod facts;
 mod requests;
 mod rules;
 mod seat;
+mod shifts;
 mod stays;
 
 pub use agents::Agents;
@@ -38,6 +39,8 @@ pub use events::{Availability, Change, Done, Fact, PhoneState, Request};
 pub use rules::{
     BusyRule, CoolDown, ForceNote, Overstay, Rules, SecondSession, Share, WhenFull, WrapUp,
 };
+
+pub use shifts::{Attendance, Shift};
 
 #[cfg(test)]
 mod simulation;

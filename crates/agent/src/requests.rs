@@ -2,7 +2,7 @@
 //!
 //! | request | signed out | ready, busy | reserved, ringing | on call | wrap-up | busy(device_lost) |
 //! |---|---|---|---|---|---|---|
-//! | sign in | yes, at a registered phone that nobody has | refused, or takes over | refused | refused | refused, or takes over | refused, or takes over |
+//! | sign in | yes, at a registered phone that nobody has, while a shift is on | refused, or takes over | refused | refused | refused, or takes over | refused, or takes over |
 //! | ready | refused | now | remembered | remembered | now | refused |
 //! | busy, sign out | refused | now | remembered | remembered | remembered | busy remembered, sign-out now |
 //! | end, extend wrap-up | refused | refused | refused | refused | now, where its mode allows | refused |
@@ -77,7 +77,7 @@ impl Agents {
             return Err(Refusal::PhoneTaken);
         }
         match seat.state.name() {
-            StateName::SignedOut => {}
+            StateName::SignedOut => self.may_come(agent, now)?,
             StateName::Ready | StateName::Busy | StateName::WrapUp
                 if self.rules.second_session == SecondSession::TakeOver =>
             {
@@ -91,9 +91,12 @@ impl Agents {
             | StateName::WrapUp => return Err(Refusal::AgentSignedIn),
         }
         self.phones.insert(phone.clone(), agent);
+        let shift_until = self.shift_ends(agent, now);
         let mut done = self.done(agent, now, |seat, rules| {
             seat.phone = Some(phone.clone());
             seat.phone_state = PhoneState::Bound;
+            seat.come(agent, rules, now);
+            seat.shift_until = shift_until;
             let first = match &rules.after_sign_in {
                 Next::SignedOut => &Next::Ready,
                 next @ (Next::Ready | Next::Busy(_)) => next,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use model::{AgentId, GroupId, Next, Reason};
 
-use crate::Days;
+use crate::{Attendance, Days, Shift};
 
 /// The tenant's rules about agents' states.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +26,10 @@ pub struct Rules {
     pub wrap_up: WrapUp,
     /// How far wrap-up may be extended in all, counted from its beginning.
     pub wrap_up_at_most: Duration,
+    /// The shifts of those who have any.
+    pub shifts: BTreeMap<AgentId, Vec<Shift>>,
+    /// What is enforced about shifts.
+    pub attendance: Attendance,
     /// The skill groups and who is in them.
     pub groups: BTreeMap<GroupId, BTreeSet<AgentId>>,
     /// Where days begin.
@@ -165,6 +169,8 @@ impl Default for Rules {
             force_note: ForceNote::Optional,
             wrap_up: WrapUp::Flexible,
             wrap_up_at_most: Duration::from_secs(600),
+            shifts: BTreeMap::new(),
+            attendance: Attendance::default(),
             groups: BTreeMap::new(),
             days: Days::default(),
             cool_down: CoolDown::default(),

@@ -52,6 +52,13 @@ pub(crate) struct Seat {
     pub(crate) owed: Option<(CallId, Duration)>,
     /// The busy or wrap-up that the lost phone interrupted.
     pub(crate) lost_from: Option<AgentState>,
+    /// When the agent last signed in; outlives the session.
+    pub(crate) attended: Option<Timestamp>,
+    /// When the agent is signed out for the end of the shift.
+    pub(crate) shift_until: Option<Timestamp>,
+    pub(crate) shift_ends: Option<Armed>,
+    /// The shift is over: signed out as soon as nothing holds the agent.
+    pub(crate) shift_over: bool,
     /// Who forced what comes next, where a team lead did.
     pub(crate) forced_by: Option<Actor>,
     /// Who forced the state that is taken now.
@@ -79,6 +86,10 @@ impl Seat {
             also: BTreeMap::new(),
             owed: None,
             lost_from: None,
+            attended: None,
+            shift_until: None,
+            shift_ends: None,
+            shift_over: false,
             forced_by: None,
             by: None,
             leaving: false,
@@ -94,12 +105,18 @@ impl Seat {
         matches!(&self.state, AgentState::Busy { reason, .. } if is_device_lost(reason))
     }
 
-    /// The rules that hold whatever comes to an end: who has left the configuration is signed
-    /// out, and nobody stays available without a phone.
+    /// The rules that hold whatever comes to an end: who has left the configuration, or
+    /// whose shift is over, is signed out, and nobody stays available without a phone.
     pub(crate) fn settle(&mut self, step: Step, rules: &Rules, now: Timestamp) -> Step {
         match step.to.name() {
             StateName::Ready | StateName::Busy if self.leaving => {
                 Step { to: AgentState::SignedOut { since: now }, cause: Cause::Reconfigured }
+            }
+            StateName::WrapUp if self.shift_over && self.phone_state == PhoneState::Unbound => {
+                Step { to: AgentState::SignedOut { since: now }, cause: Cause::ShiftOver }
+            }
+            StateName::Ready | StateName::Busy if self.shift_over => {
+                Step { to: AgentState::SignedOut { since: now }, cause: Cause::ShiftOver }
             }
             StateName::Ready | StateName::Busy | StateName::WrapUp
                 if self.phone_state == PhoneState::Unbound =>

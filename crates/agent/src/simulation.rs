@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::{
-    Agents, BusyRule, Change, Days, Fact, Overstay, PhoneState, Request, Rules, SecondSession,
-    Share, WhenFull, WrapUp,
+    Agents, Attendance, BusyRule, Change, Days, Fact, Overstay, PhoneState, Request, Rules,
+    SecondSession, Share, Shift, WhenFull, WrapUp,
 };
 
 /// One thing that happens, and how long after the last.
@@ -66,6 +66,10 @@ const WORTH_REACHING: &[&str] = &[
     "phone_registered",
     "agent.stay_warned",
     "agent.stay_alerted",
+    "agent.late",
+    "agent.left_early",
+    "shift_over",
+    "outside_shift",
     "agent.allowance_spent",
     "agent.slot_awaited",
     "agent.slot_given_up",
@@ -141,6 +145,9 @@ impl Books {
         if change.from == change.to {
             return Ok(());
         }
+        if change.agent == AgentId::new(2) && change.from.name() == StateName::SignedOut {
+            prop_assert!(is_shift(now, BEFORE, 0), "signed in outside the shift: {change:?}");
+        }
         self.share(change)?;
         let had = self.tea.entry((change.agent, Days::default().number(now))).or_default();
         if at_tea(&change.from) {
@@ -214,6 +221,10 @@ fn holds(team: &Agents, changes: &[Change], now: Timestamp) -> Result<(), TestCa
             || !change.notices.is_empty()
             || change.cause == Cause::CoolDownOver;
         prop_assert!(told, "a change that changes nothing: {change:?}");
+    }
+    if let Some(state) = team.state(AgentId::new(2)) {
+        let idle = matches!(state.name(), StateName::Ready | StateName::Busy);
+        prop_assert!(!idle || is_shift(now, BEFORE, LINGER), "idle outside the shift: {state:?}");
     }
     for (agent, _) in team.iter() {
         let phone = team.phone(agent);
@@ -353,6 +364,30 @@ fn next() -> impl Strategy<Value = Next> {
     ]
 }
 
+/// Seconds in which agent 2 may sign in before a shift, and stay after it.
+const BEFORE: u64 = 30;
+const LINGER: u64 = 20;
+
+/// Agent 2 has two shifts each evening, from 21:47 to 21:52 and from 21:54 to 22:10. The day of the
+/// simulation begins at 21:46:40 in China.
+fn shifts() -> Vec<Shift> {
+    let shift = |from: u64, until: u64| Shift {
+        weekdays: (0..7).collect(),
+        from: Duration::from_secs(from * 60),
+        length: Duration::from_secs((until - from) * 60),
+    };
+    vec![shift(EVENING + 47, EVENING + 52), shift(EVENING + 54, EVENING + 70)]
+}
+
+const EVENING: u64 = 21 * 60;
+
+/// Whether agent 2 may be there, so many seconds before a shift and after it.
+fn is_shift(now: Timestamp, before: u64, after: u64) -> bool {
+    let clock = (now.as_secs() + 8 * 3600) % 86_400;
+    let on = |from: u64, until: u64| (from * 60 - before..until * 60 + after).contains(&clock);
+    on(EVENING + 47, EVENING + 52) || on(EVENING + 54, EVENING + 70)
+}
+
 /// Agent 3 is in both.
 fn groups() -> BTreeMap<GroupId, BTreeSet<AgentId>> {
     let group = |members: &[u32]| members.iter().copied().map(AgentId::new).collect();
@@ -392,6 +427,12 @@ fn rules(day: usize) -> Rules {
     ];
     Rules {
         reasons: reasons.into_iter().map(|(name, rule)| (name.into(), rule)).collect(),
+        shifts: [(AgentId::new(2), shifts())].into(),
+        attendance: Attendance {
+            sign_in_before: secs(BEFORE),
+            linger: Some(secs(LINGER)),
+            ..Attendance::default()
+        },
         groups: groups(),
         second_session: SecondSession::TakeOver,
         wrap_up: MODES[day % MODES.len()],

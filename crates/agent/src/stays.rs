@@ -143,6 +143,6 @@ fn busy(reason: Reason, left: Option<Duration>, rules: &Rules, now: Timestamp) -
     AgentState::Busy { reason, since: now, until, stay_until, back_to: None }
 }
 
-fn millis(span: Duration) -> u64 {
+pub(crate) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

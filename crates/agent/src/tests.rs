@@ -8,6 +8,7 @@ mod other_calls;
 mod requests;
 mod restart;
 mod sessions;
+mod shifts;
 mod stays;
 mod wrap_up;
 
@@ -20,8 +21,8 @@ use model::{
 };
 
 use crate::{
-    Agents, Availability, BusyRule, Change, CoolDown, Done, Fact, ForceNote, Overstay, PhoneState,
-    Request, Rules, SecondSession, Share, WhenFull, WrapUp,
+    Agents, Attendance, Availability, BusyRule, Change, CoolDown, Done, Fact, ForceNote, Overstay,
+    PhoneState, Request, Rules, SecondSession, Share, Shift, WhenFull, WrapUp,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -44,7 +44,10 @@ impl Floor {
         let Some(agent) = event.agent else { return };
         let row = self.agent(agent, event.at);
         match &event.kind {
-            EventKind::AgentSignedIn { phone } => row.phone = Some(phone.clone()),
+            EventKind::AgentSignedIn { phone } => {
+                row.phone = Some(phone.clone());
+                row.attended = Some(event.at);
+            }
             EventKind::AgentRequestRemembered { next } => {
                 if let Some(wish) = row.state.wish_mut() {
                     *wish = Some(next.clone());

@@ -151,6 +151,8 @@ words! {
         GraceOver = "grace_over",
         /// The longest stay in a busy reason ran out.
         BusyOverstayed = "busy_overstayed",
+        /// The shift is over.
+        ShiftOver = "shift_over",
         /// A place came free among those who may be busy for the reason at once.
         SlotFree = "slot_free",
         /// The pause after an offer that came to nothing is over.

@@ -235,6 +235,18 @@ kinds! {
         /// Why.
         refusal: Refusal,
     };
+    "agent.late", "An agent signed in after the beginning of the shift.", AgentLate {
+        /// When the shift began.
+        due: Timestamp,
+        /// How late it was, in milliseconds.
+        by_ms: u64,
+    };
+    "agent.left_early", "An agent was signed out before the end of the shift.", AgentLeftEarly {
+        /// When the shift ends.
+        due: Timestamp,
+        /// How early it was, in milliseconds.
+        by_ms: u64,
+    };
     "agent.forced", "A team lead forced a state: it is taken now, or when nothing holds the agent.", AgentForced {
         /// Which.
         next: Next,

@@ -53,6 +53,8 @@ refusals! {
     PhoneTaken = "phone_taken", 409, "another agent is signed in at this phone";
     /// Not in the tenant's list.
     ReasonUnknown = "reason_unknown", 422, "no busy reason has this name";
+    /// No shift of the agent is on.
+    OutsideShift = "outside_shift", 409, "no shift of the agent is on";
     /// A forced state has no reason.
     NoteMissing = "note_missing", 422, "who forces a state must say why";
     /// So many are busy for it.

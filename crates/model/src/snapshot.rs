@@ -18,13 +18,16 @@ pub struct AgentSnapshot {
     /// What has been used of the allowances for busy reasons.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub spent: BTreeMap<Reason, Spent>,
+    /// When the agent last signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attended: Option<Timestamp>,
 }
 
 impl AgentSnapshot {
     /// An agent in this state at this phone, of whom nothing else is known.
     #[must_use]
     pub const fn new(state: AgentState, phone: Option<PhoneId>) -> Self {
-        Self { state, phone, spent: BTreeMap::new() }
+        Self { state, phone, spent: BTreeMap::new(), attended: None }
     }
 }
 

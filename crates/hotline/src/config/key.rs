@@ -312,6 +312,36 @@ pub(crate) const RULES: Table = Table {
             "How far wrap-up may be extended in all.",
         ),
         else_(
+            "sign_in_before",
+            Kind::Span("0s", "4h"),
+            "15m",
+            "How long before a shift agents who have one may sign in (提前签入).",
+        ),
+        else_(
+            "late_after",
+            Kind::Span("0s", "4h"),
+            "0s",
+            "Who signs in for the first time more than this after the shift has begun is late (迟到), and the log says so.",
+        ),
+        else_(
+            "early_before",
+            Kind::Span("0s", "4h"),
+            "0s",
+            "Who signs out more than this before the shift's end leaves early (早退), and the log says so.",
+        ),
+        else_(
+            "shift_end",
+            Kind::Word(&["sign_out", "stay"]),
+            "sign_out",
+            "What becomes of agents when their shift is over: they are signed out as soon as nothing holds them, or stay.",
+        ),
+        else_(
+            "linger",
+            Kind::Span("0s", "8h"),
+            "10m",
+            "How long after the shift's end agents are signed out.",
+        ),
+        else_(
             "utc_offset",
             Kind::Offset,
             "+08:00",
@@ -340,6 +370,24 @@ pub(crate) const RULES: Table = Table {
             Kind::Span("0s", "1h"),
             "5s",
             "How long an agent whose phone could not be reached is not offered the next call.",
+        ),
+    ],
+};
+
+pub(crate) const SHIFTS: Table = Table {
+    path: "shifts.<shift>",
+    text: "When agents work (班次), by the clock of `rules.utc_offset`. Agents without shifts come and go.",
+    keys: &[
+        must("from", Kind::Clock, "When it begins."),
+        must(
+            "until",
+            Kind::Clock,
+            "When it ends; after midnight, where that is no later than `from`.",
+        ),
+        may(
+            "days",
+            Kind::Names,
+            "The days of the week it begins on: `mon`, `tue`, `wed`, `thu`, `fri`, `sat`, `sun`; all, when not said.",
         ),
     ],
 };
@@ -497,6 +545,11 @@ pub(crate) const AGENTS: Table = Table {
             "The phone used when sign-in names none; the one with the work number when not said.",
         ),
         may("skills", Kind::Levels, "What the agent offers beside the skill groups."),
+        may(
+            "shifts",
+            Kind::Names,
+            "The shifts the agent works in; without any the agent may sign in at any time.",
+        ),
     ],
 };
 
@@ -568,6 +621,7 @@ pub(crate) const TABLES: &[Table] = &[
     PROVISIONING,
     SOUNDS,
     RULES,
+    SHIFTS,
     REASONS,
     FEATURE_CODES,
     TRUNKS,

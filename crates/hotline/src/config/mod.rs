@@ -11,6 +11,7 @@
 //! | `provisioning` | how phones are set up by an address of their own |
 //! | `trace` | what was said about calls: on disk, and to a capture server |
 //! | `people` | agents, skill groups, phones, reasons, feature codes |
+//! | `shifts` | when agents work |
 //! | `stays` | how long agents may be busy, and what happens then |
 //! | `queues` | queues, and whether anybody can serve them |
 //! | `flows` | public numbers, and the flows behind them |
@@ -41,6 +42,7 @@ mod queues;
 pub(crate) mod secrets;
 mod section;
 mod service;
+mod shifts;
 mod stays;
 #[cfg(test)]
 mod tests;

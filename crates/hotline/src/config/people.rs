@@ -14,7 +14,7 @@ use toml_edit::TableLike;
 use super::finding::Code;
 use super::key;
 use super::section::{Reader, Section, Spanned};
-use super::stays;
+use super::{shifts, stays};
 
 /// The highest work number.
 const LAST_AGENT: u32 = 99_999_999;
@@ -45,10 +45,12 @@ pub(super) struct Phone {
 pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> People {
     let phones = read_phones(reader, root);
     let mut skills = BTreeMap::new();
-    let agents = read_agents(reader, root, &phones, &mut skills);
+    let mut named = Vec::new();
+    let agents = read_agents(reader, root, &phones, (&mut skills, &mut named));
+    let shifts = shifts::assign(reader, &shifts::read(reader, root), &named);
     let groups = read_groups(reader, root, &mut skills);
     let reasons = read_reasons(reader, root);
-    let rules = Rules { groups, ..read_rules(reader, root, reasons) };
+    let rules = Rules { groups, shifts, ..read_rules(reader, root, reasons) };
     let (feature_codes, codes) = read_codes(reader, root);
     People { agents, skills, phones, rules, feature_codes, codes }
 }
@@ -96,12 +98,13 @@ fn read_agents(
     reader: &Reader,
     root: &dyn TableLike,
     phones: &BTreeMap<PhoneId, Phone>,
-    skills: &mut BTreeMap<AgentId, Skills>,
+    (skills, shifts): (&mut BTreeMap<AgentId, Skills>, &mut Vec<(AgentId, Vec<Spanned<String>>)>),
 ) -> BTreeMap<AgentId, AgentConfig> {
     let mut agents = BTreeMap::new();
     for (name, section) in Section::named(reader, root, &key::AGENTS) {
         let label = section.label("name").map(|label| label.value).unwrap_or_default();
         let own = section.levels("skills");
+        let works = section.names("shifts");
         let Some(id) = work_number(&name.value) else {
             let message = format!("`{}` is not a work number", name.value);
             let help = format!("a work number is between 1 and {LAST_AGENT}");
@@ -110,6 +113,7 @@ fn read_agents(
         };
         let phone = agents_phone(reader, &name, section.name("phone"), phones);
         agents.insert(id, AgentConfig { name: label, phone });
+        shifts.extend(works.map(|works| (id, works)));
         skills
             .insert(id, own.into_iter().map(|(skill, level)| (skill_id(&skill), level)).collect());
     }
@@ -244,6 +248,8 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         },
         reasons,
         groups: BTreeMap::new(),
+        shifts: BTreeMap::new(),
+        attendance: shifts::attendance(&section),
     }
 }
 

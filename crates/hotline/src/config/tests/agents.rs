@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use agent::{BusyRule, ForceNote, Overstay, Share, WhenFull, WrapUp};
+use agent::{Attendance, BusyRule, ForceNote, Overstay, Share, Shift, WhenFull, WrapUp};
 use model::Reason;
 
 use super::*;
@@ -113,4 +113,38 @@ fn who_forces_a_state_must_say_why_where_that_is_wanted() {
     assert_eq!(said(Changed::example()), ForceNote::Optional);
     let needed = Changed::example().replace("[rules]", "[rules]\nforce_note = \"needed\"");
     assert_eq!(said(needed), ForceNote::Needed);
+}
+
+/// The example in which 1001 works in shift `early`, which has these keys.
+fn early(keys: &str) -> Changed {
+    Changed::example()
+        .replace("[agents.1001]", "[agents.1001]\nshifts = [\"early\"]")
+        .add(&format!("\n[shifts.early]\n{keys}\n"))
+}
+
+#[test]
+fn agents_work_in_the_shifts_that_are_theirs() {
+    let rules = |changed: Changed| changed.load().unwrap().0.floor.rules;
+    let worker = model::AgentId::new(1001);
+    let day = early("from = \"08:30\"\nuntil = \"17:00\"\ndays = [\"mon\", \"sun\"]");
+    let shift = Shift { weekdays: [0, 6].into(), from: 510 * MINUTE, length: 510 * MINUTE };
+    assert_eq!(rules(day).shifts, [(worker, vec![shift])].into());
+    let night = rules(early("from = \"22:00\"\nuntil = \"06:00\"")).shifts[&worker][0].clone();
+    assert_eq!((night.weekdays.len(), night.length), (7, 480 * MINUTE));
+    let attendance = rules(Changed::example()).attendance;
+    let standard = Attendance { linger: Some(10 * MINUTE), ..Attendance::default() };
+    assert_eq!(attendance, standard);
+    let stay = Changed::example().replace("[rules]", "[rules]\nshift_end = \"stay\"");
+    assert_eq!(rules(stay).attendance.linger, None);
+}
+
+#[test]
+fn a_shift_nobody_could_work_in_is_a_finding() {
+    early("from = \"08:30\"").expect([Code::MissingKey, Code::UnknownValue]);
+    early("from = \"24:00\"\nuntil = \"06:00\"").expect([Code::BadValue]);
+    early("from = \"08:00\"\nuntil = \"17:00\"\ndays = []").expect([Code::BadValue]);
+    early("from = \"08:00\"\nuntil = \"17:00\"\ndays = [\"sunday\"]").expect([Code::UnknownValue]);
+    Changed::example()
+        .replace("[agents.1001]", "[agents.1001]\nshifts = [\"erly\"]")
+        .expect([Code::UnknownValue]);
 }

@@ -1,0 +1,86 @@
+//! When agents work.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use agent::{Attendance, Shift};
+use model::AgentId;
+use toml_edit::TableLike;
+
+use super::finding::Code;
+use super::key;
+use super::section::{Reader, Section, Spanned};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The days of the week as the file writes them.
+const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+/// Reads every shift.
+pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> BTreeMap<String, Shift> {
+    let mut shifts = BTreeMap::new();
+    for (name, section) in Section::named(reader, root, &key::SHIFTS) {
+        let weekdays = weekdays(reader, &section);
+        let (from, until) = (section.clock("from"), section.clock("until"));
+        let (Some(from), Some(until)) = (from, until) else { continue };
+        if from.value >= DAY {
+            let message = "no shift begins at 24:00".to_owned();
+            let help = "write \"00:00\", and the day after".to_owned();
+            reader.report(Code::BadValue, &from.at, message, help);
+        }
+        let after = if until.value > from.value { Duration::ZERO } else { DAY };
+        let length = (until.value + after).saturating_sub(from.value);
+        shifts.insert(name.value, Shift { weekdays, from: from.value, length });
+    }
+    shifts
+}
+
+fn weekdays(reader: &Reader, section: &Section<'_>) -> BTreeSet<u8> {
+    let Some(names) = section.names("days") else { return (0..7).collect() };
+    if section.is_empty_list("days") {
+        let message = "a shift on no day is never on".to_owned();
+        let help = "name days, or leave `days` out for all".to_owned();
+        reader.report(Code::BadValue, &section.key_at("days"), message, help);
+    }
+    let mut weekdays = BTreeSet::new();
+    for name in names {
+        match (0_u8..).zip(WEEKDAYS).find(|(_, weekday)| *weekday == name.value) {
+            Some((number, _)) => drop(weekdays.insert(number)),
+            None => reader.unknown(Code::UnknownValue, "weekday", &name, WEEKDAYS),
+        }
+    }
+    weekdays
+}
+
+/// The shifts of those who have any.
+pub(super) fn assign(
+    reader: &Reader,
+    shifts: &BTreeMap<String, Shift>,
+    named: &[(AgentId, Vec<Spanned<String>>)],
+) -> BTreeMap<AgentId, Vec<Shift>> {
+    let mut assigned: BTreeMap<AgentId, Vec<Shift>> = BTreeMap::new();
+    for (agent, names) in named {
+        for name in names {
+            if let Some(shift) = shifts.get(&name.value) {
+                assigned.entry(*agent).or_default().push(shift.clone());
+            } else {
+                let known = shifts.keys().map(String::as_str);
+                reader.unknown(Code::UnknownValue, "shift", name, known);
+            }
+        }
+    }
+    assigned
+}
+
+/// What is enforced about shifts.
+pub(super) fn attendance(section: &Section<'_>) -> Attendance {
+    let span = |name| section.duration(name).map_or(Duration::ZERO, |span| span.value);
+    let stays = section.word("shift_end").is_some_and(|word| word.value == "stay");
+    let linger = span("linger");
+    Attendance {
+        sign_in_before: span("sign_in_before"),
+        late_after: span("late_after"),
+        early_before: span("early_before"),
+        linger: (!stays).then_some(linger),
+    }
+}
