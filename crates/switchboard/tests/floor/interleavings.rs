@@ -127,7 +127,7 @@ impl World {
                 self.forced = true;
                 let next = Next::Busy("lunch".into());
                 // Refused where the agent is signed out by then.
-                let _ = self.centre.ask(Request::Force { agent: agent(1001), next });
+                let _ = self.centre.ask(Request::Force { agent: agent(1001), next, note: None });
             }
             Happens::PhoneLost => {
                 self.lost = true;
