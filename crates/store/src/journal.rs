@@ -15,6 +15,7 @@ mod checkpoint;
 mod error;
 mod frame;
 mod lock;
+mod past;
 mod reader;
 mod segment;
 mod shared;
@@ -41,6 +42,7 @@ use self::writer::{Message, Writer};
 use crate::Position;
 
 pub use self::error::JournalError;
+pub use self::past::read_past;
 pub use self::reader::{Reader, Subscription};
 
 /// How long after a call its recordings are sealed, as a rule: what comes later is found by them.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::sync::Arc;
 
-use model::Event;
+use model::{Event, Timestamp};
 use tokio::sync::watch;
 
 use super::JournalError;
@@ -140,6 +140,14 @@ impl Open {
 
     fn damaged(&self, last: Option<Position>) -> JournalError {
         JournalError::Damaged { path: self.segment.path.clone(), offset: self.offset, last }
+    }
+}
+
+/// When a file's first event happened; `None` when it has none yet.
+pub(super) fn begun(segment: &Segment) -> Result<Option<Timestamp>, JournalError> {
+    match Open::at_beginning(segment.clone())?.next_after(None)? {
+        Step::Read(event) => Ok(Some(event.at)),
+        Step::Passed | Step::End => Ok(None),
     }
 }
 

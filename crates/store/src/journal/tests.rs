@@ -391,3 +391,35 @@ fn a_killed_process_leaves_every_event_that_anybody_saw() {
     let events = sequence(journal.read_after(None));
     assert!(events.iter().zip(1..).all(|(event, seq)| *event == (1, seq)));
 }
+
+#[test]
+fn a_day_gone_by_is_read_beside_the_service_that_goes_on() {
+    let state = tempfile::tempdir().unwrap();
+    written(state.path(), 3);
+    let (journal, _) = open(state.path());
+    for seq in 1..=2 {
+        journal.append(event(2, seq)).unwrap();
+    }
+    journal.flush().unwrap();
+    let read = |when| {
+        let mut read = vec![];
+        let tenant = TenantId::from("default");
+        read_past(state.path(), &tenant, &when, |event| {
+            read.push((event.epoch.number(), event.seq))
+        })
+        .unwrap();
+        read
+    };
+    let all = [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)];
+    let at = |epoch, seq| event(epoch, seq).at;
+    assert_eq!(read(at(1, 1)..at(2, 3)), all);
+    // Of the file in which the time begins, what came before it is read, too.
+    assert_eq!(read(at(1, 2)..at(2, 2)), all[..4]);
+    assert_eq!(read(at(2, 1)..at(2, 3)), all[3..]);
+    assert_eq!(read(at(1, 1)..at(1, 3)), all[..2]);
+    // What is being written just now.
+    let log = logs(state.path()).pop().unwrap();
+    let mut file = fs::OpenOptions::new().append(true).open(log).unwrap();
+    std::io::Write::write_all(&mut file, &[7; 20]).unwrap();
+    assert_eq!(read(at(1, 1)..at(2, 3)), all);
+}
