@@ -9,7 +9,7 @@ use model::{AgentId, CallId, PhoneId};
 
 use crate::client::{Client, Place};
 use crate::failure::Failure;
-use crate::{client, config, demo, report, secrets, service};
+use crate::{client, config, demo, report, secrets, service, simulate};
 
 /// Call-centre telephony middleware 呼叫中心电话中间件: one number in front, queues, agents,
 /// recordings and their review behind it.
@@ -122,6 +122,9 @@ enum Command {
     },
     /// A whole centre on this machine, with simulated phones and callers 演示.
     Demo(demo::Settings),
+    /// A day in virtual time, generated or out of the log, against one configuration or several, side
+    /// by side 话务模拟: service level, waits, abandoned calls, the load of each agent.
+    Simulate(Box<simulate::Settings>),
 }
 
 /// How the log is written.
@@ -379,6 +382,7 @@ impl Cli {
             }
             Command::Qa { server, action } => client::qa(&server.client()?, server.json, action),
             Command::Demo(settings) => demo::run(&settings),
+            Command::Simulate(settings) => simulate::run(&settings),
         }
     }
 }

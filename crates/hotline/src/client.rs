@@ -175,7 +175,7 @@ fn read(mut response: ureq::http::Response<ureq::Body>) -> Result<Value, Failure
     Err(Failure::new(format!("{detail} ({code})")))
 }
 
-fn print_json(value: &Value) -> Result<(), Failure> {
+pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
     report::line(&serde_json::to_string_pretty(value)?);
     Ok(())
 }

@@ -10,6 +10,7 @@
 //! | `report` | what those commands print |
 //! | `secrets` | the secrets of a new installation |
 //! | `demo` | a whole centre on one machine |
+//! | `simulate` | a day in virtual time, against one configuration or several |
 
 mod cli;
 mod client;
@@ -20,6 +21,7 @@ mod file;
 mod report;
 mod secrets;
 mod service;
+mod simulate;
 mod wiring;
 
 use std::process::ExitCode;

@@ -49,7 +49,7 @@ pub struct QueueFigures {
     /// Which.
     pub queue: QueueId,
     /// Callers who entered.
-    pub offered: u64,
+    pub entered: u64,
     /// Joined to an agent.
     pub answered: u64,
     /// Hung up before an answer.
@@ -199,7 +199,7 @@ impl Tally {
         sorted.sort_unstable();
         QueueFigures {
             queue: queue.clone(),
-            offered: account.entered,
+            entered: account.entered,
             answered,
             abandoned,
             short_abandons: short,

@@ -35,7 +35,7 @@ fn a_caller_waits_talks_and_is_counted_once() {
     let roster = everybody(&config, &day);
     let figures = lived(config, &day, &roster);
     let queue = &figures.queues[0];
-    assert_eq!((queue.offered, queue.answered, queue.abandoned), (3, 2, 1));
+    assert_eq!((queue.entered, queue.answered, queue.abandoned), (3, 2, 1));
     assert_eq!((queue.in_time, queue.short_abandons, queue.longest_wait_ms), (1, 0, 50_000));
     assert_eq!(queue.average_wait_ms, 20_000);
     assert_eq!(queue.service_level, Some(1.0 / 3.0));
@@ -49,7 +49,7 @@ fn more_agents_meet_the_same_callers() {
     let few = live(config(25), &busy, 5, Manner::default());
     let many = live(config(32), &busy, 5, Manner::default());
     assert_eq!(few.calls, many.calls);
-    assert_eq!(few.queues[0].offered, many.queues[0].offered);
+    assert_eq!(few.queues[0].entered, many.queues[0].entered);
     assert!(few.queues[0].abandoned > many.queues[0].abandoned);
     assert!(few.queues[0].service_level < many.queues[0].service_level);
     assert!(few.occupancy.mean > many.occupancy.mean);
@@ -114,7 +114,7 @@ fn a_day_that_was_lived_through_is_found_again_in_its_log() {
     let again = lived(config, &replay.day, &replay.shifts);
     let figures = |it: &Figures| {
         let queue = &it.queues[0];
-        (queue.offered, queue.answered, queue.abandoned, queue.in_time)
+        (queue.entered, queue.answered, queue.abandoned, queue.in_time)
     };
     assert_eq!(figures(&again), figures(&lived_once));
 }
