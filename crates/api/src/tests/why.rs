@@ -28,7 +28,13 @@ fn ready() -> AgentState {
 }
 
 fn busy() -> AgentState {
-    AgentState::Busy { reason: "lunch".into(), since: BEGIN, until: None, back_to: None }
+    AgentState::Busy {
+        reason: "lunch".into(),
+        since: BEGIN,
+        until: None,
+        back_to: None,
+        stay_until: None,
+    }
 }
 
 fn ringing() -> AgentState {
@@ -44,13 +50,14 @@ fn a_call_begins(house: &House) {
     becomes(house, 1003, None, ready());
     happens(house, None, arrived());
     happens(house, None, EventKind::QueueEntered { priority: 2, waiting: 1 });
-    let rank = |key| Rank { ring: 0, key, idle_since: BEGIN };
+    let rank = |key| Rank { tier: 0, key, idle_since: BEGIN };
     let offered = EventKind::QueueOffered {
         waited_ms: 1,
         routing: "fewest_calls".into(),
         candidates: vec![AgentId::new(1001), AgentId::new(1003)],
         passed_over: Vec::new(),
         ranks: vec![rank(3), rank(5)],
+        choice: model::Choice::Ranked,
     };
     happens(house, Some(1001), offered);
     becomes(house, 1001, None, ringing());
