@@ -21,16 +21,17 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> BTreeMap<String, Sh
     let mut shifts = BTreeMap::new();
     for (name, section) in Section::named(reader, root, &key::SHIFTS) {
         let weekdays = weekdays(reader, &section);
-        let (from, until) = (section.clock("from"), section.clock("until"));
-        let (Some(from), Some(until)) = (from, until) else { continue };
-        if from.value >= DAY {
+        let (begins, until) = (section.clock("from"), section.clock("until"));
+        let from = begins.as_ref().map(|from| from.value).unwrap_or_default();
+        let until = until.map(|until| until.value).unwrap_or_default();
+        if let Some(late) = begins.filter(|from| from.value >= DAY) {
             let message = "no shift begins at 24:00".to_owned();
             let help = "write \"00:00\", and the day after".to_owned();
-            reader.report(Code::BadValue, &from.at, message, help);
+            reader.report(Code::BadValue, &late.at, message, help);
         }
-        let after = if until.value > from.value { Duration::ZERO } else { DAY };
-        let length = (until.value + after).saturating_sub(from.value);
-        shifts.insert(name.value, Shift { weekdays, from: from.value, length });
+        let after = if until > from { Duration::ZERO } else { DAY };
+        let length = (until + after).saturating_sub(from);
+        shifts.insert(name.value, Shift { weekdays, from, length });
     }
     shifts
 }
