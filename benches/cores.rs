@@ -62,4 +62,10 @@ fn main() {
         &["step", "ns", "baseline", "ns", "ratio"],
         &cells,
     );
+    println!();
+    print_table(
+        "One decision of the distribution, in nanoseconds",
+        &["agents", "waiting", "median", "99 of 100"],
+        &distribution::decision_times(),
+    );
 }

@@ -232,7 +232,9 @@ fn config() -> FloorConfig {
         acd: AcdConfig {
             queues: [("support".into(), queue)].into(),
             agents: agents().map(|agent| (agent, [("support".into(), 5)].into())).collect(),
+            seed: 1,
         },
+        queues: std::collections::BTreeMap::new(),
         rules: agent::Rules::default(),
         agents: agents().map(staff).collect(),
         phones: agents().map(|agent| (phone(agent), PhoneConfig::default())).collect(),

@@ -38,6 +38,7 @@ fn config() -> FloorConfig {
         tenant: TenantId::from("default"),
         sha256: "00".into(),
         acd: Default::default(),
+        queues: BTreeMap::new(),
         rules: Default::default(),
         agents: BTreeMap::new(),
         phones: BTreeMap::new(),

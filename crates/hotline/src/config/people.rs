@@ -94,11 +94,14 @@ fn account_rules(section: &Section<'_>, usual: &AccountRules) -> AccountRules {
     }
 }
 
+/// Who has shifts, and which, as written.
+type WrittenShifts = (AgentId, Vec<Spanned<String>>);
+
 fn read_agents(
     reader: &Reader,
     root: &dyn TableLike,
     phones: &BTreeMap<PhoneId, Phone>,
-    (skills, shifts): (&mut BTreeMap<AgentId, Skills>, &mut Vec<(AgentId, Vec<Spanned<String>>)>),
+    (skills, shifts): (&mut BTreeMap<AgentId, Skills>, &mut Vec<WrittenShifts>),
 ) -> BTreeMap<AgentId, AgentConfig> {
     let mut agents = BTreeMap::new();
     for (name, section) in Section::named(reader, root, &key::AGENTS) {

@@ -340,6 +340,7 @@ fn scene(agents: u32, callers: u32, ringing: Ringing) -> Scene {
     Scene { agents, callers, ticks: 2, config }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test is told by its environment how far to look")]
 fn most() -> usize {
     let asked = std::env::var("HOTLINE_INTERLEAVINGS").ok();
     asked.and_then(|most| most.parse().ok()).unwrap_or(STATES)
