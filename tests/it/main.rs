@@ -20,6 +20,7 @@
 //! | `phones` | phones set up by an address, and phones that are where they may not be |
 //! | `transports` | phones over TLS |
 //! | `trunks` | carriers over TCP, TLS and IPv6, and a gateway that proves itself |
+//! | `ringing` | several phones that ring together, a caller who is kept for one agent |
 //! | `softphone` | a phone of another make, over each transport that it has |
 //! | `browser` | a phone in a browser: registration and the control of calls |
 //! | `proxied` | a carrier's proxy between it and us, an edge between phones and us |
@@ -54,6 +55,7 @@ mod page;
 mod phones;
 mod proxied;
 mod recorded;
+mod ringing;
 mod softphone;
 mod transports;
 mod trunks;
