@@ -14,7 +14,7 @@ use crate::{
     Routing, Share, Skills, Tier, Wants, WhenNobody,
 };
 
-const DAYS: u64 = 80;
+const DAYS: u64 = 40;
 const STEPS: u32 = 3_000;
 const AGENTS: u32 = 12;
 const QUEUES: u32 = 5;
@@ -41,7 +41,7 @@ fn whatever_happens_on_the_floor_every_caller_is_accounted_for() {
         Outcome::Failed,
     ];
     assert!(left.keys().eq(&expected), "every outcome occurred: {left:?}");
-    assert!(left.values().all(|count| *count > 500), "and often: {left:?}");
+    assert!(left.values().all(|count| *count > 250), "and often: {left:?}");
 }
 
 #[test]

@@ -38,6 +38,18 @@ pub(crate) struct Wanted {
     after: Option<String>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Assign {
+    agent: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Move {
+    queue: String,
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct Calls {
     calls: Vec<Cdr>,
@@ -61,6 +73,36 @@ pub(crate) async fn release(
     let call = id(&call)?;
     let Nothing {} = body(&octets)?;
     let reply = app.wiring.floor.ask(person.actor(), Request::Release { call }).await?;
+    Ok(answer(&reply))
+}
+
+/// Gives a waiting call to an agent.
+pub(crate) async fn assign(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Named(call): Named,
+    octets: Octets,
+) -> Result<Response, Problem> {
+    person.may(Right::Release)?;
+    let call = id(&call)?;
+    let Assign { agent } = body(&octets)?;
+    let agent = AgentId::new(agent);
+    let reply = app.wiring.floor.ask(person.actor(), Request::Assign { call, agent }).await?;
+    Ok(answer(&reply))
+}
+
+/// Lets a waiting call wait in another queue.
+pub(crate) async fn move_to(
+    State(app): State<Arc<App>>,
+    person: Person,
+    Named(call): Named,
+    octets: Octets,
+) -> Result<Response, Problem> {
+    person.may(Right::Release)?;
+    let call = id(&call)?;
+    let Move { queue } = body(&octets)?;
+    let queue = QueueId::from(queue.as_str());
+    let reply = app.wiring.floor.ask(person.actor(), Request::Move { call, queue }).await?;
     Ok(answer(&reply))
 }
 

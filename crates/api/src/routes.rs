@@ -70,6 +70,11 @@ routes! {
         "Forces `ready`, `busy` or `signed_out` (强制), whatever the state; an offer ends first. The log keeps who did and why.";
     post "/v1/calls/{call}/release" calls::release, LEADS,
         "", "Ends a call (强拆).";
+    post "/v1/calls/{call}/assign" calls::assign, LEADS,
+        "`{\"agent\": 1001}`", "Gives a waiting call to an agent who is available, whatever the queue asks for (指派). The \
+             log says who did.";
+    post "/v1/calls/{call}/move" calls::move_to, LEADS,
+        "`{\"queue\": \"…\"}`", "Lets a waiting call wait in another queue (转队列); what it has waited counts there.";
     post "/v1/draws/{draw}/verify" draws::verify, LISTENERS,
         "", "Computes a draw again and says where it differs (复核).";
     post "/v1/draws" draws::make, LISTENERS,

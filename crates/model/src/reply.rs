@@ -75,6 +75,14 @@ refusals! {
     FeatureUnknown = "feature_unknown", 404, "no feature has this code";
     /// No such call.
     CallUnknown = "call_unknown", 404, "no live call has this id";
+    /// It waits in no queue, or no longer.
+    CallNotWaiting = "call_not_waiting", 409, "the call waits in no queue";
+    /// One offer at a time.
+    CallRings = "call_rings", 409, "an agent's phone rings for the call already";
+    /// Busy, engaged, in a pause, or signed out.
+    AgentNotAvailable = "agent_not_available", 409, "the agent cannot be given a call now";
+    /// No such queue.
+    QueueUnknown = "queue_unknown", 404, "no queue has this name";
     /// The inbox is full or the service is stopping.
     Unavailable = "unavailable", 503, "the service cannot take this request now: try again";
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AudioFrame, CallId, Carried, Cause, Event, LegId, MediaDescription, Next,
-    Number, PartKind, PhoneId, PromptId, RecordingId, Refusal, Security, TrunkId,
+    Number, PartKind, PhoneId, PromptId, QueueId, RecordingId, Refusal, Security, TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -440,6 +440,20 @@ pub enum Request {
     Release {
         /// Which.
         call: CallId,
+    },
+    /// Give a waiting call to an agent who is available, whatever the queue asks for.
+    Assign {
+        /// Which.
+        call: CallId,
+        /// To whom.
+        agent: AgentId,
+    },
+    /// Let a waiting call wait in another queue; what it has waited counts there.
+    Move {
+        /// Which.
+        call: CallId,
+        /// Where.
+        queue: QueueId,
     },
     /// The floor as it is.
     Status,

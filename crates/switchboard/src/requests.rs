@@ -1,7 +1,8 @@
 //! What people ask of the floor.
 
+use acd::{AcdEvent, Unassignable};
 use agent::{Done, PhoneState};
-use model::{Actor, AgentId, Cause, EventKind, OfferEnd, PhoneId, Refusal};
+use model::{Actor, AgentId, CallId, Cause, EventKind, OfferEnd, PhoneId, QueueId, Refusal};
 
 use crate::Switchboard;
 use crate::arrive::numbers_of;
@@ -49,8 +50,50 @@ impl Switchboard {
                 self.ledger.acting(None);
                 Ok(Reply::Done)
             }
+            Request::Assign { call, agent } => self.assign(actor, call, agent),
+            Request::Move { call, queue } => self.move_call(actor, call, queue),
             Request::Status => Ok(Reply::Status(Box::new(self.look()))),
         }
+    }
+
+    /// A team lead gives a waiting call to an agent.
+    fn assign(&mut self, actor: &Actor, call: CallId, agent: AgentId) -> Result<Reply, Refusal> {
+        if !self.calls.contains_key(&call) {
+            return Err(Refusal::CallUnknown);
+        }
+        if !self.config.agents.contains_key(&agent) {
+            return Err(Refusal::AgentUnknown);
+        }
+        self.acd.assignable(call, agent).map_err(|why| match why {
+            Unassignable::NotWaiting => Refusal::CallNotWaiting,
+            Unassignable::Rings => Refusal::CallRings,
+            Unassignable::NotAvailable => Refusal::AgentNotAvailable,
+        })?;
+        self.decide(actor, AcdEvent::CallAssigned { call, agent });
+        Ok(Reply::Done)
+    }
+
+    /// A team lead lets a waiting call wait elsewhere.
+    fn move_call(&mut self, actor: &Actor, call: CallId, queue: QueueId) -> Result<Reply, Refusal> {
+        let call_there = self.calls.get(&call).ok_or(Refusal::CallUnknown)?;
+        let wait = call_there.stage.wait().ok_or(Refusal::CallNotWaiting)?;
+        if !wait.offers.is_empty() {
+            return Err(Refusal::CallRings);
+        }
+        if !self.config.acd.queues.contains_key(&queue) {
+            return Err(Refusal::QueueUnknown);
+        }
+        self.decide(actor, AcdEvent::CallMoved { call, queue });
+        Ok(Reply::Done)
+    }
+
+    /// Carries out at once what somebody decided: the log says who.
+    fn decide(&mut self, actor: &Actor, event: AcdEvent) {
+        let decisions = self.acd.handle(event, self.ledger.now);
+        self.ledger.acting(Some(actor.clone()));
+        self.decisions.extend(decisions);
+        self.settle();
+        self.ledger.acting(None);
     }
 
     /// Puts a request to the agent machine; what is refused is in the log as well.

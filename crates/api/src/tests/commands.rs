@@ -24,6 +24,12 @@ async fn each_command_reaches_the_floor_as_what_it_means() {
     house.post("lead", &path("extend-wrap-up"), r#"{"by_ms":30000}"#).await;
     let forced = r#"{"state":"busy","reason":"meeting","note":"培训"}"#;
     assert_eq!(house.post("lead", &path("force"), forced).await.status, 200);
+    for (command, wanted) in [("assign", r#"{"agent":1001}"#), ("move", r#"{"queue":"vip"}"#)] {
+        let path = format!("/v1/calls/1-9/{command}");
+        assert_eq!(house.post("lead", &path, wanted).await.status, 200, "{command}");
+        assert_eq!(house.post("wang", &path, wanted).await.code(), "not_allowed");
+    }
+    let call = model::CallId::new(model::Epoch::new(1), 9);
     let become_next = |next| Request::Become { agent, next };
     let expected = [
         Request::SignIn { agent, phone: Some(PhoneId::from("1001")) },
@@ -38,6 +44,8 @@ async fn each_command_reaches_the_floor_as_what_it_means() {
             next: Next::Busy(Reason::from("meeting")),
             note: Some("培训".into()),
         },
+        Request::Assign { call, agent },
+        Request::Move { call, queue: "vip".into() },
     ];
     let asked = house.desk.asked();
     assert!(asked.iter().all(|(actor, _)| actor == "user:lead/api"));

@@ -135,6 +135,8 @@ fn answer(request: &Request) -> Result<Reply, Refusal> {
         }
         Request::Release { .. } => Err(Refusal::CallUnknown),
         Request::Become { .. }
+        | Request::Assign { .. }
+        | Request::Move { .. }
         | Request::EndWrapUp { .. }
         | Request::ExtendWrapUp { .. }
         | Request::Force { .. } => Ok(Reply::Done),

@@ -22,7 +22,7 @@ use switchboard::ports::{Input, LegCommand, LegFact, Origin, Request};
 use crate::centre::{Centre, agent, config, description};
 
 /// How many states of each centre a test looks at.
-const STATES: usize = 1_500;
+const STATES: usize = 800;
 
 /// What may happen next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

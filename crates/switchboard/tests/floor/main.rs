@@ -19,6 +19,7 @@ mod centre;
 mod crossings;
 mod handed;
 mod interleavings;
+mod leads;
 mod limits;
 mod queue;
 mod restart;

@@ -450,10 +450,19 @@ impl Day {
             8 | 9 => Request::EndWrapUp { agent },
             10 => Request::ExtendWrapUp { agent, by: Duration::from_secs(30) },
             11 | 12 => Request::Force { agent, next, note: None },
-            _ => match self.centre.look().calls.first() {
-                Some(call) => Request::Release { call: call.call },
-                None => Request::Status,
-            },
+            _ => {
+                let calls = self.centre.look().calls;
+                let call = self.chance.pick(&calls.iter().map(|it| it.call).collect::<Vec<_>>());
+                match (call, self.chance.next(4)) {
+                    (Some(call), 0) => Request::Release { call },
+                    (Some(call), 1) => {
+                        let queue = ["presales", "spill"][self.chance.next(2)].into();
+                        Request::Move { call, queue }
+                    }
+                    (Some(call), _) => Request::Assign { call, agent },
+                    (None, _) => Request::Status,
+                }
+            }
         };
         drop(self.centre.ask(request));
     }
