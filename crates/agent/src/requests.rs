@@ -97,11 +97,7 @@ impl Agents {
             seat.phone_state = PhoneState::Bound;
             seat.come(agent, rules, now);
             seat.shift_until = shift_until;
-            let first = match &rules.after_sign_in {
-                Next::SignedOut => &Next::Ready,
-                next @ (Next::Ready | Next::Busy(_)) => next,
-            };
-            Some(Step { to: seat.taken(first, rules, now), cause: Cause::Requested })
+            Some(Step { to: seat.taken(rules.first(), rules, now), cause: Cause::Requested })
         });
         for change in &mut done.changes {
             change.signed_in_at = Some(phone.clone());
@@ -109,7 +105,8 @@ impl Agents {
         Ok(done)
     }
 
-    /// The session goes on at another phone, in the state it was in.
+    /// The session goes on at another phone, in the state it was in. Where the loss of the first
+    /// phone would have ended in signing out by now, it begins anew: signing in is the later word.
     fn take_over(&mut self, agent: AgentId, phone: &PhoneId, now: Timestamp) -> Done {
         if let Some(old) = self.phone(agent).cloned() {
             self.phones.remove(&old);
@@ -118,9 +115,16 @@ impl Agents {
         let mut done = self.done(agent, now, |seat, rules| {
             seat.phone = Some(phone.clone());
             seat.phone_state = PhoneState::Bound;
-            let back = seat.is_device_lost().then(|| seat.found(rules, now));
-            let same = || Step { to: seat.state.clone(), cause: Cause::Requested };
-            Some(back.unwrap_or_else(same))
+            let cause = Cause::Requested;
+            if !seat.is_device_lost() {
+                return Some(Step { to: seat.state.clone(), cause });
+            }
+            let back = seat.found(rules, now);
+            if back.to.name() != StateName::SignedOut {
+                return Some(back);
+            }
+            seat.by = None;
+            Some(Step { to: seat.taken(rules.first(), rules, now), cause })
         });
         for change in &mut done.changes {
             change.signed_in_at = Some(phone.clone());

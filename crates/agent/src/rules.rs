@@ -158,6 +158,16 @@ pub struct CoolDown {
     pub unreachable: Duration,
 }
 
+impl Rules {
+    /// The state that signing in leads to.
+    pub(crate) const fn first(&self) -> &Next {
+        match &self.after_sign_in {
+            Next::SignedOut => &Next::Ready,
+            next @ (Next::Ready | Next::Busy(_)) => next,
+        }
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self {

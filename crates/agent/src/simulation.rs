@@ -148,6 +148,8 @@ impl Books {
         if change.agent == AgentId::new(2) && change.from.name() == StateName::SignedOut {
             prop_assert!(is_shift(now, BEFORE, 0), "signed in outside the shift: {change:?}");
         }
+        let nowhere = change.to.name() == StateName::SignedOut && change.signed_in_at.is_some();
+        prop_assert!(!nowhere, "signed in and out in one: {change:?}");
         self.share(change)?;
         let had = self.tea.entry((change.agent, Days::default().number(now))).or_default();
         if at_tea(&change.from) {

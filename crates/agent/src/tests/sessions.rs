@@ -68,6 +68,30 @@ fn taking_over_at_another_phone_ends_the_loss_of_the_first() {
     assert_eq!(team.name(1001), StateName::Ready);
 }
 
+/// Signing in is the later word: neither the sign-out asked for before nor the stay that ran out
+/// meanwhile may end the session that it begins.
+#[test]
+fn taking_over_outlives_a_sign_out_that_was_remembered_before_the_loss() {
+    let take_over = Rules { second_session: SecondSession::TakeOver, ..rules() };
+    let mut wrapping_up = Team::new(take_over.clone());
+    wrapping_up.sign_in(1001, 1001).unwrap();
+    wrapping_up.ring(1001, 1);
+    wrapping_up.fact(Fact::Answered { agent: agent(1001), call: call(1) });
+    wrapping_up.hang_up(1001, 1, 10);
+    wrapping_up.become_(1001, Next::SignedOut).unwrap();
+    let mut overstaying = Team::new(take_over);
+    overstaying.sign_in(1001, 1001).unwrap();
+    overstaying.become_(1001, busy("lunch")).unwrap();
+    overstaying.after(30 * 60 - 20);
+    for mut team in [wrapping_up, overstaying] {
+        team.fact(Fact::PhoneLost { phone: phone(1001) });
+        let done = team.after(30).sign_in(1001, 8001).unwrap();
+        let [change] = done.changes.as_slice() else { panic!("{done:?}") };
+        assert_eq!((change.to.name(), change.cause), (StateName::Ready, Cause::Requested));
+        assert_eq!(change.signed_in_at, Some(phone(8001)));
+    }
+}
+
 #[test]
 fn nobody_unknown_and_nobody_signed_out_is_obeyed() {
     let mut team = Team::new(rules());
