@@ -10,6 +10,8 @@ use model::{
     QueueId, RecordingId, Security, SegmentId, Timestamp, TrunkId,
 };
 
+use crate::config::RecordingRules;
+
 /// A live call: from arrival until its last leg is released.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -31,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) stage: Stage,
     pub(crate) segments: u16,
     pub(crate) parts: u16,
+    /// The rules about recording when it first came to talking.
+    pub(crate) recording: Option<RecordingRules>,
     pub(crate) plays: u32,
     /// Why the call ends, once that is decided.
     pub(crate) over: Option<Cause>,
@@ -59,6 +63,7 @@ impl Call {
             stage: Stage::Ending,
             segments: 0,
             parts: 0,
+            recording: None,
             plays: 0,
             over: None,
             deadline: None,

@@ -40,16 +40,21 @@ impl Switchboard {
         self.record(id);
     }
 
-    /// Begins a part, where the policy says so. Recording is told before media, so that no frame
-    /// finds its file closed.
+    /// Begins a part, where the policy says so: that of when the call first came to talking, and a
+    /// call of which a part exists is recorded to its end, whoever takes it over. Recording is told
+    /// before media, so that no frame finds its file closed.
     fn record(&mut self, id: CallId) {
         let Some(talk) = self.talk(id).cloned() else { return };
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let rules = *call.recording.get_or_insert(self.config.recording);
         let wanted = match talk.kind {
             CallKind::Queue => true,
-            CallKind::Internal | CallKind::Consult => self.config.recording.internal,
-            CallKind::Outbound => self.config.recording.outbound,
+            CallKind::Internal | CallKind::Consult => rules.internal,
+            CallKind::Outbound => rules.outbound,
         };
-        let Some(call) = self.calls.get_mut(&id).filter(|_| wanted) else { return };
+        if !wanted && call.parts == 0 {
+            return;
+        }
         let recording = call.next_recording();
         if let Some(talk) = call.stage.talk_mut() {
             talk.recording = Some(recording);

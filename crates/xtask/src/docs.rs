@@ -1,5 +1,6 @@
 //! Documents that are generated from the code, so that they cannot say anything else.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -9,6 +10,7 @@ use crate::{run, source};
 
 const EVENTS: &str = "docs/events.md";
 const OPERATING: &str = "docs/operating.md";
+const KNOWN_FAILURES: &str = "docs/known-failures.md";
 /// Where the API's own codes are, one a line: `Name = "code", 404, "text";`.
 const PROBLEMS: &str = "crates/api/src/problem.rs";
 
@@ -48,7 +50,28 @@ pub(crate) fn check() -> Result<(), String> {
             findings.push(format!("{OPERATING} has no section on `{code}`"));
         }
     }
+    findings.extend(missing_scenarios()?);
     if findings.is_empty() { Ok(()) } else { Err(findings.join("\n")) }
+}
+
+/// A scenario that is told of and that no test lives through.
+fn missing_scenarios() -> Result<Vec<String>, String> {
+    let text = source::read(&run::root().join(KNOWN_FAILURES))?;
+    let mut missing: BTreeSet<_> = scenarios(&text).collect();
+    for file in source::files(&["rs"])? {
+        let text = source::read(&file)?;
+        missing.retain(|name| !text.contains(&format!("fn {name}(")));
+    }
+    Ok(missing
+        .into_iter()
+        .map(|name| format!("{KNOWN_FAILURES} names `{name}`, which is no test"))
+        .collect())
+}
+
+/// The tests that a table names: words of code that read like sentences.
+fn scenarios(text: &str) -> impl Iterator<Item = &str> {
+    let rows = text.lines().filter(|line| line.starts_with('|'));
+    rows.flat_map(|row| row.split('`').skip(1).step_by(2)).filter(|word| word.contains('_'))
 }
 
 /// The codes declared in a source file, each with its HTTP status after it.
@@ -87,6 +110,12 @@ mod tests {
     fn a_code_is_known_by_the_status_after_it() {
         let text = "    Unauthorized = \"token_required\", 401, \"a token\";\nlet a = \"b\", c;\n";
         assert_eq!(codes(text).collect::<Vec<_>>(), ["token_required"]);
+    }
+
+    #[test]
+    fn a_scenario_is_what_a_row_names_as_code() {
+        let text = "`not_a_row`\n| x 1 | `y` | `it_holds`, `and_so_does_it` |\n";
+        assert_eq!(scenarios(text).collect::<Vec<_>>(), ["it_holds", "and_so_does_it"]);
     }
 
     #[test]
