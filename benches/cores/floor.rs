@@ -53,6 +53,8 @@ impl Floor {
             secrets: Secrets { seed: [7; 32], certificate: Fingerprint([7; 32]) },
             epoch,
             snapshot: FloorSnapshot::default(),
+            served: vec![],
+            abandoned: vec![],
             bindings: phones.collect(),
             version: "bench".into(),
         };

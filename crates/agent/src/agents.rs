@@ -142,11 +142,8 @@ impl Agents {
     pub fn availability(&self, agent: AgentId) -> Availability {
         match self.seats.get(&agent) {
             Some(Seat {
-                state: AgentState::Ready { idle_since, .. },
-                cool_until: None,
-                calls_taken,
-                ..
-            }) => Availability::Available { idle_since: *idle_since, calls_taken: *calls_taken },
+                state: AgentState::Ready { idle_since, .. }, cool_until: None, ..
+            }) => Availability::Available { idle_since: *idle_since },
             Some(_) | None => Availability::Unavailable,
         }
     }

@@ -181,8 +181,6 @@ pub enum Availability {
     Available {
         /// Idle since; survives an offer that came to nothing.
         idle_since: Timestamp,
-        /// Calls taken from queues since signing in.
-        calls_taken: u32,
     },
     /// Not to be offered a call.
     Unavailable,

@@ -151,7 +151,6 @@ fn answered(seat: &mut Seat, call: CallId, now: Timestamp) -> Option<Step> {
     seat.also.remove(&call);
     seat.lost_from = None;
     seat.unanswered = 0;
-    seat.calls_taken = seat.calls_taken.saturating_add(1);
     let to = AgentState::OnCall { call, kind: CallKind::Queue, since: now, next, before };
     Some(Step { to, cause: Cause::Distributed })
 }

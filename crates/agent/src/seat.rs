@@ -42,8 +42,6 @@ pub(crate) struct Seat {
     pub(crate) notices: Vec<EventKind>,
     /// Offers in a row that were let ring.
     pub(crate) unanswered: u8,
-    /// Calls from queues since signing in.
-    pub(crate) calls_taken: u32,
     /// Calls on the phone beside the one the state names. Not empty only while reserved, ringing
     /// or on call.
     pub(crate) also: BTreeMap<CallId, CallKind>,
@@ -82,7 +80,6 @@ impl Seat {
             notice_due: None,
             notices: Vec::new(),
             unanswered: 0,
-            calls_taken: 0,
             also: BTreeMap::new(),
             owed: None,
             lost_from: None,

@@ -1,7 +1,7 @@
 //! The floor as the log tells it: what a restart begins from.
 
 use model::{
-    AgentId, AgentSnapshot, AgentState, CallId, Event, EventKind, FloorSnapshot, OpenCall,
+    AgentId, AgentSnapshot, AgentState, CallId, Cause, Event, EventKind, FloorSnapshot, OpenCall,
     RecordingId, SegmentId, Spent, Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,8 @@ impl Floor {
                 let spent = Spent { since: *since, used_ms: *used_ms };
                 row.spent.insert(reason.clone(), spent);
             }
-            EventKind::AgentStateChanged { to, .. } => {
+            EventKind::AgentStateChanged { from, to } => {
+                row.record.apply((from, to), event.cause.unwrap_or(Cause::Requested), event.at);
                 row.state = to.clone();
                 if matches!(to, AgentState::SignedOut { .. }) {
                     row.phone = None;

@@ -36,7 +36,7 @@ pub enum Choice {
 
 /// How much of the time lately somebody was occupied: an average that forgets, by half in each
 /// [`Occupancy::HALF`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Occupancy {
     /// The average, in millionths, at `at`.
     level: u32,

@@ -10,6 +10,7 @@ mod event;
 mod id;
 mod media;
 mod number;
+mod record;
 mod reply;
 mod security;
 mod snapshot;
@@ -27,9 +28,10 @@ pub use id::{
 };
 pub use media::{Codec, CodecChoice, Direction, MediaDescription, Rtcp};
 pub use number::{Number, NumberError};
+pub use record::Record;
 pub use reply::{Refusal, RefusalDoc};
 pub use security::{
     Dtls, Fingerprint, IceCredentials, MOST_KEYING, Sdes, Security, Setup, SrtpKey, SrtpSuite,
 };
-pub use snapshot::{AgentSnapshot, FloorSnapshot, OpenCall, Spent};
+pub use snapshot::{Abandoned, AgentSnapshot, FloorSnapshot, OpenCall, Served, Spent};
 pub use time::Timestamp;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, AgentState, CallId, LegId, PhoneId, QueueId, Reason, RecordingId, SegmentId, Timestamp,
+    AgentId, AgentState, CallId, LegId, Number, PhoneId, QueueId, Reason, Record, RecordingId,
+    SegmentId, Timestamp,
 };
 
 /// One agent as the log last told of them.
@@ -21,13 +22,16 @@ pub struct AgentSnapshot {
     /// When the agent last signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attended: Option<Timestamp>,
+    /// What the agent did since signing in.
+    #[serde(default, skip_serializing_if = "Record::is_blank")]
+    pub record: Record,
 }
 
 impl AgentSnapshot {
     /// An agent in this state at this phone, of whom nothing else is known.
     #[must_use]
-    pub const fn new(state: AgentState, phone: Option<PhoneId>) -> Self {
-        Self { state, phone, spent: BTreeMap::new(), attended: None }
+    pub fn new(state: AgentState, phone: Option<PhoneId>) -> Self {
+        Self { state, phone, spent: BTreeMap::new(), attended: None, record: Record::default() }
     }
 }
 
@@ -51,6 +55,30 @@ pub struct OpenCall {
     pub legs: Vec<LegId>,
     /// Parts begun and not sealed.
     pub recordings: Vec<RecordingId>,
+}
+
+/// A caller whom an agent served.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Served {
+    /// The caller's number in its canonical form.
+    pub caller: Number,
+    /// By whom.
+    pub agent: AgentId,
+    /// When the two were joined.
+    pub at: Timestamp,
+}
+
+/// A caller who gave up waiting.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Abandoned {
+    /// The caller's number in its canonical form.
+    pub caller: Number,
+    /// The queue.
+    pub queue: QueueId,
+    /// When the wait began.
+    pub arrived: Timestamp,
+    /// When it ended.
+    pub at: Timestamp,
 }
 
 /// The floor as the log tells it.

@@ -68,6 +68,8 @@ fn start(then: impl FnMut(&Command) + Send + 'static) -> (Runtime, Receiver<Stri
         secrets: Secrets { seed: [7; 32], certificate: Fingerprint([7; 32]) },
         epoch: Epoch::new(1),
         snapshot: FloorSnapshot::default(),
+        served: vec![],
+        abandoned: vec![],
         bindings: BTreeMap::new(),
         version: "test".into(),
     };

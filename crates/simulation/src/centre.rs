@@ -103,6 +103,8 @@ impl<'a> Centre<'a> {
         }
         let bindings = config.phones.keys().map(|phone| (phone.clone(), 1)).collect();
         let opening = Opening {
+            served: vec![],
+            abandoned: vec![],
             bindings,
             config,
             lease: PortLease {

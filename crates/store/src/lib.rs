@@ -12,6 +12,7 @@ mod journal;
 mod position;
 mod projector;
 mod query;
+mod recall;
 mod recording;
 mod rows;
 #[cfg(test)]

@@ -8,7 +8,6 @@
 //! | `arrive` | a new call: hotline, extension, number outside, feature code |
 //! | `greet` | the flow before the queue |
 //! | `memory` | what is remembered of callers: who served them last, when they gave up |
-//! | `records` | what agents did since they signed in, as far as they are ranked by it |
 //! | `distribute` | what `acd` decides: offers, and how a wait ends |
 //! | `staff` | what `agent` decides, and keeping `acd` in step with it |
 //! | `dial` | an extension or a number outside is rung |
@@ -47,7 +46,6 @@ pub mod numbering;
 mod outside;
 mod places;
 pub mod ports;
-mod records;
 mod requests;
 mod restart;
 mod staff;
@@ -60,7 +58,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use acd::{Acd, Decision};
 use agent::Agents;
 use model::{
-    AgentId, AgentState, CallId, EventKind, HotlineId, LegId, Number, PhoneId, QueueId,
+    AgentId, AgentState, CallId, EventKind, HotlineId, LegId, Number, PhoneId, QueueId, Record,
     RecordingId, Timestamp,
 };
 
@@ -73,7 +71,6 @@ use limits::Bar;
 use memory::Memory;
 use places::Places;
 use ports::{Command, Input, LegFact, MediaCommand, MediaFact, RecordingFact};
-use records::Records;
 pub use restart::Opening;
 
 /// One tenant's live floor.
@@ -103,8 +100,8 @@ pub struct Switchboard {
     places: Places,
     /// How often what kept a call out, since start.
     barred: BTreeMap<Bar, u64>,
-    /// What agents did since they signed in.
-    records: Records,
+    /// What agents did since they signed in, as far as they are ranked by it.
+    records: BTreeMap<AgentId, Record>,
     /// Who served each caller last.
     served: Memory<Number, AgentId>,
     /// When callers who gave up had come to each queue.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{AgentId, CallId, Number, QueueId, Timestamp};
+use model::{Abandoned, AgentId, CallId, Number, QueueId, Served, Timestamp};
 
 use crate::Switchboard;
 use crate::numbering::Kind;
@@ -71,6 +71,16 @@ impl Switchboard {
             self.abandoned.forget(&key);
         }
         wants
+    }
+
+    /// Takes up what the database knows of the runs before.
+    pub(crate) fn recall(&mut self, served: Vec<Served>, abandoned: Vec<Abandoned>) {
+        for Served { caller, agent, at } in served {
+            self.served.remember(caller, agent, at);
+        }
+        for Abandoned { caller, queue, arrived, at } in abandoned {
+            self.abandoned.remember((caller, queue), arrived, at);
+        }
     }
 
     pub(crate) fn remember_served(&mut self, id: CallId, agent: AgentId) {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    CallId, Cause, Epoch, EventKind, FloorSnapshot, OpenCall, Outcome, PhoneId, Timestamp,
+    Abandoned, CallId, Cause, Epoch, EventKind, FloorSnapshot, OpenCall, Outcome, PhoneId, Served,
+    Timestamp,
 };
 
 use crate::Switchboard;
@@ -15,7 +16,6 @@ use crate::ledger::{About, Ledger};
 use crate::memory::Memory;
 use crate::places::Places;
 use crate::ports::Command;
-use crate::records::Records;
 
 /// Everything a floor is opened with.
 #[derive(Debug)]
@@ -30,6 +30,10 @@ pub struct Opening {
     pub epoch: Epoch,
     /// The floor as the log last told of it.
     pub snapshot: FloorSnapshot,
+    /// Who served callers before, the earliest first.
+    pub served: Vec<Served>,
+    /// Who gave up waiting before, the earliest first.
+    pub abandoned: Vec<Abandoned>,
     /// Bindings that are still good.
     pub bindings: BTreeMap<PhoneId, u32>,
     /// The program's version.
@@ -41,7 +45,7 @@ impl Switchboard {
     /// were if their phones are there.
     #[must_use]
     pub fn open(opening: Opening, now: Timestamp) -> (Self, Vec<Command>) {
-        let Opening { config, lease, secrets, epoch, snapshot, bindings, version } = opening;
+        let Opening { config, lease, secrets, epoch, snapshot, bindings, version, .. } = opening;
         let config_version = snapshot.config_version + 1;
         let mut floor = Self {
             ledger: Ledger::new(config.tenant.clone(), epoch, config_version),
@@ -61,7 +65,7 @@ impl Switchboard {
             repairs: 0,
             places: Places::default(),
             barred: BTreeMap::new(),
-            records: Records::default(),
+            records: BTreeMap::new(),
             served: Memory::default(),
             abandoned: Memory::default(),
             numbers: numbers_of(&config),
@@ -71,6 +75,7 @@ impl Switchboard {
         floor.ledger.event(About::default(), EventKind::SystemStarted { version });
         let sha256 = floor.config.sha256.clone();
         floor.ledger.event(About::default(), EventKind::ConfigApplied { sha256 });
+        floor.recall(opening.served, opening.abandoned);
         for (call, open) in snapshot.calls {
             floor.close_call(call, open);
         }
@@ -106,6 +111,7 @@ impl Switchboard {
                 Some(phone) => self.phone_state(phone),
                 None => agent::PhoneState::Unbound,
             };
+            self.records.insert(agent, snapshot.record);
             let changes = self.agents.restore(agent, snapshot, phone_state, now);
             if self.agents.phone(agent).is_some() {
                 // The session goes on, but the distribution has forgotten it.

@@ -1,19 +1,21 @@
 //! What happens to agents, told to the log and to the distribution in the same step.
 
+use std::time::Duration;
+
 use agent::{Availability, Change, Fact};
-use model::{Actor, AgentId, AgentState, CallKind, EventKind, PhoneId};
+use model::{Actor, AgentId, AgentState, CallKind, EventKind, PhoneId, Record};
 
 use crate::Switchboard;
 use crate::call::{FarEnd, Leg};
 use crate::ledger::About;
-use crate::records::Record;
 
 impl Switchboard {
     /// Writes changes to the log and keeps the distribution's indexes in step with them.
     pub(crate) fn agents_changed(&mut self, changes: Vec<Change>, actor: Option<&Actor>) {
         for change in changes {
             if change.is_of_state() {
-                self.records.apply(&change, self.ledger.now);
+                let record = self.records.entry(change.agent).or_default();
+                record.apply((&change.from, &change.to), change.cause, self.ledger.now);
             }
             self.tell_change(&change, actor);
             if let Some(event) = session_changed(&change) {
@@ -63,8 +65,10 @@ impl Switchboard {
     /// `agent` is the truth, `acd` keeps an index of it.
     pub(crate) fn sync_availability(&mut self, agent: AgentId) {
         let event = match self.agents.availability(agent) {
-            Availability::Available { idle_since, calls_taken } => {
-                let Record { last_call, talked, occupancy } = self.records.of(agent);
+            Availability::Available { idle_since } => {
+                let record = self.records.get(&agent).copied().unwrap_or_default();
+                let Record { calls_taken, last_call, talked_us, occupancy } = record;
+                let talked = Duration::from_micros(talked_us);
                 let standing =
                     acd::Standing { idle_since, last_call, calls_taken, talked, occupancy };
                 acd::AcdEvent::AgentAvailable { agent, standing }

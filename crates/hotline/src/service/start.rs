@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use clock::Clock;
 use media::{Media, PromptLibrary};
-use model::{Epoch, FloorSnapshot, RecordingId};
+use model::{Abandoned, Epoch, FloorSnapshot, RecordingId, Served, Timestamp};
 use recording::Recorder;
 use runtime::{Bounds, Runtime};
 use sip::endpoint::SessionTimer;
@@ -95,7 +96,9 @@ impl Running {
 
         let listeners = config.listeners.clone();
         let secrets = Secrets { seed: drawn()?, certificate: media.certificate() };
-        let floor = open_floor(config, opened, counted(&rows), secrets, clock);
+        let (served, abandoned) = recalled(&database, &config, clock.now()).await?;
+        let before = Before { opened, bindings: counted(&rows), served, abandoned };
+        let floor = open_floor(config, before, secrets, clock);
         let outlets = Outlets {
             sip: sip.clone(),
             media: Arc::clone(&media),
@@ -283,13 +286,45 @@ fn tokens(config: &Config, local: &str) -> Result<api::Tokens, Failure> {
     Ok(api::Tokens::new(entries))
 }
 
-fn open_floor(
-    config: Config,
+/// What is known of the runs before.
+struct Before {
     opened: Opened,
     bindings: std::collections::BTreeMap<model::PhoneId, u32>,
+    served: Vec<Served>,
+    abandoned: Vec<Abandoned>,
+}
+
+/// Who served callers, and who gave up waiting, as far as a queue asks for it. Of what the database had
+/// not been told at a crash nothing is recalled: at most the last seconds.
+async fn recalled(
+    database: &Database,
+    config: &Config,
+    now: Timestamp,
+) -> Result<(Vec<Served>, Vec<Abandoned>), Failure> {
+    /// Waits are found by when they began; this long before the caller gave up at most.
+    const LONGEST_WAIT: Duration = Duration::from_hours(1);
+    let (mut served, mut abandoned) = (Vec::new(), Vec::new());
+    for (queue, rules) in &config.floor.queues {
+        if let Some(last) = &rules.last_agent {
+            served.extend(database.served_since(queue, now - last.within).await?);
+        }
+        if let Some(within) = rules.resume_within {
+            let since = now - within - LONGEST_WAIT;
+            abandoned.extend(database.abandoned_since(queue, since).await?);
+        }
+    }
+    served.sort_by_key(|served| served.at);
+    abandoned.sort_by_key(|gave_up| gave_up.at);
+    Ok((served, abandoned))
+}
+
+fn open_floor(
+    config: Config,
+    before: Before,
     secrets: Secrets,
     clock: Clock,
 ) -> (Switchboard, Vec<switchboard::ports::Command>) {
+    let Before { opened, bindings, served, abandoned } = before;
     let epoch: Epoch = opened.epoch;
     let opening = Opening {
         lease: config.media.lease,
@@ -297,6 +332,8 @@ fn open_floor(
         config: config.floor,
         epoch,
         snapshot: opened.snapshot,
+        served,
+        abandoned,
         bindings,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };

@@ -71,7 +71,7 @@ fn story(seq: u64, number: u32, agent: u32) -> Vec<Event> {
     let place = |(n, (segment, kind)): (u64, (u16, EventKind))| {
         let mut event = of_call(1, seq + n, number, kind);
         event.segment = (segment > 0).then(|| SegmentId::new(segment));
-        event.queue = (segment == 1).then(|| QueueId::from("sales"));
+        event.queue = (segment > 0).then(|| QueueId::from("sales"));
         event.agent = (n >= 4).then(|| AgentId::new(agent));
         event
     };
@@ -195,6 +195,31 @@ async fn lists(database: &Database) {
     );
     assert_eq!(database.call(call(9)).await.unwrap(), None);
     states_of_then(database).await;
+    let served = database.served_since(&"sales".into(), BEGIN).await.unwrap();
+    let served = served.iter().map(|served| (served.caller.to_string(), served.agent.number()));
+    let caller = || "+8613800138000".to_owned();
+    let by = [1001, 1002, 1001].map(|agent| (caller(), agent));
+    assert_eq!(served.collect::<Vec<_>>(), by);
+    let later = BEGIN + std::time::Duration::from_secs(86_400);
+    assert!(database.served_since(&"sales".into(), later).await.unwrap().is_empty());
+    assert!(database.abandoned_since(&"sales".into(), BEGIN).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn who_gave_up_waiting_is_known_with_when_the_wait_began() {
+    let state = tempfile::tempdir().unwrap();
+    let (journal, database) = (journal(state.path()), database(state.path()).await);
+    let mut events = story(1, 1, 1001);
+    events.truncate(4);
+    let left = EventKind::QueueLeft { outcome: Outcome::Abandoned, waited_ms: 1, to: None };
+    events[3].kind = left;
+    events[3].at = BEGIN + std::time::Duration::from_secs(60);
+    append(&journal, &events);
+    projected(&journal, &database).await;
+    let abandoned = database.abandoned_since(&"sales".into(), BEGIN).await.unwrap();
+    let [gave_up] = abandoned.as_slice() else { panic!("{abandoned:?}") };
+    assert_eq!(gave_up.caller.to_string(), "+8613800138000");
+    assert_eq!((gave_up.arrived, gave_up.at), (events[2].at, events[3].at));
 }
 
 async fn states_of_then(database: &Database) {

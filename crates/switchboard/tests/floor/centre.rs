@@ -161,6 +161,8 @@ pub(crate) fn opening(config: FloorConfig, epoch: u32, snapshot: FloorSnapshot) 
         secrets: Secrets { seed: [7; 32], certificate: Fingerprint([7; 32]) },
         epoch: Epoch::new(epoch),
         snapshot,
+        served: vec![],
+        abandoned: vec![],
         bindings: BTreeMap::new(),
         version: "test".into(),
     }

@@ -1,10 +1,16 @@
 //! What a restart makes of the run before.
 
+use std::time::Duration;
+
 use insight::Floor;
-use model::StateName;
+use model::{Abandoned, Served, StateName};
+use switchboard::config::{LastAgent, QueueRules};
 use switchboard::ports::{Input, LegCommand, RecordingFact};
 
+use crate::books::Books;
 use crate::centre::{Centre, agent, config, opening};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 fn crashed(centre: &Centre) -> model::FloorSnapshot {
     let mut fold = Floor::default();
@@ -52,6 +58,58 @@ fn what_an_agent_asked_for_during_a_call_is_still_done_after_a_crash() {
     assert_eq!(after.state(1001).name(), StateName::WrapUp);
     after.wait(10);
     assert_eq!(after.state(1001).name(), StateName::Busy);
+}
+
+#[test]
+fn what_agents_are_ranked_by_outlives_a_crash() {
+    let by_calls = || {
+        let mut config = config();
+        config.acd.queues.get_mut("presales").unwrap().routing = acd::Routing::FewestCalls;
+        config
+    };
+    let mut before = Centre::open_with(by_calls(), 1, model::FloorSnapshot::default(), &[]);
+    before.sign_in(1001);
+    let caller = before.queues();
+    before.answers("1001");
+    before.wait(60);
+    before.hangs_up(caller);
+    before.wait(60);
+    before.sign_in(1002);
+    let snapshot = crashed(&before);
+    let record = snapshot.agents[&agent(1001)].record;
+    assert_eq!((record.calls_taken, record.talked_us), (1, 60_000_000));
+    let mut opening = opening(by_calls(), 2, snapshot);
+    opening.bindings = ["1001", "1002"].map(|phone| (phone.into(), 1)).into();
+    let mut after = Centre::begin(opening, before.now, before.books.clone());
+    after.queues();
+    assert!(after.rings("1002").is_some(), "though 1001 has been idle longer");
+}
+
+#[test]
+fn who_served_a_caller_and_who_gave_up_is_recalled_after_a_restart() {
+    let mut config = config();
+    let rules = QueueRules {
+        last_agent: Some(LastAgent { within: HOUR, wait: Duration::from_secs(30) }),
+        resume_within: Some(HOUR),
+    };
+    config.queues.insert("presales".into(), rules);
+    let caller = || "+8613800138000".parse().unwrap();
+    let begun = Centre::open().now;
+    let at = begun - Duration::from_secs(600);
+    let mut opening = opening(config, 2, model::FloorSnapshot::default());
+    opening.served = vec![Served { caller: caller(), agent: agent(1002), at }];
+    let (queue, arrived) = ("presales".into(), at - Duration::from_secs(45));
+    opening.abandoned = vec![Abandoned { caller: caller(), queue, arrived, at }];
+    let mut centre = Centre::begin(opening, begun, Books::default());
+    centre.sign_in(1001).wait(60);
+    centre.sign_in(1002);
+    centre.queues();
+    assert!(centre.rings("1002").is_some(), "who served this caller, and not the longest idle");
+    let waited = centre.events.iter().find_map(|event| match &event.kind {
+        model::EventKind::QueueOffered { waited_ms, .. } => Some(*waited_ms),
+        _ => None,
+    });
+    assert_eq!(waited, Some(705_000), "since the call that was given up");
 }
 
 #[test]
