@@ -1,5 +1,7 @@
 //! One statement for several rows: what a statement costs is then little beside its rows.
 
+use std::fmt::Write as _;
+
 use sqlx::any::AnyArguments;
 use sqlx::{Any, AnyConnection, AssertSqlSafe};
 
@@ -65,17 +67,24 @@ impl Upsert {
     fn statement(&self, rows: usize, places: Places) -> String {
         let Self { table, columns, conflict } = self;
         let count = columns.split(',').count();
-        let place = |number| match places {
-            Places::Numbered => format!("${number}"),
-            Places::InOrder => "?".to_owned(),
-        };
-        let row = |row: usize| {
-            let places: Vec<_> = (1..=count).map(|column| place(row * count + column)).collect();
-            format!("({})", places.join(", "))
-        };
-        let rows: Vec<_> = (0..rows).map(row).collect();
-        let rows = rows.join(", ");
-        format!("INSERT INTO {table} ({columns}) VALUES {rows} ON CONFLICT {conflict}")
+        // Room for the longest name of a parameter, so that the text is made in one piece.
+        let mut text = String::with_capacity(256 + columns.len() + rows * count * "$9999, ".len());
+        let _ = write!(text, "INSERT INTO {table} ({columns}) VALUES ");
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 1..=count {
+                if column > 1 {
+                    text.push_str(", ");
+                }
+                let _ = match places {
+                    Places::Numbered => write!(text, "${}", row * count + column),
+                    Places::InOrder => text.write_char('?'),
+                };
+            }
+            text.push(')');
+        }
+        let _ = write!(text, " ON CONFLICT {conflict}");
+        text
     }
 }
 
