@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use hotline_benches::audio::{Audio, Leg, Side, Talked};
-use hotline_benches::callers::{Callers, Then};
+use hotline_benches::callers::{Callers, Ears, Then};
 use hotline_benches::figures::{Spread, print_table};
 use hotline_benches::phones::{Phones, Waits};
 use hotline_benches::process::{Process, machine, pin_generator};
@@ -37,6 +37,8 @@ use hotline_benches::{SERVICE, bare, peers};
 const WARM_UP: Duration = Duration::from_secs(2);
 /// Agents who serve those who wait.
 const AGENTS: u16 = 10;
+/// Music for more than so many would be most of what the core does.
+const MOST_WHO_HEAR: u16 = 100;
 /// The shortest and the longest talk while others wait.
 const TALK: (Duration, Duration) = (Duration::from_millis(750), Duration::from_millis(2_250));
 
@@ -82,8 +84,13 @@ fn cost(calls: u16, time: Duration, clock: Clock) -> Cost {
     let phones = Phones::register(calls, (server.phones(), PASSWORD), audio.agents(), None, clock);
     server.sign_in(calls);
     let empty = server.process().resident_kib();
-    let callers =
-        Callers::new(calls, (server.trunk(), HOTLINE), audio.callers(), Then::Rest, clock);
+    let callers = Callers::new(
+        calls,
+        (server.trunk(), HOTLINE),
+        audio.callers(),
+        (Then::Rest, Ears::Open),
+        clock,
+    );
     callers.call(50);
     wait(|| {
         let (up, failed) = callers.up_and_failed();
@@ -228,13 +235,19 @@ struct Free {
 
 fn free(waiting: u16, time: Duration, clock: Clock) -> Free {
     println!("{waiting} callers wait for {AGENTS} agents, for {} s …", time.as_secs());
+    let ears = if waiting > MOST_WHO_HEAR { Ears::Closed } else { Ears::Open };
     let count = waiting + AGENTS;
     let server = Server::start(AGENTS, count);
     let audio = Audio::open(clock);
     let phones =
         Phones::register(AGENTS, (server.phones(), PASSWORD), audio.agents(), Some(TALK), clock);
-    let callers =
-        Callers::new(count, (server.trunk(), HOTLINE), audio.callers(), Then::CallAgain, clock);
+    let callers = Callers::new(
+        count,
+        (server.trunk(), HOTLINE),
+        audio.callers(),
+        (Then::CallAgain, ears),
+        clock,
+    );
     server.sign_in(AGENTS);
     callers.call(200);
     sleep(Duration::from_secs(2));

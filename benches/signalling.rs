@@ -28,7 +28,7 @@ use std::time::Duration;
 use clock::Clock;
 use hotline_benches::asterisk::Asterisk;
 use hotline_benches::audio::Audio;
-use hotline_benches::callers::{Callers, Pace, Then};
+use hotline_benches::callers::{Callers, Ears, Pace, Then};
 use hotline_benches::figures::{Spread, print_table};
 use hotline_benches::peers;
 use hotline_benches::phones::Phones;
@@ -130,7 +130,8 @@ fn cost(
     let phones = Phones::register(server.agents, login, audio.agents(), Some((hold, hold)), clock);
     (server.sign_in)();
     let trunk = (server.trunk, HOTLINE);
-    let callers = Callers::new(server.agents, trunk, audio.callers(), Then::Rest, clock);
+    let callers =
+        Callers::new(server.agents, trunk, audio.callers(), (Then::Rest, Ears::Open), clock);
     // What the first calls make is not any call's.
     callers.call_for(rate, Duration::from_secs(1));
     wait(|| callers.under_way() == 0);

@@ -24,6 +24,15 @@ pub enum Then {
     CallAgain,
 }
 
+/// Whether callers hear what is played to them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ears {
+    /// They do.
+    Open,
+    /// They hold from the beginning, so that music costs nothing: what is measured is not audio.
+    Closed,
+}
+
 /// All callers.
 #[derive(Debug)]
 pub struct Callers {
@@ -38,6 +47,7 @@ struct Desk {
     number: &'static str,
     audio: SocketAddr,
     then: Then,
+    ears: Ears,
     clock: Clock,
     over: AtomicBool,
     lines: Mutex<Vec<Line>>,
@@ -82,14 +92,15 @@ impl Callers {
         count: u16,
         (trunk, number): (SocketAddr, &'static str),
         audio: SocketAddr,
-        then: Then,
+        (then, ears): (Then, Ears),
         clock: Clock,
     ) -> Self {
         let socket = wire::open(CALLERS);
         let local = socket.local_addr().expect("a bound socket");
         let lines = Mutex::new((0..count).map(|_| Line::default()).collect());
         let over = AtomicBool::new(false);
-        let desk = Arc::new(Desk { socket, local, trunk, number, audio, then, clock, over, lines });
+        let desk =
+            Arc::new(Desk { socket, local, trunk, number, audio, then, ears, clock, over, lines });
         let thread = Arc::clone(&desk);
         spawn(move || thread.run());
         Self { desk }
@@ -202,7 +213,11 @@ impl Desk {
     }
 
     fn invite(&self, line: &Line) {
-        let body = wire::description(self.audio);
+        let direction = match self.ears {
+            Ears::Open => "sendrecv",
+            Ears::Closed => "sendonly",
+        };
+        let body = wire::described(self.audio, direction);
         let invite = wire::request(("INVITE", 1), &line.names, self.local, "", &body);
         self.send(&invite);
     }

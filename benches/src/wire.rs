@@ -62,10 +62,15 @@ pub(crate) fn audio(message: &str) -> Option<SocketAddr> {
 
 /// A description of A-law at this address.
 pub(crate) fn description(address: SocketAddr) -> String {
+    described(address, "sendrecv")
+}
+
+/// The same, with the direction of the audio.
+pub(crate) fn described(address: SocketAddr, direction: &str) -> String {
     let (ip, port) = (address.ip(), address.port());
     format!(
         "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=ptime:20\r\na=sendrecv\r\n"
+         m=audio {port} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=ptime:20\r\na={direction}\r\n"
     )
 }
 
