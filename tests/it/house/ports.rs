@@ -27,6 +27,7 @@ pub(crate) fn free_ports(count: u16) -> (u16, u16) {
 
 /// The first of so many free ports in a row.
 fn next(kind: usize, range: &Range<u16>, count: u16) -> u16 {
+    let range = &share(range);
     let mut places = NEXT.lock().unwrap();
     let places = places.get_or_insert_with(beginnings);
     let room = range.end - range.start;
@@ -40,9 +41,25 @@ fn next(kind: usize, range: &Range<u16>, count: u16) -> u16 {
     panic!("there are not {count} free ports in a row in {range:?}");
 }
 
+/// How many tests run at once at most; `.config/nextest.toml` says so too.
+const AT_ONCE: u16 = 2;
+
+/// The part of a range that this process may use. A port may be free for a while after it was given
+/// away (audio opens its ports call by call), so looking is not enough: tests that run at once look
+/// in different parts.
+#[expect(clippy::disallowed_methods, reason = "the runner tells a test nothing in another way")]
+fn share(range: &Range<u16>) -> Range<u16> {
+    let slot = std::env::var("NEXTEST_TEST_GROUP_SLOT").ok().and_then(|slot| slot.parse().ok());
+    let Some(slot) = slot.map(|slot: u16| slot % AT_ONCE) else { return range.clone() };
+    let width = (range.end - range.start) / AT_ONCE / 2 * 2;
+    let start = range.start + slot * width;
+    start..start + width
+}
+
 /// Processes begin at different places, so that two that run at once do not meet.
 fn beginnings() -> [u16; 2] {
     let spread = |step: u32, range: &Range<u16>| {
+        let range = share(range);
         (std::process::id().wrapping_mul(step) % u32::from(range.end - range.start)) as u16
     };
     [spread(14, &SINGLE), spread(514, &ROWS)]
