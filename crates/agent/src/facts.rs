@@ -222,7 +222,8 @@ fn lost(seat: &mut Seat, rules: &Rules, now: Timestamp) -> Option<Step> {
         AgentState::Busy { reason, .. } if is_device_lost(&reason) => None,
         state
         @ (AgentState::Ready { .. } | AgentState::Busy { .. } | AgentState::WrapUp { .. }) => {
-            Some(seat.lose(state, rules, now))
+            // Wrap-up after the end of the shift is no reason to wait for the phone.
+            Some(seat.settle(Step { to: state, cause: Cause::PhoneLost }, rules, now))
         }
         AgentState::SignedOut { .. }
         | AgentState::Reserved { .. }

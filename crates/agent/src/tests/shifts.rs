@@ -148,3 +148,14 @@ fn new_shifts_hold_for_those_who_are_there() {
     assert_eq!(team.at("17:10:00").pass(), []);
     team.at("19:10:00").expect(1001, StateName::SignedOut, Cause::ShiftOver);
 }
+
+#[test]
+fn who_loses_the_phone_in_wrap_up_after_the_shift_is_signed_out_at_once() {
+    let (mut team, _) = signed_in("09:00:00");
+    team.at("17:09:00").talk(1001, 1);
+    team.at("17:10:00").pass();
+    team.hang_up(1001, 1, 60);
+    assert_eq!(team.name(1001), StateName::WrapUp);
+    let changes = team.fact(Fact::PhoneLost { phone: phone(1001) });
+    assert_eq!((team.name(1001), changes[0].cause), (StateName::SignedOut, Cause::ShiftOver));
+}
