@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{AgentId, AgentSnapshot, AgentState, Cause, Next, PhoneId, StateName, Timestamp};
+use model::{
+    AgentId, AgentSnapshot, AgentState, Cause, Next, Pause, PhoneId, StateName, Timestamp,
+};
 
 use crate::crowd::Crowd;
 use crate::deadlines::{Armed, Deadlines, Ends};
@@ -109,6 +111,7 @@ impl Agents {
         seat.phone = Some(phone);
         seat.phone_state = phone_state;
         seat.state = snapshot.state.clone();
+        seat.pause = snapshot.pause.filter(|pause| now < pause.until);
         let shift_until = self.shift_until_after(agent, now);
         let change = self.step(agent, now, |seat, rules| {
             seat.shift_until = shift_until;
@@ -143,12 +146,18 @@ impl Agents {
         match self.seats.get(&agent) {
             Some(Seat {
                 state: AgentState::Ready { idle_since, .. },
-                cool_until: None,
+                pause: None,
                 calls_taken,
                 ..
             }) => Availability::Available { idle_since: *idle_since, calls_taken: *calls_taken },
             Some(_) | None => Availability::Unavailable,
         }
+    }
+
+    /// The pause in which the agent is offered nothing.
+    #[must_use]
+    pub fn pause(&self, agent: AgentId) -> Option<Pause> {
+        self.seats.get(&agent)?.pause
     }
 
     /// Every agent with the state, by work number.
@@ -243,7 +252,8 @@ impl Agents {
         let Self { rules, seats, deadlines, .. } = self;
         let Some(seat) = seats.get_mut(&agent) else { return };
         let notice = seat.next_notice(rules).map(|(at, _)| at);
-        keep(deadlines, &mut seat.cool_down_ends, seat.cool_until, (agent, Ends::CoolDown));
+        let pause = seat.pause.map(|pause| pause.until);
+        keep(deadlines, &mut seat.cool_down_ends, pause, (agent, Ends::CoolDown));
         keep(deadlines, &mut seat.shift_ends, seat.shift_until, (agent, Ends::Shift));
         keep(deadlines, &mut seat.notice_due, notice, (agent, Ends::Notice));
     }

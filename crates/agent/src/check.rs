@@ -47,7 +47,7 @@ impl Agents {
                 "the state's deadline is not the one armed",
             ),
             (
-                seat.cool_down_ends.map(|armed| armed.at) != seat.cool_until
+                seat.cool_down_ends.map(|armed| armed.at) != seat.pause.map(|pause| pause.until)
                     || seat.cool_down_ends.is_some_and(|at| !armed(at, Ends::CoolDown)),
                 "the cool-down's deadline is not the one armed",
             ),

@@ -82,7 +82,7 @@ impl Agents {
                     if seat.cool_down_ends != Some(fired.armed) {
                         return None;
                     }
-                    seat.cool_until = None;
+                    seat.pause = None;
                     let ready = matches!(seat.state, AgentState::Ready { .. });
                     ready.then(|| Step { to: seat.state.clone(), cause: Cause::CoolDownOver })
                 }),

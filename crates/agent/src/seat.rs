@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::{
-    Actor, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId, Reason, Spent,
-    StateName, Timestamp,
+    Actor, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, Pause, PhoneId, Reason,
+    Spent, StateName, Timestamp,
 };
 
 use crate::deadlines::Armed;
@@ -32,8 +32,8 @@ pub(crate) struct Seat {
     pub(crate) phone_state: PhoneState,
     /// The deadline of the state, where it has one.
     pub(crate) state_ends: Option<Armed>,
-    /// The end of the pause after an offer that came to nothing.
-    pub(crate) cool_until: Option<Timestamp>,
+    /// The pause after an offer that came to nothing.
+    pub(crate) pause: Option<Pause>,
     pub(crate) cool_down_ends: Option<Armed>,
     /// What has been said of the busy stay that is over at this time.
     pub(crate) said: Option<(Timestamp, Said)>,
@@ -76,7 +76,7 @@ impl Seat {
             phone: None,
             phone_state: PhoneState::Unbound,
             state_ends: None,
-            cool_until: None,
+            pause: None,
             cool_down_ends: None,
             said: None,
             notice_due: None,
@@ -206,10 +206,10 @@ impl Seat {
             let no_answer = || Next::Busy(Reason::from(Reason::NO_ANSWER));
             let next = next.or_else(|| too_often.then(no_answer));
             let to = wrap_up(owed, next, rules, now);
-            return Some(self.settle(Step { to, cause: cause_of(end) }, rules, now));
+            return Some(self.settle(Step { to, cause: end.into() }, rules, now));
         }
         let step = match next {
-            None | Some(Next::Ready) => Step { to: rest, cause: cause_of(end) },
+            None | Some(Next::Ready) => Step { to: rest, cause: end.into() },
             Some(next @ (Next::Busy(_) | Next::SignedOut)) => self.take_up(&next, rules, now),
         };
         Some(self.settle(step, rules, now))
@@ -225,7 +225,9 @@ impl Seat {
             OfferEnd::Withdrawn => SHORTEST_PAUSE,
             OfferEnd::CallerLeft | OfferEnd::AnsweredElsewhere => return false,
         };
-        self.cool_until = Some(now + pause).filter(|until| now < *until);
+        self.pause = (!pause.is_zero()).then(|| Pause { until: now + pause, after: end });
+        let told = self.pause.map(|Pause { until, after }| EventKind::AgentPaused { until, after });
+        self.notices.extend(told);
         match end {
             OfferEnd::NoAnswer => self.unanswered = self.unanswered.saturating_add(1),
             OfferEnd::Refused => self.unanswered = 0,
@@ -360,15 +362,4 @@ fn wrap_up(
 
 pub(crate) fn is_device_lost(reason: &Reason) -> bool {
     reason.as_str() == Reason::DEVICE_LOST
-}
-
-const fn cause_of(end: OfferEnd) -> Cause {
-    match end {
-        OfferEnd::NoAnswer => Cause::NoAnswer,
-        OfferEnd::Refused => Cause::Refused,
-        OfferEnd::Unreachable => Cause::Unreachable,
-        OfferEnd::CallerLeft => Cause::CallerLeft,
-        OfferEnd::AnsweredElsewhere => Cause::AnsweredElsewhere,
-        OfferEnd::Withdrawn => Cause::OfferWithdrawn,
-    }
 }

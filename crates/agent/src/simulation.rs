@@ -66,6 +66,7 @@ const WORTH_REACHING: &[&str] = &[
     "phone_registered",
     "agent.stay_warned",
     "agent.stay_alerted",
+    "agent.paused",
     "agent.late",
     "agent.left_early",
     "shift_over",
@@ -123,6 +124,7 @@ fn live_through(day: &[(Happens, u64)], seen: &mut Seen) -> Result<(), TestCaseE
         changes.iter().try_for_each(|change| books.read(change, now))?;
         books.tea.retain(|(agent, _), _| team.state(*agent).is_some());
         holds(&team, &changes, now)?;
+        books.pauses(&team, now)?;
     }
     settles(&mut team, now)
 }
@@ -137,13 +139,24 @@ struct Books {
     tea: BTreeMap<(AgentId, i64), Duration>,
     /// What everybody is who is signed in.
     states: BTreeMap<AgentId, AgentState>,
+    /// Until when the log says that somebody pauses.
+    pauses: BTreeMap<AgentId, Timestamp>,
 }
 
 impl Books {
     fn read(&mut self, change: &Change, now: Timestamp) -> Result<(), TestCaseError> {
         let at_tea = |state: &AgentState| matches!(state, AgentState::Busy { reason, .. } if reason.as_str() == "tea");
+        for told in &change.notices {
+            if let EventKind::AgentPaused { until, .. } = told {
+                prop_assert!(now < *until, "no pause at all: {change:?}");
+                self.pauses.insert(change.agent, *until);
+            }
+        }
         if change.from == change.to {
             return Ok(());
+        }
+        if change.to.name() == StateName::SignedOut {
+            self.pauses.remove(&change.agent);
         }
         if change.agent == AgentId::new(2) && change.from.name() == StateName::SignedOut {
             prop_assert!(is_shift(now, BEFORE, 0), "signed in outside the shift: {change:?}");
@@ -162,6 +175,17 @@ impl Books {
             let left = ALLOWANCE.saturating_sub(*had);
             prop_assert!(end.since(now) <= left, "more than the allowance: {change:?}");
             prop_assert!(end.since(now) >= Duration::from_millis(900), "for nothing: {change:?}");
+        }
+        Ok(())
+    }
+
+    /// Whoever is ready may be offered a call, but for the pauses that were told.
+    fn pauses(&self, team: &Agents, now: Timestamp) -> Result<(), TestCaseError> {
+        for (agent, state) in team.iter() {
+            let pauses = self.pauses.get(&agent).is_some_and(|until| now < *until);
+            let free = state.name() == StateName::Ready && !pauses;
+            let may = team.availability(agent).is_available();
+            prop_assert_eq!(may, free, "{}: {:?}", agent, state);
         }
         Ok(())
     }

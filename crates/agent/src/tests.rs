@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentSnapshot, AgentState, CallId, CallKind, Cause, Epoch, EventKind, Next,
-    OfferEnd, PhoneId, Reason, Refusal, Spent, StateName, Timestamp,
+    OfferEnd, Pause, PhoneId, Reason, Refusal, Spent, StateName, Timestamp,
 };
 
 use crate::{

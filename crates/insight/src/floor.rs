@@ -1,7 +1,7 @@
 //! The floor as the log tells it: what a restart begins from.
 
 use model::{
-    AgentId, AgentSnapshot, AgentState, CallId, Event, EventKind, FloorSnapshot, OpenCall,
+    AgentId, AgentSnapshot, AgentState, CallId, Event, EventKind, FloorSnapshot, OpenCall, Pause,
     RecordingId, SegmentId, Spent, Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,7 @@ impl Floor {
             EventKind::ConfigApplied { .. } => self.snapshot.config_version = event.config_version,
             EventKind::AgentSignedIn { .. }
             | EventKind::AgentStateChanged { .. }
+            | EventKind::AgentPaused { .. }
             | EventKind::AgentRequestRemembered { .. }
             | EventKind::AgentAllowanceSpent { .. } => self.apply_to_agent(event),
             _ => self.apply_to_call(event),
@@ -57,10 +58,13 @@ impl Floor {
                 let spent = Spent { since: *since, used_ms: *used_ms };
                 row.spent.insert(reason.clone(), spent);
             }
+            EventKind::AgentPaused { until, after } => {
+                row.pause = Some(Pause { until: *until, after: *after });
+            }
             EventKind::AgentStateChanged { to, .. } => {
                 row.state = to.clone();
                 if matches!(to, AgentState::SignedOut { .. }) {
-                    row.phone = None;
+                    (row.phone, row.pause) = (None, None);
                 }
             }
             _ => {}
@@ -157,6 +161,20 @@ mod tests {
         story.agent_becomes(1001, AgentState::SignedOut { since: story.at });
         floor = story.fold();
         assert_eq!(floor.snapshot().agents[&AgentId::new(1001)].phone, None);
+    }
+
+    #[test]
+    fn a_pause_is_kept_for_the_session() {
+        let mut story = Story::default();
+        let pause = Pause { until: story.at, after: model::OfferEnd::Refused };
+        let Pause { until, after } = pause;
+        story.agent(1001, EventKind::AgentPaused { until, after });
+        let row = |story: &Story| {
+            story.fold::<Floor>().into_snapshot().agents.remove(&AgentId::new(1001)).unwrap()
+        };
+        assert_eq!(row(&story).pause, Some(pause));
+        story.agent_becomes(1001, AgentState::SignedOut { since: story.at });
+        assert_eq!(row(&story).pause, None);
     }
 
     #[test]

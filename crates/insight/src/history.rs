@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    Actor, AgentId, AgentState, CallId, Cause, Epoch, Event, EventKind, PhoneId, Reason, StateName,
-    Timestamp,
+    Actor, AgentId, AgentState, CallId, Cause, Epoch, Event, EventKind, Pause, PhoneId, Reason,
+    StateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,10 @@ pub struct StateInterval {
     pub since: Timestamp,
     /// When it ended; `None` while it lasts.
     pub until: Option<Timestamp>,
+    /// The pause that it began with, after an offer that came to nothing; `None` where there was none,
+    /// and in the logs of programs that did not tell of pauses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
     /// Why it began.
     pub cause: Option<Cause>,
     /// Who brought it about.
@@ -55,6 +59,11 @@ impl AgentHistory {
                 None
             }
             EventKind::AgentStateChanged { to, .. } => self.change(agent, to, event),
+            EventKind::AgentPaused { until, after } => {
+                let open = self.open.get_mut(&agent)?;
+                open.pause = Some(Pause { until: *until, after: *after });
+                None
+            }
             _ => None,
         }
     }
@@ -77,11 +86,16 @@ impl AgentHistory {
         if self.open.get(&agent).is_some_and(|open| is_same_stay(open, to)) {
             return None;
         }
-        if matches!(to, AgentState::SignedOut { .. }) {
+        if is_signed_out(to) {
             self.phones.remove(&agent);
         }
         let phone = self.phones.get(&agent).cloned();
-        let ended = self.open.insert(agent, interval(agent, to, phone, event));
+        let row = interval(agent, to, phone, event);
+        let ended = self.open.remove(&agent);
+        // A pause goes on through another state, to the end of the working session.
+        let pause = ended.as_ref().and_then(|row| row.pause);
+        let pause = pause.filter(|pause| event.at < pause.until && !is_signed_out(to));
+        self.open.insert(agent, StateInterval { pause, ..row });
         ended.map(|row| StateInterval { until: Some(event.at.max(row.since)), ..row })
     }
 }
@@ -89,6 +103,10 @@ impl AgentHistory {
 /// A longer wrap-up or another wish for afterwards is the same stay.
 fn is_same_stay(open: &StateInterval, to: &AgentState) -> bool {
     open.state == to.name() && open.call == to.call() && open.reason.as_ref() == reason(to)
+}
+
+const fn is_signed_out(state: &AgentState) -> bool {
+    matches!(state, AgentState::SignedOut { .. })
 }
 
 fn interval(
@@ -106,6 +124,7 @@ fn interval(
         phone,
         since: event.at,
         until: None,
+        pause: None,
         cause: event.cause,
         actor: event.actor.clone(),
     }

@@ -87,6 +87,16 @@ pub enum OfferEnd {
     Withdrawn,
 }
 
+/// A pause in which an agent is offered nothing, after an offer that came to nothing (冷却). It stands
+/// beside the state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pause {
+    /// When it is over.
+    pub until: Timestamp,
+    /// How that offer ended.
+    pub after: OfferEnd,
+}
+
 /// An agent's state (坐席状态). Leaving a variant forgets what was only true in it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of the envelope and of every kind together.
-pub const SCHEMA_VERSION: u16 = 4;
+pub const SCHEMA_VERSION: u16 = 5;
 
 /// The schema version that an event was written with. An event of a later version is not read: what
 /// it means is for a later program to say.
@@ -226,6 +226,12 @@ kinds! {
         from: AgentState,
         /// The state now.
         to: AgentState,
+    };
+    "agent.paused", "An agent is offered nothing for a while, after an offer that came to nothing.", AgentPaused {
+        /// When the pause is over.
+        until: Timestamp,
+        /// How the offer ended.
+        after: OfferEnd,
     };
     "agent.request_remembered", "A request made during a call will take effect after it.", AgentRequestRemembered {
         /// What comes next.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, AgentState, CallId, LegId, PhoneId, QueueId, Reason, RecordingId, SegmentId, Timestamp,
+    AgentId, AgentState, CallId, LegId, Pause, PhoneId, QueueId, Reason, RecordingId, SegmentId,
+    Timestamp,
 };
 
 /// One agent as the log last told of them.
@@ -21,13 +22,16 @@ pub struct AgentSnapshot {
     /// When the agent last signed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attended: Option<Timestamp>,
+    /// The last pause after an offer that came to nothing, in this working session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
 }
 
 impl AgentSnapshot {
     /// An agent in this state at this phone, of whom nothing else is known.
     #[must_use]
     pub const fn new(state: AgentState, phone: Option<PhoneId>) -> Self {
-        Self { state, phone, spent: BTreeMap::new(), attended: None }
+        Self { state, phone, spent: BTreeMap::new(), attended: None, pause: None }
     }
 }
 

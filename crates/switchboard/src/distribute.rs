@@ -128,15 +128,7 @@ impl Switchboard {
     }
 
     pub(crate) fn stop_ringing(&mut self, id: CallId, offer: &Offer, end: OfferEnd) {
-        let cause = match end {
-            OfferEnd::NoAnswer => Cause::NoAnswer,
-            OfferEnd::CallerLeft => Cause::CallerLeft,
-            OfferEnd::Refused => Cause::Refused,
-            OfferEnd::Unreachable => Cause::Unreachable,
-            OfferEnd::AnsweredElsewhere => Cause::AnsweredElsewhere,
-            OfferEnd::Withdrawn => Cause::OfferWithdrawn,
-        };
-        self.release_leg(offer.leg, cause, None);
+        self.release_leg(offer.leg, end.into(), None);
         let about = self.about_offer(id, offer.agent).with_leg(offer.leg);
         self.tell_offer_ended(about, offer.since, end);
     }

@@ -28,6 +28,7 @@ impl Switchboard {
                 name: config.name.clone(),
                 bindings: own.and_then(|phone| self.bindings.get(phone)).copied().unwrap_or(0),
                 phone,
+                pause: self.agents.pause(*agent),
                 state: self
                     .agents
                     .state(*agent)

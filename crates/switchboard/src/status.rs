@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use model::{
-    AgentId, AgentState, CallId, HotlineId, Number, Outcome, PhoneId, QueueId, Timestamp, TrunkId,
+    AgentId, AgentState, CallId, HotlineId, Number, Outcome, Pause, PhoneId, QueueId, Timestamp,
+    TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,9 @@ pub struct AgentStatus {
     /// The state.
     #[serde(flatten)]
     pub state: AgentState,
+    /// The pause in which nothing is offered, after an offer that came to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
 }
 
 /// One queue.

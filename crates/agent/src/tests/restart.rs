@@ -29,6 +29,24 @@ fn a_restart_keeps_ready_busy_and_wrap_up_where_the_phone_is_there() {
 }
 
 #[test]
+fn a_pause_goes_on_after_a_restart_until_it_is_over() {
+    let since = time("08:00:00");
+    let pause = Pause { until: time("09:00:05"), after: OfferEnd::Refused };
+    for (at, is_available) in [("09:00:00", false), ("09:00:05", true)] {
+        let state = AgentState::Ready { since, idle_since: since };
+        let snapshot =
+            AgentSnapshot { pause: Some(pause), ..AgentSnapshot::new(state, Some(phone(1001))) };
+        let mut team = Team::new(rules());
+        let now = time(at);
+        let _ = team.agents.restore(agent(1001), snapshot, PhoneState::Bound, now);
+        team.agents.check().unwrap();
+        assert_eq!(team.is_available(1001), is_available, "{at}");
+        team.at("09:00:05").pass();
+        assert!(team.is_available(1001));
+    }
+}
+
+#[test]
 fn a_restart_gives_an_agent_without_a_phone_the_grace() {
     let mut team = Team::new(rules());
     let since = time("08:00:00");

@@ -167,6 +167,7 @@ pub(super) fn status() -> Status {
         phone: Some(PhoneId::from("1001")),
         bindings: 1,
         state,
+        pause: None,
     };
     let queue = QueueStatus {
         queue: "sales".into(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use model::{AgentState, Outcome, StateName};
+use model::{AgentState, Outcome, Pause, StateName, Timestamp};
 use serde_json::{Value, json};
 use switchboard::status::{AgentStatus, CallStatus, QueueStatus, Status};
 
@@ -105,8 +105,8 @@ fn queue_row(queue: &QueueStatus) -> Vec<String> {
 fn agent_row(agent: &AgentStatus, status: &Status) -> Vec<String> {
     let detail = match &agent.state {
         AgentState::Busy { reason, .. } => Some(reason.to_string()),
+        AgentState::Ready { .. } => agent.pause.map(|pause| pausing(pause, status.at)),
         AgentState::SignedOut { .. }
-        | AgentState::Ready { .. }
         | AgentState::Reserved { .. }
         | AgentState::Ringing { .. }
         | AgentState::OnCall { .. }
@@ -123,6 +123,10 @@ fn agent_row(agent: &AgentStatus, status: &Status) -> Vec<String> {
         detail.unwrap_or_default(),
         if known { report::span(millis(status.at.since(since))) } else { String::new() },
     ]
+}
+
+fn pausing(pause: Pause, now: Timestamp) -> String {
+    format!("pausing 冷却中 {}", report::span(millis(pause.until.since(now))))
 }
 
 fn call_row(call: &CallStatus, status: &Status) -> Vec<String> {

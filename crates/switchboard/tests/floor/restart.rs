@@ -55,6 +55,29 @@ fn what_an_agent_asked_for_during_a_call_is_still_done_after_a_crash() {
 }
 
 #[test]
+fn a_pause_after_an_offer_is_told_shown_and_goes_on_after_a_crash() {
+    let mut before = Centre::open();
+    before.sign_in(1001);
+    before.queues();
+    before.wait(15);
+    let told = before.events.iter().find(|event| event.kind.name() == "agent.paused").unwrap();
+    let model::EventKind::AgentPaused { until, after } = told.kind else { unreachable!() };
+    assert_eq!((until.since(before.now).as_secs(), after), (5, model::OfferEnd::NoAnswer));
+    let pause = |centre: &mut Centre| {
+        centre.look().agents.into_iter().find(|status| status.agent == agent(1001)).unwrap().pause
+    };
+    assert_eq!(pause(&mut before), Some(model::Pause { until, after }));
+    let mut opening = opening(config(), 2, crashed(&before));
+    opening.bindings = [("1001".into(), 1)].into();
+    let mut after = Centre::begin(opening, before.now, before.books.clone());
+    after.queues();
+    assert!(after.rings("1001").is_none());
+    after.wait(5);
+    assert!(after.rings("1001").is_some());
+    assert_eq!(pause(&mut after), None);
+}
+
+#[test]
 fn a_session_of_an_agent_who_is_no_longer_configured_ends_in_the_log() {
     let mut before = Centre::open();
     before.sign_in(1001);
