@@ -306,7 +306,7 @@ fn after_restart(seat: &mut Seat, rules: &Rules, now: Timestamp) -> Step {
 fn torn(call: model::CallId, next: Option<Next>, rules: &Rules, now: Timestamp) -> AgentState {
     let at_most = now + WRAP_UP_AFTER_RESTART.max(rules.wrap_up_at_most);
     let until = now + WRAP_UP_AFTER_RESTART;
-    AgentState::WrapUp { call, since: now, until, at_most, next }
+    AgentState::WrapUp { call, since: now, until, at_most, mode: None, next }
 }
 
 /// The wish that leads back to a state.

@@ -189,7 +189,7 @@ fn started(
 /// Wrap-up belongs to the agent: of several calls that give some, the longest counts.
 fn ended(
     seat: &mut Seat,
-    (call, wrap_up): (CallId, Duration),
+    (call, wrap_up): (CallId, WrapUp),
     rules: &Rules,
     now: Timestamp,
 ) -> Option<Step> {
@@ -204,8 +204,9 @@ fn ended(
         | AgentState::WrapUp { .. } => None,
     };
     let ended = kind.or_else(|| seat.also.remove(&call))?;
-    let owed = seat.owed.map_or(Duration::ZERO, |(_, owed)| owed);
-    if ended == CallKind::Queue && wrap_up > owed && rules.wrap_up != WrapUp::None {
+    let length = |wrap_up: WrapUp| wrap_up.spans(rules).0;
+    let owed = seat.owed.map_or(Duration::ZERO, |(_, owed)| length(owed));
+    if ended == CallKind::Queue && length(wrap_up) > owed {
         seat.owed = Some((call, wrap_up));
     }
     kind.and_then(|_| seat.call_over(rules, now))

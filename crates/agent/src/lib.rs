@@ -35,10 +35,8 @@ mod stays;
 
 pub use agents::Agents;
 pub use days::Days;
-pub use events::{Availability, Change, Done, Fact, PhoneState, Request};
-pub use rules::{
-    BusyRule, CoolDown, ForceNote, Overstay, Rules, SecondSession, Share, WhenFull, WrapUp,
-};
+pub use events::{Availability, Change, Done, Fact, PhoneState, Request, WrapUp};
+pub use rules::{BusyRule, CoolDown, ForceNote, Overstay, Rules, SecondSession, Share, WhenFull};
 
 pub use shifts::{Attendance, Shift};
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentState, CallId, Cause, EventKind, Next, PhoneId, Refusal, StateName,
-    Timestamp,
+    Timestamp, WrapUpMode,
 };
 
 use crate::seat::{Seat, Step, is_device_lost};
@@ -54,8 +54,7 @@ impl Agents {
             Request::Become { agent, next } => self.wish(agent, next, By::Agent, now),
             Request::Force { agent, next, by, note } => self.force(agent, next, (by, note), now),
             Request::EndWrapUp { agent } => {
-                self.wrap_up_of(agent)?;
-                if !self.rules.wrap_up.ends() {
+                if !self.mode_of(self.wrap_up_of(agent)?).ends() {
                     return Err(Refusal::WrapUpNotEndable);
                 }
                 Ok(self.done(agent, now, |seat, rules| {
@@ -213,8 +212,22 @@ impl Agents {
     }
 
     /// Whether the agent may take another state at once: not out of wrap-up that cannot be ended.
-    const fn may_leave(&self, state: &AgentState) -> bool {
-        !matches!(state, AgentState::WrapUp { .. }) || self.rules.wrap_up.ends()
+    fn may_leave(&self, state: &AgentState) -> bool {
+        !matches!(state, AgentState::WrapUp { .. }) || self.mode_of(state).ends()
+    }
+
+    /// What agents may do about a wrap-up: what its queue says, else what holds for all.
+    const fn mode_of(&self, state: &AgentState) -> WrapUpMode {
+        match state {
+            AgentState::WrapUp { mode: Some(mode), .. } => *mode,
+            AgentState::SignedOut { .. }
+            | AgentState::Ready { .. }
+            | AgentState::Busy { .. }
+            | AgentState::Reserved { .. }
+            | AgentState::Ringing { .. }
+            | AgentState::OnCall { .. }
+            | AgentState::WrapUp { mode: None, .. } => self.rules.wrap_up,
+        }
     }
 
     fn remember(&mut self, agent: AgentId, wish: Next) -> Done {
@@ -234,7 +247,7 @@ impl Agents {
         now: Timestamp,
     ) -> Result<Done, Refusal> {
         let mut to = self.wrap_up_of(agent)?.clone();
-        if !self.rules.wrap_up.extends() {
+        if !self.mode_of(&to).extends() {
             return Err(Refusal::WrapUpNotExtendable);
         }
         if let AgentState::WrapUp { until, at_most, .. } = &mut to {

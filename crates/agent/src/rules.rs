@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{AgentId, GroupId, Next, Reason};
+use model::{AgentId, GroupId, Next, Reason, WrapUpMode};
 
 use crate::{Attendance, Days, Shift};
 
@@ -22,8 +22,8 @@ pub struct Rules {
     pub device_lost_grace: Duration,
     /// Whether a team lead who forces a state must say why.
     pub force_note: ForceNote,
-    /// What agents may do about wrap-up.
-    pub wrap_up: WrapUp,
+    /// What agents may do about wrap-up, where its queue does not say.
+    pub wrap_up: WrapUpMode,
     /// How far wrap-up may be extended in all, counted from its beginning.
     pub wrap_up_at_most: Duration,
     /// The shifts of those who have any.
@@ -116,36 +116,6 @@ pub enum ForceNote {
     Needed,
 }
 
-/// What agents may do about wrap-up. A team lead may always end it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum WrapUp {
-    /// End it early, and extend it up to the limit.
-    #[default]
-    Flexible,
-    /// Nothing: it lasts as long as the queue says.
-    Fixed,
-    /// Extend it up to the limit.
-    Extendable,
-    /// End it early.
-    Endable,
-    /// It lasts until the agent ends it, at most up to the limit.
-    Manual,
-    /// There is none, whatever the queue says.
-    None,
-}
-
-impl WrapUp {
-    /// Whether it may be ended early.
-    pub(crate) const fn ends(self) -> bool {
-        matches!(self, Self::Flexible | Self::Endable | Self::Manual)
-    }
-
-    /// Whether it may be extended.
-    pub(crate) const fn extends(self) -> bool {
-        matches!(self, Self::Flexible | Self::Extendable)
-    }
-}
-
 /// Pauses before the same agent is offered a call again, by how the last offer ended. After any
 /// but a call let ring or a caller who left, the pause is at least one second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -177,7 +147,7 @@ impl Default for Rules {
             max_no_answer: 2,
             device_lost_grace: Duration::from_secs(60),
             force_note: ForceNote::Optional,
-            wrap_up: WrapUp::Flexible,
+            wrap_up: WrapUpMode::Flexible,
             wrap_up_at_most: Duration::from_secs(600),
             shifts: BTreeMap::new(),
             attendance: Attendance::default(),

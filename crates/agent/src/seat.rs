@@ -49,7 +49,7 @@ pub(crate) struct Seat {
     pub(crate) also: BTreeMap<CallId, CallKind>,
     /// Wrap-up earned by a call from a queue while another call, or an offer, still holds the
     /// agent.
-    pub(crate) owed: Option<(CallId, Duration)>,
+    pub(crate) owed: Option<(CallId, WrapUp)>,
     /// The busy or wrap-up that the lost phone interrupted.
     pub(crate) lost_from: Option<AgentState>,
     /// When the agent last signed in; outlives the session.
@@ -257,11 +257,11 @@ impl Seat {
         }
         let step = match (self.owed.take(), next, before.map(|before| *before)) {
             (Some(owed), next, _) => Step { to: wrap_up(owed, next, rules, now), cause },
-            (None, Some(wish), Some(AgentState::WrapUp { call, until, at_most, .. }))
+            (None, Some(wish), Some(AgentState::WrapUp { call, until, at_most, mode, .. }))
                 if now < until =>
             {
-                let next = Some(wish);
-                Step { to: AgentState::WrapUp { call, since: now, until, at_most, next }, cause }
+                let (since, next) = (now, Some(wish));
+                Step { to: AgentState::WrapUp { call, since, until, at_most, mode, next }, cause }
             }
             (None, Some(next), _) => self.take_up(&next, rules, now),
             (None, None, Some(before)) => self.resume(before, cause, rules, now),
@@ -335,8 +335,9 @@ impl Seat {
             AgentState::WrapUp { until, next, .. } if until <= now => {
                 self.after_wrap_up(next, Cause::WrapUpOver, rules, now)
             }
-            AgentState::WrapUp { call, until, at_most, next, .. } => {
-                Step { to: AgentState::WrapUp { call, since: now, until, at_most, next }, cause }
+            AgentState::WrapUp { call, until, at_most, mode, next, .. } => {
+                let since = now;
+                Step { to: AgentState::WrapUp { call, since, until, at_most, mode, next }, cause }
             }
             AgentState::SignedOut { .. } => {
                 Step { to: AgentState::SignedOut { since: now }, cause }
@@ -350,14 +351,14 @@ impl Seat {
 
 /// Wrap-up from now on.
 fn wrap_up(
-    (call, span): (CallId, Duration),
+    (call, owed): (CallId, WrapUp),
     next: Option<Next>,
     rules: &Rules,
     now: Timestamp,
 ) -> AgentState {
-    let at_most = now + span.max(rules.wrap_up_at_most);
-    let until = if rules.wrap_up == WrapUp::Manual { at_most } else { now + span };
-    AgentState::WrapUp { call, since: now, until, at_most, next }
+    let (span, at_most) = owed.spans(rules);
+    let (until, at_most, mode) = (now + span, now + at_most, owed.mode);
+    AgentState::WrapUp { call, since: now, until, at_most, mode, next }
 }
 
 pub(crate) fn is_device_lost(reason: &Reason) -> bool {

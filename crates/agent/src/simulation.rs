@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, EventKind, GroupId, Next, OfferEnd,
-    PhoneId, Reason, StateName, Timestamp,
+    PhoneId, Reason, StateName, Timestamp, WrapUpMode,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -264,7 +264,7 @@ fn settles(team: &mut Agents, mut now: Timestamp) -> Result<(), TestCaseError> {
     for number in 1..=4 {
         for of in 0..4 {
             let (agent, call) = (AgentId::new(number), CallId::new(Epoch::new(1), of));
-            let _ = team.fact(Fact::CallEnded { agent, call, wrap_up: Duration::ZERO }, now);
+            let _ = team.fact(Fact::CallEnded { agent, call, wrap_up: WrapUp::default() }, now);
         }
     }
     for _ in 0..100 {
@@ -275,7 +275,7 @@ fn settles(team: &mut Agents, mut now: Timestamp) -> Result<(), TestCaseError> {
         for number in 1..=4 {
             for of in 0..4 {
                 let (agent, call) = (AgentId::new(number), CallId::new(Epoch::new(1), of));
-                let _ = team.fact(Fact::CallEnded { agent, call, wrap_up: Duration::ZERO }, now);
+                let _ = team.fact(Fact::CallEnded { agent, call, wrap_up: WrapUp::default() }, now);
             }
         }
     }
@@ -351,14 +351,20 @@ fn fact() -> impl Strategy<Value = Fact> {
         2 => (agent(), call()).prop_map(|(agent, call)| Fact::Answered { agent, call }),
         1 => (agent(), call(), kind)
             .prop_map(|(agent, call, kind)| Fact::CallStarted { agent, call, kind }),
-        10 => (agent(), call(), 0_u64..60).prop_map(|(agent, call, wrap_up)| Fact::CallEnded {
-            agent,
-            call,
-            wrap_up: Duration::from_secs(wrap_up),
-        }),
+        10 => (agent(), call(), wrap_up())
+            .prop_map(|(agent, call, wrap_up)| Fact::CallEnded { agent, call, wrap_up }),
         3 => phone().prop_map(|phone| Fact::PhoneBound { phone }),
         1 => phone().prop_map(|phone| Fact::PhoneLost { phone }),
     ]
+}
+
+/// The mode is the queue's in half of the cases.
+fn wrap_up() -> impl Strategy<Value = WrapUp> {
+    let mode = prop_oneof![
+        1 => Just(None),
+        1 => proptest::sample::select(&MODES[..]).prop_map(Some),
+    ];
+    (0_u64..60, mode).prop_map(|(span, mode)| WrapUp { span: Duration::from_secs(span), mode })
 }
 
 /// Number 5 is nobody's.
@@ -420,16 +426,17 @@ fn groups() -> BTreeMap<GroupId, BTreeSet<AgentId>> {
     [("a".into(), group(&[1, 2, 3])), ("b".into(), group(&[3, 4]))].into()
 }
 
+const MODES: [WrapUpMode; 6] = [
+    WrapUpMode::Flexible,
+    WrapUpMode::Fixed,
+    WrapUpMode::Extendable,
+    WrapUpMode::Endable,
+    WrapUpMode::Manual,
+    WrapUpMode::None,
+];
+
 /// The mode of wrap-up is another from day to day.
 fn rules(day: usize) -> Rules {
-    const MODES: [WrapUp; 6] = [
-        WrapUp::Flexible,
-        WrapUp::Fixed,
-        WrapUp::Extendable,
-        WrapUp::Endable,
-        WrapUp::Manual,
-        WrapUp::None,
-    ];
     let secs = Duration::from_secs;
     let lunch = BusyRule { longest: Some(secs(120)), ..BusyRule::default() };
     let overstay = Overstay {

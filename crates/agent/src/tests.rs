@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentSnapshot, AgentState, CallId, CallKind, Cause, Epoch, EventKind, Next,
-    OfferEnd, Pause, PhoneId, Reason, Refusal, Spent, StateName, Timestamp,
+    OfferEnd, Pause, PhoneId, Reason, Refusal, Spent, StateName, Timestamp, WrapUpMode,
 };
 
 use crate::{
@@ -191,7 +191,16 @@ impl Team {
     }
 
     fn hang_up(&mut self, number: u32, of: u32, wrap_up: u64) -> Vec<Change> {
-        let wrap_up = Duration::from_secs(wrap_up);
+        self.hang_up_with(number, of, (wrap_up, None))
+    }
+
+    fn hang_up_with(
+        &mut self,
+        number: u32,
+        of: u32,
+        (span, mode): (u64, Option<WrapUpMode>),
+    ) -> Vec<Change> {
+        let wrap_up = WrapUp { span: Duration::from_secs(span), mode };
         self.fact(Fact::CallEnded { agent: agent(number), call: call(of), wrap_up })
     }
 

@@ -82,7 +82,8 @@ impl Story {
 
     pub(crate) fn wrap_up(call: u32, since: Timestamp, seconds: u64) -> AgentState {
         let until = since + Duration::from_secs(seconds);
-        AgentState::WrapUp { call: Self::call(call), since, until, at_most: until, next: None }
+        let (call, at_most) = (Self::call(call), until);
+        AgentState::WrapUp { call, since, until, at_most, mode: None, next: None }
     }
 
     pub(crate) fn later(&mut self, seconds: u64) {

@@ -15,7 +15,7 @@ mod security;
 mod snapshot;
 mod time;
 
-pub use agent::{AgentState, CallKind, Next, OfferEnd, Pause, Reason, StateName};
+pub use agent::{AgentState, CallKind, Next, OfferEnd, Pause, Reason, StateName, WrapUpMode};
 pub use audio::{AudioFrame, Channel, FRAME_PAYLOAD};
 pub use carried::{Attestation, Attested, Carried, UserToUser, Verdict};
 pub use cause::{Actor, Cause, Limit, Outcome};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use acd::{AcdEvent, Decision, Explanation};
-use agent::Fact;
+use agent::{Fact, WrapUp};
 use model::{
     AgentId, CallId, CallKind, Cause, EventKind, LegId, OfferEnd, Outcome, PromptId, QueueId,
     Timestamp,
@@ -22,6 +22,8 @@ impl Switchboard {
                 self.entered(call, &queue, priority, waiting);
             }
             Decision::Offer { call, queue, agent, until, ring: _, wrap_up, explanation } => {
+                let mode = self.config.queues.get(&queue).and_then(|queue| queue.wrap_up_mode);
+                let wrap_up = WrapUp { span: wrap_up, mode };
                 self.offer(call, &queue, Offering { agent, until, wrap_up, explanation });
             }
             Decision::OfferOver { call, agent, end } => self.end_offer(call, agent, end),
@@ -262,7 +264,7 @@ impl Switchboard {
 struct Offering {
     agent: AgentId,
     until: Timestamp,
-    wrap_up: Duration,
+    wrap_up: WrapUp,
     explanation: Explanation,
 }
 

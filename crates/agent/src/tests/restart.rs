@@ -17,7 +17,14 @@ fn a_restart_keeps_ready_busy_and_wrap_up_where_the_phone_is_there() {
     for state in [
         AgentState::Ready { since, idle_since: since },
         busy_state,
-        AgentState::WrapUp { call: call(1), since, until, at_most, next: None },
+        AgentState::WrapUp {
+            call: call(1),
+            since,
+            until,
+            at_most,
+            mode: Some(WrapUpMode::Fixed),
+            next: None,
+        },
     ] {
         let mut team = Team::new(rules());
         let changes = team.at("09:00:00").restore(1001, &state, PhoneState::Bound);

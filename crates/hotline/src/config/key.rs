@@ -100,6 +100,9 @@ pub(crate) struct Table {
     pub(crate) keys: &'static [Key],
 }
 
+/// What agents may do about wrap-up.
+const WRAP_UP_MODES: &[&str] = &["flexible", "fixed", "extendable", "endable", "manual", "none"];
+
 const fn must(name: &'static str, kind: Kind, text: &'static str) -> Key {
     Key { name, kind, when_absent: Absent::Fault, text }
 }
@@ -301,7 +304,7 @@ pub(crate) const RULES: Table = Table {
         ),
         else_(
             "wrap_up",
-            Kind::Word(&["flexible", "fixed", "extendable", "endable", "manual", "none"]),
+            Kind::Word(WRAP_UP_MODES),
             "flexible",
             "What agents may do about wrap-up (话后处理): end it early and extend it, nothing, only extend it, only end it; `manual` lasts until the agent ends it, at most `wrap_up_at_most`; `none` is none, whatever the queue gives.",
         ),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use acd::Skills;
-use agent::{BusyRule, CoolDown, Days, ForceNote, Rules, SecondSession, WrapUp};
-use model::{AgentId, GroupId, Next, PhoneId, Reason, SkillId};
+use agent::{BusyRule, CoolDown, Days, ForceNote, Rules, SecondSession};
+use model::{AgentId, GroupId, Next, PhoneId, Reason, SkillId, WrapUpMode};
 use sip_net::{AccountRules, Rings};
 use switchboard::config::{AgentConfig, FeatureCodes, PhoneConfig};
 use switchboard::ports::Alert;
@@ -238,7 +238,7 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         max_no_answer: section.small("max_no_answer").unwrap_or(standard.max_no_answer),
         device_lost_grace: pause("device_lost_grace"),
         force_note: if needs_note { ForceNote::Needed } else { ForceNote::Optional },
-        wrap_up: section.word("wrap_up").map_or(standard.wrap_up, |word| wrap_up(&word.value)),
+        wrap_up: section.word("wrap_up").map_or(standard.wrap_up, |word| wrap_up_mode(&word.value)),
         wrap_up_at_most: pause("wrap_up_at_most"),
         days: Days {
             utc_offset: section.offset("utc_offset").unwrap_or_default(),
@@ -256,14 +256,15 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
     }
 }
 
-fn wrap_up(word: &str) -> WrapUp {
+/// The mode of wrap-up that has this word.
+pub(super) fn wrap_up_mode(word: &str) -> WrapUpMode {
     match word {
-        "fixed" => WrapUp::Fixed,
-        "extendable" => WrapUp::Extendable,
-        "endable" => WrapUp::Endable,
-        "manual" => WrapUp::Manual,
-        "none" => WrapUp::None,
-        _ => WrapUp::Flexible,
+        "fixed" => WrapUpMode::Fixed,
+        "extendable" => WrapUpMode::Extendable,
+        "endable" => WrapUpMode::Endable,
+        "manual" => WrapUpMode::Manual,
+        "none" => WrapUpMode::None,
+        _ => WrapUpMode::Flexible,
     }
 }
 

@@ -11,7 +11,7 @@ use flow::{Flow, Step};
 use insight::{AgentHistory, Calls, Floor, StateInterval};
 use model::{
     Actor, AgentId, Cause, Direction, Epoch, Event, EventKind, LegId, MediaDescription, Next,
-    Outcome, QueueId, StateName,
+    Outcome, QueueId, StateName, WrapUpMode,
 };
 use switchboard::config::{FloorConfig, LastAgent, QueueRules, TrunkConfig};
 use switchboard::ports::{Input, LegCommand, LegFact, MediaFact, Origin, Request, RingsIn};
@@ -708,7 +708,12 @@ fn vary(config: &mut FloorConfig, chance: &mut Chance) {
             wait: Duration::from_secs(20),
         });
         let resume_within = chance.one_in(2).then_some(Duration::from_secs(60));
-        config.queues.insert(queue, QueueRules { last_agent, resume_within });
+        let wrap_up_mode = match chance.next(4) {
+            0 => Some(WrapUpMode::Fixed),
+            1 => Some(WrapUpMode::Manual),
+            _ => None,
+        };
+        config.queues.insert(queue, QueueRules { last_agent, resume_within, wrap_up_mode });
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use model::{AgentState, FloorSnapshot, Next, Reason, Refusal, StateName};
+use model::{AgentState, FloorSnapshot, Next, Reason, Refusal, StateName, WrapUpMode};
+use switchboard::config::QueueRules;
 use switchboard::ports::{Reply, Request};
 
 use crate::centre::{Centre, agent, config};
@@ -112,4 +113,22 @@ fn a_state_forced_during_a_call_keeps_who_forced_it_and_why() {
     let signed_out = centre.events.last().unwrap();
     assert_eq!(signed_out.kind.name(), "agent.state_changed");
     assert_eq!(signed_out.actor, forced);
+}
+
+#[test]
+fn a_queue_has_its_own_mode_of_wrap_up() {
+    let mut config = config();
+    let rules = QueueRules { wrap_up_mode: Some(WrapUpMode::Fixed), ..QueueRules::default() };
+    config.queues = [("presales".into(), rules)].into();
+    let mut centre = Centre::open_with(config, 1, FloorSnapshot::default(), &[]);
+    centre.sign_in(1001);
+    let caller = centre.queues();
+    centre.answers("1001");
+    centre.hangs_up(caller);
+    let ends = Request::EndWrapUp { agent: agent(1001) };
+    assert_eq!(centre.ask(ends), Err(Refusal::WrapUpNotEndable));
+    let reply = centre.becomes(1001, Next::Ready);
+    assert_eq!(reply, Ok(Reply::Remembered(Next::Ready)));
+    centre.wait(10);
+    assert_eq!(centre.state(1001).name(), StateName::Ready);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use agent::{Attendance, BusyRule, ForceNote, Overstay, Share, Shift, WhenFull, WrapUp};
-use model::Reason;
+use agent::{Attendance, BusyRule, ForceNote, Overstay, Share, Shift, WhenFull};
+use model::{Reason, WrapUpMode};
 
 use super::*;
 
@@ -90,14 +90,14 @@ fn a_share_is_of_the_skill_groups() {
 #[test]
 fn wrap_up_has_the_mode_that_is_said() {
     let mode = |changed: Changed| changed.load().unwrap().0.floor.rules.wrap_up;
-    assert_eq!(mode(Changed::example()), WrapUp::Flexible);
+    assert_eq!(mode(Changed::example()), WrapUpMode::Flexible);
     for (word, wanted) in [
-        ("flexible", WrapUp::Flexible),
-        ("fixed", WrapUp::Fixed),
-        ("extendable", WrapUp::Extendable),
-        ("endable", WrapUp::Endable),
-        ("manual", WrapUp::Manual),
-        ("none", WrapUp::None),
+        ("flexible", WrapUpMode::Flexible),
+        ("fixed", WrapUpMode::Fixed),
+        ("extendable", WrapUpMode::Extendable),
+        ("endable", WrapUpMode::Endable),
+        ("manual", WrapUpMode::Manual),
+        ("none", WrapUpMode::None),
     ] {
         let said = format!("[rules]\nwrap_up = \"{word}\"");
         assert_eq!(mode(Changed::example().replace("[rules]", &said)), wanted);
