@@ -51,7 +51,7 @@ impl Agents {
         agents: &BTreeSet<AgentId>,
         now: Timestamp,
     ) -> Vec<Change> {
-        self.rules = rules;
+        let old = std::mem::replace(&mut self.rules, rules);
         self.crowd.regroup(&self.rules.groups);
         for agent in agents {
             self.seats.entry(*agent).or_insert_with(|| Seat::signed_out(now)).leaving = false;
@@ -64,6 +64,9 @@ impl Agents {
         let gone: Vec<AgentId> =
             self.seats.keys().copied().filter(|agent| !agents.contains(agent)).collect();
         let mut changes = Vec::new();
+        for agent in agents {
+            changes.extend(self.requeue(*agent, &old.served_by(*agent), now));
+        }
         for agent in gone {
             changes.extend(self.step(agent, now, |seat, _| {
                 seat.leaving = true;
@@ -111,6 +114,10 @@ impl Agents {
         seat.phone = Some(phone);
         seat.phone_state = phone_state;
         seat.state = snapshot.state.clone();
+        seat.away = snapshot.away;
+        seat.away.retain(|queue| {
+            self.rules.serves.get(&agent).is_some_and(|serves| serves.contains(queue))
+        });
         seat.pause = snapshot.pause.filter(|pause| now < pause.until);
         let shift_until = self.shift_until_after(agent, now);
         let change = self.step(agent, now, |seat, rules| {

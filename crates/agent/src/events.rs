@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId,
-    Timestamp, WrapUpMode,
+    QueueId, Timestamp, WrapUpMode,
 };
 
 use crate::Rules;
@@ -39,6 +39,20 @@ pub enum Request {
         agent: AgentId,
         /// By how long.
         by: Duration,
+    },
+    /// Sign in to a queue, of those whose needs the agent meets.
+    SignInTo {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        queue: QueueId,
+    },
+    /// Sign out of a queue: none of its calls is offered any more; an open offer goes on.
+    SignOutOf {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        queue: QueueId,
     },
     /// A team lead forces a state. During an offer the offer must end first
     /// ([`Done::withdraw`]). During a call it is remembered like a request of the agent, for it

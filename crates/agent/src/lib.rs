@@ -18,7 +18,8 @@
 //! What an agent asks for while held (reserved, ringing, on call, wrap-up) is remembered and taken
 //! when nothing holds them any longer. `requests` has the table of what is refused, `facts` the
 //! table of what follows from what; `seat` says where an agent goes when something ends, `stays` how
-//! long busy may last, `crowd` how many may be at once, `shifts` who may sign in when.
+//! long busy may last, `crowd` how many may be at once, `shifts` who may sign in when, `queues` in which
+//! queues.
 
 mod agents;
 mod check;
@@ -27,6 +28,7 @@ mod days;
 mod deadlines;
 mod events;
 mod facts;
+mod queues;
 mod requests;
 mod rules;
 mod seat;

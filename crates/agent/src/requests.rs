@@ -6,6 +6,7 @@
 //! | ready | refused | now | remembered | remembered | now | refused |
 //! | busy, sign out | refused | now | remembered | remembered | remembered | busy remembered, sign-out now |
 //! | end, extend wrap-up | refused | refused | refused | refused | now, where its mode allows | refused |
+//! | sign in to, out of a queue | refused | now | now | now | now | now |
 //! | force | refused, sign-out is no change | now | ends the offer | remembered | now | remembered, sign-out now |
 //!
 //! Ready in wrap-up that cannot be ended early is remembered.
@@ -22,6 +23,7 @@ use model::{
     Timestamp, WrapUpMode,
 };
 
+use crate::queues::Queueing;
 use crate::seat::{Seat, Step, is_device_lost};
 use crate::{Agents, Done, ForceNote, PhoneState, Request, Rules, SecondSession, WhenFull};
 
@@ -62,6 +64,8 @@ impl Agents {
                 }))
             }
             Request::ExtendWrapUp { agent, by } => self.extend_wrap_up(agent, by, now),
+            Request::SignInTo { agent, queue } => self.queue(agent, queue, Queueing::SignIn, now),
+            Request::SignOutOf { agent, queue } => self.queue(agent, queue, Queueing::SignOut, now),
         }
     }
 
@@ -95,6 +99,7 @@ impl Agents {
             seat.phone = Some(phone.clone());
             seat.phone_state = PhoneState::Bound;
             seat.come(agent, rules, now);
+            seat.begin_in_queues(agent, rules);
             seat.shift_until = shift_until;
             Some(Step { to: seat.taken(rules.first(), rules, now), cause: Cause::Requested })
         });

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{AgentId, GroupId, Next, Reason, WrapUpMode};
+use model::{AgentId, GroupId, Next, QueueId, Reason, WrapUpMode};
 
 use crate::{Attendance, Days, Shift};
 
@@ -32,6 +32,10 @@ pub struct Rules {
     pub attendance: Attendance,
     /// The skill groups and who is in them.
     pub groups: BTreeMap<GroupId, BTreeSet<AgentId>>,
+    /// The queues whose needs each agent meets.
+    pub serves: BTreeMap<AgentId, BTreeSet<QueueId>>,
+    /// The queues that working sessions begin with, where not all of those.
+    pub first_queues: BTreeMap<AgentId, BTreeSet<QueueId>>,
     /// Where days begin.
     pub days: Days,
     /// How long an agent who refused, or could not be reached, is not offered the next call.
@@ -152,6 +156,8 @@ impl Default for Rules {
             shifts: BTreeMap::new(),
             attendance: Attendance::default(),
             groups: BTreeMap::new(),
+            serves: BTreeMap::new(),
+            first_queues: BTreeMap::new(),
             days: Days::default(),
             cool_down: CoolDown::default(),
         }

@@ -1,11 +1,11 @@
 //! What is known of one agent, and where the agent goes when something ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::{
-    Actor, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, Pause, PhoneId, Reason,
-    Spent, StateName, Timestamp,
+    Actor, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, Pause, PhoneId, QueueId,
+    Reason, Spent, StateName, Timestamp,
 };
 
 use crate::deadlines::Armed;
@@ -65,6 +65,8 @@ pub(crate) struct Seat {
     pub(crate) by: Option<Actor>,
     /// No longer in the configuration: signed out as soon as nothing holds the agent.
     pub(crate) leaving: bool,
+    /// The queues signed out of, of those whose needs the agent meets.
+    pub(crate) away: BTreeSet<QueueId>,
     /// What has been used of the allowances for busy reasons; outlives the session.
     pub(crate) spent: BTreeMap<Reason, Spent>,
 }
@@ -93,6 +95,7 @@ impl Seat {
             forced_by: None,
             by: None,
             leaving: false,
+            away: BTreeSet::new(),
             spent: BTreeMap::new(),
         }
     }

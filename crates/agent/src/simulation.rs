@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, EventKind, GroupId, Next, OfferEnd,
-    PhoneId, Reason, StateName, Timestamp, WrapUpMode,
+    PhoneId, QueueId, Reason, StateName, Timestamp, WrapUpMode,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -67,6 +67,8 @@ const WORTH_REACHING: &[&str] = &[
     "agent.stay_warned",
     "agent.stay_alerted",
     "agent.paused",
+    "agent.queues_changed",
+    "queue_not_served",
     "agent.late",
     "agent.left_early",
     "shift_over",
@@ -141,6 +143,8 @@ struct Books {
     states: BTreeMap<AgentId, AgentState>,
     /// Until when the log says that somebody pauses.
     pauses: BTreeMap<AgentId, Timestamp>,
+    /// Which queues the log says that somebody is signed out of.
+    away: BTreeMap<AgentId, BTreeSet<QueueId>>,
 }
 
 impl Books {
@@ -151,12 +155,17 @@ impl Books {
                 prop_assert!(now < *until, "no pause at all: {change:?}");
                 self.pauses.insert(change.agent, *until);
             }
+            if let EventKind::AgentQueuesChanged { away } = told {
+                prop_assert!(away.is_subset(&served(change.agent.number())), "{change:?}");
+                self.away.insert(change.agent, away.clone());
+            }
         }
         if change.from == change.to {
             return Ok(());
         }
         if change.to.name() == StateName::SignedOut {
             self.pauses.remove(&change.agent);
+            self.away.remove(&change.agent);
         }
         if change.agent == AgentId::new(2) && change.from.name() == StateName::SignedOut {
             prop_assert!(is_shift(now, BEFORE, 0), "signed in outside the shift: {change:?}");
@@ -179,13 +188,15 @@ impl Books {
         Ok(())
     }
 
-    /// Whoever is ready may be offered a call, but for the pauses that were told.
+    /// Whoever is ready may be offered a call, but for the pauses and the queues that were told.
     fn pauses(&self, team: &Agents, now: Timestamp) -> Result<(), TestCaseError> {
         for (agent, state) in team.iter() {
             let pauses = self.pauses.get(&agent).is_some_and(|until| now < *until);
             let free = state.name() == StateName::Ready && !pauses;
             let may = team.availability(agent).is_available();
             prop_assert_eq!(may, free, "{}: {:?}", agent, state);
+            let away = self.away.get(&agent).cloned().unwrap_or_default();
+            prop_assert_eq!(team.away(agent), away, "{}", agent);
         }
         Ok(())
     }
@@ -319,6 +330,8 @@ fn request() -> impl Strategy<Value = Request> {
             by: Actor::user("lead", "api"),
             note: None,
         }),
+        1 => (agent(), queue()).prop_map(|(agent, queue)| Request::SignInTo { agent, queue }),
+        1 => (agent(), queue()).prop_map(|(agent, queue)| Request::SignOutOf { agent, queue }),
         1 => agent().prop_map(|agent| Request::EndWrapUp { agent }),
         3 => (agent(), 0_u64..400).prop_map(|(agent, by)| Request::ExtendWrapUp {
             agent,
@@ -367,6 +380,10 @@ fn wrap_up() -> impl Strategy<Value = WrapUp> {
     (0_u64..60, mode).prop_map(|(span, mode)| WrapUp { span: Duration::from_secs(span), mode })
 }
 
+fn queue() -> impl Strategy<Value = QueueId> {
+    prop_oneof![Just("sales"), Just("support"), Just("gold")].prop_map(QueueId::from)
+}
+
 /// Number 5 is nobody's.
 fn agent() -> impl Strategy<Value = AgentId> {
     prop_oneof![19 => 1_u32..=4, 1 => Just(5)].prop_map(AgentId::new)
@@ -394,6 +411,12 @@ fn next() -> impl Strategy<Value = Next> {
             .prop_map(|reason| Next::Busy(reason.into())),
         1 => Just(Next::SignedOut),
     ]
+}
+
+/// The queues whose needs an agent meets.
+fn served(agent: u32) -> BTreeSet<QueueId> {
+    let queues = if agent == 4 { &["sales"][..] } else { &["sales", "support"] };
+    queues.iter().copied().map(QueueId::from).collect()
 }
 
 /// Seconds in which agent 2 may sign in before a shift, and stay after it.
@@ -467,6 +490,8 @@ fn rules(day: usize) -> Rules {
             ..Attendance::default()
         },
         groups: groups(),
+        serves: (1..=4).map(|agent| (AgentId::new(agent), served(agent))).collect(),
+        first_queues: [(AgentId::new(1), ["sales".into()].into())].into(),
         second_session: SecondSession::TakeOver,
         wrap_up: MODES[day % MODES.len()],
         wrap_up_at_most: secs(40),

@@ -5,6 +5,7 @@ mod forced;
 mod lost_phone;
 mod offers;
 mod other_calls;
+mod queues;
 mod requests;
 mod restart;
 mod sessions;

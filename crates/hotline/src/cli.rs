@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use model::{AgentId, CallId, PhoneId};
+use model::{AgentId, CallId, PhoneId, QueueId};
 
 use crate::client::{Client, Place};
 use crate::failure::Failure;
@@ -181,6 +181,22 @@ pub(crate) enum AgentAction {
         /// The work number 工号.
         agent: AgentId,
     },
+    /// Sign in to a queue, of those whose needs the agent meets 签入队列.
+    SignInTo {
+        /// The work number 工号.
+        agent: AgentId,
+        /// The queue 队列.
+        #[arg(value_parser = queue)]
+        queue: QueueId,
+    },
+    /// Sign out of a queue: none of its calls is offered 签出队列.
+    SignOutOf {
+        /// The work number 工号.
+        agent: AgentId,
+        /// The queue 队列.
+        #[arg(value_parser = queue)]
+        queue: QueueId,
+    },
     /// Take calls 示闲.
     Ready {
         /// The work number 工号.
@@ -278,6 +294,11 @@ pub(crate) enum PhoneAction {
         /// Its extension 分机号.
         phone: PhoneId,
     },
+}
+
+fn queue(text: &str) -> Result<QueueId, &'static str> {
+    let is_name = config::is_name(text);
+    is_name.then(|| text.into()).ok_or("a queue's name has letters a to z, digits, `_` and `-`")
 }
 
 fn span(text: &str) -> Result<Duration, &'static str> {

@@ -34,6 +34,7 @@ impl Floor {
             EventKind::AgentSignedIn { .. }
             | EventKind::AgentStateChanged { .. }
             | EventKind::AgentPaused { .. }
+            | EventKind::AgentQueuesChanged { .. }
             | EventKind::AgentRequestRemembered { .. }
             | EventKind::AgentAllowanceSpent { .. } => self.apply_to_agent(event),
             _ => self.apply_to_call(event),
@@ -58,6 +59,7 @@ impl Floor {
                 let spent = Spent { since: *since, used_ms: *used_ms };
                 row.spent.insert(reason.clone(), spent);
             }
+            EventKind::AgentQueuesChanged { away } => row.away.clone_from(away),
             EventKind::AgentPaused { until, after } => {
                 row.pause = Some(Pause { until: *until, after: *after });
             }
@@ -65,6 +67,7 @@ impl Floor {
                 row.state = to.clone();
                 if matches!(to, AgentState::SignedOut { .. }) {
                     (row.phone, row.pause) = (None, None);
+                    row.away.clear();
                 }
             }
             _ => {}
@@ -164,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_kept_for_the_session() {
+    fn a_pause_and_the_queues_signed_out_of_are_kept_for_the_session() {
         let mut story = Story::default();
         let pause = Pause { until: story.at, after: model::OfferEnd::Refused };
         let Pause { until, after } = pause;
@@ -172,9 +175,11 @@ mod tests {
         let row = |story: &Story| {
             story.fold::<Floor>().into_snapshot().agents.remove(&AgentId::new(1001)).unwrap()
         };
-        assert_eq!(row(&story).pause, Some(pause));
+        let away: std::collections::BTreeSet<_> = ["sales".into()].into();
+        story.agent(1001, EventKind::AgentQueuesChanged { away: away.clone() });
+        assert_eq!((row(&story).pause, row(&story).away), (Some(pause), away));
         story.agent_becomes(1001, AgentState::SignedOut { since: story.at });
-        assert_eq!(row(&story).pause, None);
+        assert_eq!((row(&story).pause, row(&story).away.len()), (None, 0));
     }
 
     #[test]

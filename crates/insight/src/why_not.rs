@@ -6,10 +6,10 @@
 //! | among the candidates | the place, who stood before, and by which key |
 //! | passed over | why |
 //! | in a state in which nobody is offered calls | that state |
-//! | ready and not among the candidates | did not fit the queue; or was in the pause after an offer that came to nothing; or ranked below those listed |
+//! | ready and not among the candidates | was signed out of the queue; did not fit the queue; or was in the pause after an offer that came to nothing; or ranked below those listed |
 //!
 //! Skills are not in the log. What is known is this: while a caller waits, nobody who fits and is free is
-//! left idle. An agent who was ready all the while did not fit, or was in that pause, of which the log
+//! left idle. An agent who was ready all the while was signed out of the queue, did not fit, or was in that pause, of which the log
 //! tells; that of an older program (before schema version 5) does not, and either may be the case.
 
 use std::collections::BTreeSet;
@@ -118,6 +118,8 @@ pub enum Standing {
         /// Which.
         other: Option<CallId>,
     },
+    /// Ready, and signed out of the queue.
+    NotInQueue,
     /// Ready, and did not fit the queue: a skill it needs, or its level, was missing.
     Unfit,
     /// Ready, but in the pause after an offer that came to nothing.
@@ -281,6 +283,9 @@ impl Judge {
     /// Ready, and not named by the offer.
     fn unlisted(&self, wait: &Wait, offer: &Offer, state: &StateInterval) -> Standing {
         let is_full = |listed: usize| listed >= MOST_EXPLAINED;
+        if state.away.contains(&wait.queue) {
+            return Standing::NotInQueue;
+        }
         if is_full(offer.candidates.len()) || is_full(offer.passed_over.len()) {
             return Standing::BelowListed;
         }
@@ -306,6 +311,7 @@ impl Judge {
         let other = state.call;
         match state.state {
             StateName::SignedOut => Standing::SignedOut,
+            StateName::Ready if state.away.contains(&wait.queue) => Standing::NotInQueue,
             StateName::Ready if is_alone(wait, state) => self.not_free(wait, state),
             StateName::Ready => Standing::CallRang,
             StateName::Busy => match &state.reason {

@@ -4,6 +4,8 @@
 //! else. Kinds are past tense. A field is only ever added, with a default; anything else is a new
 //! kind, and [`SCHEMA_VERSION`] rises.
 
+use std::collections::BTreeSet;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -232,6 +234,10 @@ kinds! {
         until: Timestamp,
         /// How the offer ended.
         after: OfferEnd,
+    };
+    "agent.queues_changed", "The queues changed that an agent is signed in to.", AgentQueuesChanged {
+        /// Those the agent is signed out of, of the queues whose needs the agent meets.
+        away: BTreeSet<QueueId>,
     };
     "agent.request_remembered", "A request made during a call will take effect after it.", AgentRequestRemembered {
         /// What comes next.

@@ -83,6 +83,8 @@ refusals! {
     AgentNotAvailable = "agent_not_available", 409, "the agent cannot be given a call now";
     /// No such queue.
     QueueUnknown = "queue_unknown", 404, "no queue has this name";
+    /// A skill that it needs, or its level, is missing.
+    QueueNotServed = "queue_not_served", 409, "the agent has not what the queue needs";
     /// The inbox is full or the service is stopping.
     Unavailable = "unavailable", 503, "the service cannot take this request now: try again";
 }

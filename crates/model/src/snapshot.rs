@@ -1,6 +1,6 @@
 //! What a restart needs to know of the floor: a fold of the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -25,13 +25,23 @@ pub struct AgentSnapshot {
     /// The last pause after an offer that came to nothing, in this working session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
+    /// The queues signed out of in this working session.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub away: BTreeSet<QueueId>,
 }
 
 impl AgentSnapshot {
     /// An agent in this state at this phone, of whom nothing else is known.
     #[must_use]
     pub const fn new(state: AgentState, phone: Option<PhoneId>) -> Self {
-        Self { state, phone, spent: BTreeMap::new(), attended: None, pause: None }
+        Self {
+            state,
+            phone,
+            spent: BTreeMap::new(),
+            attended: None,
+            pause: None,
+            away: BTreeSet::new(),
+        }
     }
 }
 

@@ -427,6 +427,20 @@ pub enum Request {
         /// By how long.
         by: Duration,
     },
+    /// Sign in to one queue.
+    SignInTo {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        queue: QueueId,
+    },
+    /// Sign out of one queue.
+    SignOutOf {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        queue: QueueId,
+    },
     /// A team lead forces a state; works in every state and ends an offer first.
     Force {
         /// Whom.

@@ -1,7 +1,9 @@
 //! What happens to agents, told to the log and to the distribution in the same step.
 
+use std::collections::BTreeSet;
+
 use agent::{Availability, Change, Fact};
-use model::{Actor, AgentId, AgentState, CallKind, EventKind, PhoneId};
+use model::{Actor, AgentId, AgentState, CallKind, EventKind, PhoneId, QueueId};
 
 use crate::Switchboard;
 use crate::call::{FarEnd, Leg};
@@ -16,6 +18,9 @@ impl Switchboard {
                 self.records.apply(&change, self.ledger.now);
             }
             self.tell_change(&change, actor);
+            if queues_changed(&change) {
+                self.sync_queues(change.agent, BTreeSet::new());
+            }
             if let Some(event) = session_changed(&change) {
                 let decisions = self.acd.handle(event, self.ledger.now);
                 self.decisions.extend(decisions);
@@ -82,6 +87,15 @@ impl Switchboard {
         self.decisions.extend(decisions);
     }
 
+    /// The distribution is told which queues the agent does not serve; for now, `besides`, too.
+    pub(crate) fn sync_queues(&mut self, agent: AgentId, besides: BTreeSet<QueueId>) {
+        let mut away = self.agents.away(agent);
+        away.extend(besides);
+        let decisions =
+            self.acd.handle(acd::AcdEvent::AgentQueues { agent, away }, self.ledger.now);
+        self.decisions.extend(decisions);
+    }
+
     pub(crate) fn agent_fact(&mut self, fact: Fact) {
         let changes = self.agents.fact(fact, self.ledger.now);
         self.agents_changed(changes, None);
@@ -129,6 +143,13 @@ impl Switchboard {
             )
         )
     }
+}
+
+/// Whether the agent serves other queues than before, or may: a session begins or ends, or an event
+/// says so.
+pub(crate) fn queues_changed(change: &Change) -> bool {
+    let says_so = |told: &EventKind| matches!(told, EventKind::AgentQueuesChanged { .. });
+    session_changed(change).is_some() || change.notices.iter().any(says_so)
 }
 
 /// What the distribution must know of a working session that begins or ends.

@@ -139,6 +139,8 @@ fn answer(request: &Request) -> Result<Reply, Refusal> {
         | Request::Move { .. }
         | Request::EndWrapUp { .. }
         | Request::ExtendWrapUp { .. }
+        | Request::SignInTo { .. }
+        | Request::SignOutOf { .. }
         | Request::Force { .. } => Ok(Reply::Done),
     }
 }
@@ -168,6 +170,7 @@ pub(super) fn status() -> Status {
         bindings: 1,
         state,
         pause: None,
+        away: Default::default(),
     };
     let queue = QueueStatus {
         queue: "sales".into(),

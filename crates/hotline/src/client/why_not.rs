@@ -110,6 +110,7 @@ fn told_of(standing: &Standing, zone: Zone) -> String {
         }
         Standing::OnCall { other } => format!("on call 通话中{}", of(other)),
         Standing::WrapUp { other } => format!("in wrap-up 话后处理 of{}", of(other)),
+        Standing::NotInQueue => "signed out of the queue 未签入该队列".into(),
         Standing::Unfit => "did not fit the queue: a skill it needs, or its level 技能不符".into(),
         Standing::Pausing { after, until: Some(until) } => {
             format!("pausing 冷却中 until {} after {}", zone.clock(*until), reason(after.as_str()))

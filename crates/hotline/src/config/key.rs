@@ -553,6 +553,11 @@ pub(crate) const AGENTS: Table = Table {
             Kind::Names,
             "The shifts the agent works in; without any the agent may sign in at any time.",
         ),
+        may(
+            "queues",
+            Kind::Names,
+            "The queues the agent is signed in to at first (初始签入队列), of those whose needs the agent meets; all of them when not said.",
+        ),
     ],
 };
 

@@ -70,7 +70,7 @@ pub(crate) use service::{
     ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings,
 };
 pub(crate) use trace::TraceSettings;
-pub(crate) use value::{Network, duration};
+pub(crate) use value::{Network, duration, is_name};
 
 use finding::{Code, Source};
 use section::Reader;
@@ -243,8 +243,9 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     find_unknown_tables(reader, root);
     let mut needed = prompts::Needed::default();
     let service = service::read(reader, root, paths);
-    let people = people::read(reader, root);
+    let mut people = people::read(reader, root);
     let queues = queues::read(reader, root, &people.skills);
+    people.rules.first_queues = queues::at_first(reader, &queues.acd, &people);
     let hotlines = flows::read(reader, root, &queues.acd, &mut needed);
     let listeners = listeners::read(reader, root, &service, paths);
     let provisioning = provisioning::read(reader, root, (&service, &listeners));

@@ -27,6 +27,8 @@ pub(super) struct People {
     pub(super) skills: BTreeMap<AgentId, Skills>,
     pub(super) phones: BTreeMap<PhoneId, Phone>,
     pub(super) rules: Rules,
+    /// The queues that agents begin with, as written.
+    pub(super) first_queues: Vec<Written>,
     pub(super) feature_codes: FeatureCodes,
     /// The feature codes with their places.
     pub(super) codes: Vec<Spanned<String>>,
@@ -45,14 +47,14 @@ pub(super) struct Phone {
 pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> People {
     let phones = read_phones(reader, root);
     let mut skills = BTreeMap::new();
-    let mut named = Vec::new();
+    let mut named = Named::default();
     let agents = read_agents(reader, root, &phones, (&mut skills, &mut named));
-    let shifts = shifts::assign(reader, &shifts::read(reader, root), &named);
+    let shifts = shifts::assign(reader, &shifts::read(reader, root), &named.shifts);
     let groups = read_groups(reader, root, &mut skills);
     let reasons = read_reasons(reader, root);
     let rules = Rules { groups, shifts, ..read_rules(reader, root, reasons) };
     let (feature_codes, codes) = read_codes(reader, root);
-    People { agents, skills, phones, rules, feature_codes, codes }
+    People { agents, skills, phones, rules, first_queues: named.queues, feature_codes, codes }
 }
 
 fn read_phones(reader: &Reader, root: &dyn TableLike) -> BTreeMap<PhoneId, Phone> {
@@ -94,20 +96,27 @@ fn account_rules(section: &Section<'_>, usual: &AccountRules) -> AccountRules {
     }
 }
 
-/// Who has shifts, and which, as written.
-type WrittenShifts = (AgentId, Vec<Spanned<String>>);
+/// What an agent names, as written.
+pub(super) type Written = (AgentId, Vec<Spanned<String>>);
+
+/// What agents name that is read elsewhere.
+#[derive(Default)]
+struct Named {
+    shifts: Vec<Written>,
+    queues: Vec<Written>,
+}
 
 fn read_agents(
     reader: &Reader,
     root: &dyn TableLike,
     phones: &BTreeMap<PhoneId, Phone>,
-    (skills, shifts): (&mut BTreeMap<AgentId, Skills>, &mut Vec<WrittenShifts>),
+    (skills, named): (&mut BTreeMap<AgentId, Skills>, &mut Named),
 ) -> BTreeMap<AgentId, AgentConfig> {
     let mut agents = BTreeMap::new();
     for (name, section) in Section::named(reader, root, &key::AGENTS) {
         let label = section.label("name").map(|label| label.value).unwrap_or_default();
         let own = section.levels("skills");
-        let works = section.names("shifts");
+        let (works, first) = (section.names("shifts"), section.names("queues"));
         let Some(id) = work_number(&name.value) else {
             let message = format!("`{}` is not a work number", name.value);
             let help = format!("a work number is between 1 and {LAST_AGENT}");
@@ -116,7 +125,8 @@ fn read_agents(
         };
         let phone = agents_phone(reader, &name, section.name("phone"), phones);
         agents.insert(id, AgentConfig { name: label, phone });
-        shifts.extend(works.map(|works| (id, works)));
+        named.shifts.extend(works.map(|works| (id, works)));
+        named.queues.extend(first.map(|first| (id, first)));
         skills
             .insert(id, own.into_iter().map(|(skill, level)| (skill_id(&skill), level)).collect());
     }
@@ -251,6 +261,8 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         },
         reasons,
         groups: BTreeMap::new(),
+        serves: BTreeMap::new(),
+        first_queues: BTreeMap::new(),
         shifts: BTreeMap::new(),
         attendance: shifts::attendance(&section),
     }

@@ -1,6 +1,6 @@
 //! Queues: what they ask for, whether anybody can serve them, and where they overflow to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use toml_edit::TableLike;
 
 use super::finding::Code;
 use super::key;
-use super::people::wrap_up_mode;
+use super::people::{People, wrap_up_mode};
 use super::section::{Reader, Section, Spanned};
 
 /// What is read of the queues.
@@ -58,6 +58,30 @@ fn read_rules(reader: &Reader, section: &Section<'_>) -> QueueRules {
         resume_within: section.duration("resume_within").map(|span| span.value),
         wrap_up_mode: read_wrap_up_mode(reader, section),
     }
+}
+
+/// The queues that agents are signed in to at first; a finding for each that is not theirs.
+pub(super) fn at_first(
+    reader: &Reader,
+    queues: &BTreeMap<QueueId, QueueConfig>,
+    people: &People,
+) -> BTreeMap<AgentId, BTreeSet<QueueId>> {
+    let mut first: BTreeMap<AgentId, BTreeSet<QueueId>> = BTreeMap::new();
+    for (agent, names) in &people.first_queues {
+        let first = first.entry(*agent).or_default();
+        for name in names {
+            let Some(id) = find(reader, queues, name) else { continue };
+            let skills = people.skills.get(agent);
+            let tier = queues.get(&id).zip(skills).and_then(|(queue, has)| queue.tier_of(has));
+            if tier.is_none() {
+                let message = format!("agent {agent} has not what queue `{id}` needs");
+                let help = "leave the queue out, or give the agent its skills".to_owned();
+                reader.report(Code::BadValue, &name.at, message, help);
+            }
+            first.insert(id);
+        }
+    }
+    first
 }
 
 /// What agents may do about the queue's wrap-up; a finding where there is none to do it about.

@@ -116,6 +116,7 @@ fn a_state_from_before_the_call_counts_in_its_wait() {
     // Told twice, it is the later one.
     decisions.restore(StateInterval {
         pause: None,
+        away: Default::default(),
         state: StateName::Ready,
         ..history.open()[&AgentId::new(1001)].clone()
     });

@@ -148,6 +148,29 @@ fn a_pause_of_which_the_log_tells_is_told_with_its_end_and_what_comes_after_it()
 }
 
 #[test]
+fn an_agent_who_is_signed_out_of_the_queue_is_told_so_as_long_as_that_is_true() {
+    let mut story = Story::default();
+    story.agent_becomes(1005, ready(story.at));
+    story.agent(1005, EventKind::AgentQueuesChanged { away: ["sales".into()].into() });
+    story.later(5);
+    story.waits(1, 1, "sales");
+    story.later(5);
+    story.agent(1005, EventKind::AgentQueuesChanged { away: [].into() });
+    story.chosen(SALES, &[(1005, 1)], &[]);
+    story.agent_becomes(1005, ringing(1, story.at));
+    story.later(5);
+    story.leaves(1, 1, "sales", Outcome::Answered);
+    assert_eq!(standing(&story, 1005), Standing::Offered);
+    let stays: Vec<_> = share(&story, 1005).stays.into_iter().map(|stay| stay.standing).collect();
+    assert_eq!(stays, [Standing::NotInQueue, Standing::Offered]);
+    let story = offered_after(|story| {
+        story.agent_becomes(1005, ready(story.at));
+        story.agent(1005, EventKind::AgentQueuesChanged { away: ["sales".into()].into() });
+    });
+    assert_eq!(standing(&story, 1005), Standing::NotInQueue);
+}
+
+#[test]
 fn a_pause_goes_on_through_busy_and_not_through_signing_out() {
     for (between, standing) in [
         (

@@ -117,6 +117,7 @@ const WORTH_REACHING: &[&str] = &[
     "transfer 491",
     "transfer 503",
     "transfer 603",
+    "agent.queues_changed",
     "agent.request_refused",
     "agent.request_remembered",
     "agent.state_changed busy on_call",
@@ -447,7 +448,14 @@ impl Day {
                 Request::SignIn { agent, phone }
             }
             4..=7 => Request::Become { agent, next },
-            8 | 9 => Request::EndWrapUp { agent },
+            8 => {
+                let queue = ["presales", "spill"][self.chance.next(2)].into();
+                match self.chance.next(3) {
+                    0 => Request::SignOutOf { agent, queue },
+                    _ => Request::SignInTo { agent, queue },
+                }
+            }
+            9 => Request::EndWrapUp { agent },
             10 => Request::ExtendWrapUp { agent, by: Duration::from_secs(30) },
             11 | 12 => Request::Force { agent, next, note: None },
             _ => {
@@ -670,6 +678,9 @@ fn vary(config: &mut FloorConfig, chance: &mut Chance) {
     }
     if chance.one_in(3) {
         config.rules.second_session = agent::SecondSession::TakeOver;
+    }
+    if chance.one_in(3) {
+        config.rules.first_queues = [(agent(1003), ["presales".into()].into())].into();
     }
     if chance.one_in(6) {
         config.max_calls = 4;

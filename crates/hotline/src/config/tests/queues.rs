@@ -89,3 +89,22 @@ fn a_mode_of_wrap_up_needs_wrap_up_that_it_is_about() {
     wrap_up("wrap_up = \"0s\"\nwrap_up_mode = \"manual\"").expect([Code::BadValue]);
     wrap_up("wrap_up_mode = \"slow\"").expect([Code::UnknownValue]);
 }
+
+#[test]
+fn agents_may_begin_with_some_of_the_queues_that_are_theirs() {
+    let first = |names: &str| {
+        Changed::example().replace("[agents.1001]", &format!("[agents.1001]\nqueues = {names}"))
+    };
+    let read = |changed: Changed| {
+        let (config, _) = changed.load().unwrap_or_else(|findings| panic!("{findings}"));
+        config.floor.rules.first_queues
+    };
+    assert_eq!(read(Changed::example()), [].into());
+    let presales = [(AgentId::new(1001), [QueueId::from("presales")].into())].into();
+    assert_eq!(read(first("[\"presales\"]")), presales);
+    assert_eq!(read(first("[]")), [(AgentId::new(1001), [].into())].into());
+    first("[\"presale\"]").expect([Code::QueueUnknown]);
+    Changed::example()
+        .add("\n[agents.1099]\nname = \"新\"\nphone = \"1001\"\nqueues = [\"presales\"]\n")
+        .expect([Code::BadValue]);
+}
