@@ -122,6 +122,7 @@ impl Agents {
         let shift_until = self.shift_until_after(agent, now);
         let change = self.step(agent, now, |seat, rules| {
             seat.shift_until = shift_until;
+            seat.plan = rules.plan(agent, now);
             Some(after_restart(seat, rules, now))
         });
         let mut changes = change.into_iter().collect();
@@ -193,9 +194,11 @@ impl Agents {
     /// New rules, new shifts: whom the old ones were about to sign out as well.
     fn reshift(&mut self, agent: AgentId, now: Timestamp) {
         let shift_until = self.shift_until_after(agent, now);
+        let plan = self.rules.plan(agent, now);
         let Some(seat) = self.seats.get_mut(&agent) else { return };
         if !seat.is_signed_out() {
             (seat.shift_until, seat.shift_over) = (shift_until, false);
+            seat.plan = plan;
         }
     }
 
@@ -227,6 +230,7 @@ impl Agents {
         let to = seat.state.clone();
         if from != to {
             seat.spend(&from, &self.rules, now);
+            seat.be_back(&from, &to, now);
         }
         if seat.is_signed_out() && step.cause != Cause::Reconfigured {
             seat.go(agent, &self.rules, now);
@@ -243,7 +247,8 @@ impl Agents {
         let Some(seat) = self.seats.get_mut(&agent) else { return };
         let old = std::mem::replace(seat, Seat::signed_out(now));
         (seat.spent, seat.attended) = (old.spent, old.attended);
-        for armed in [old.cool_down_ends, old.notice_due, old.shift_ends].into_iter().flatten() {
+        let beside = [old.cool_down_ends, old.notice_due, old.shift_ends, old.plan_turns];
+        for armed in beside.into_iter().flatten() {
             self.deadlines.disarm(armed);
         }
         if let Some(phone) = old.phone {
@@ -262,6 +267,7 @@ impl Agents {
         let pause = seat.pause.map(|pause| pause.until);
         keep(deadlines, &mut seat.cool_down_ends, pause, (agent, Ends::CoolDown));
         keep(deadlines, &mut seat.shift_ends, seat.shift_until, (agent, Ends::Shift));
+        keep(deadlines, &mut seat.plan_turns, seat.plan.turns(), (agent, Ends::Plan));
         keep(deadlines, &mut seat.notice_due, notice, (agent, Ends::Notice));
     }
 }

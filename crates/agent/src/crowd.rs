@@ -110,6 +110,9 @@ impl Agents {
     /// What becomes of the wish for a reason while its group is full; nothing where it is not.
     pub(crate) fn when_full(&self, agent: AgentId, reason: &Reason) -> Option<WhenFull> {
         let share = self.rules.reasons.get(reason)?.share?;
+        if self.seats.get(&agent).is_some_and(|seat| seat.plan.on(reason).is_some()) {
+            return None;
+        }
         (!self.crowd.has_room(agent, reason, share.percent)).then_some(share.when_full)
     }
 

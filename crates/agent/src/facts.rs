@@ -87,6 +87,7 @@ impl Agents {
                     ready.then(|| Step { to: seat.state.clone(), cause: Cause::CoolDownOver })
                 }),
                 Ends::Shift => self.shift_over(fired, now),
+                Ends::Plan => self.plan_turns(fired, now),
                 Ends::Notice => self.step(fired.agent, now, |seat, rules| {
                     if seat.notice_due != Some(fired.armed) {
                         return None;

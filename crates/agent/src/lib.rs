@@ -18,10 +18,11 @@
 //! What an agent asks for while held (reserved, ringing, on call, wrap-up) is remembered and taken
 //! when nothing holds them any longer. `requests` has the table of what is refused, `facts` the
 //! table of what follows from what; `seat` says where an agent goes when something ends, `stays` how
-//! long busy may last, `crowd` how many may be at once, `shifts` who may sign in when, `queues` in which
+//! long busy may last, `crowd` how many may be at once, `shifts` who may sign in when, `breaks` what they plan, `queues` in which
 //! queues.
 
 mod agents;
+mod breaks;
 mod check;
 mod crowd;
 mod days;
@@ -36,6 +37,7 @@ mod shifts;
 mod stays;
 
 pub use agents::Agents;
+pub use breaks::Break;
 pub use days::Days;
 pub use events::{Availability, Change, Done, Fact, PhoneState, Request, WrapUp};
 pub use rules::{BusyRule, CoolDown, ForceNote, Overstay, Rules, SecondSession, Share, WhenFull};

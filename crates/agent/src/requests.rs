@@ -13,7 +13,7 @@
 //!
 //! What is remembered takes effect when the call and its wrap-up end. Busy for a reason whose
 //! allowance is used up is refused, and while as many of the group are busy for it as may be it is
-//! refused or waits; a team lead may force it all the same. Asking for the state one has
+//! refused or waits, but for a planned break that is on; a team lead may force it all the same. Asking for the state one has
 //! changes nothing: the longest stay is not begun anew.
 
 use std::time::Duration;
@@ -101,6 +101,7 @@ impl Agents {
             seat.come(agent, rules, now);
             seat.begin_in_queues(agent, rules);
             seat.shift_until = shift_until;
+            seat.plan = rules.plan(agent, now);
             Some(Step { to: seat.taken(rules.first(), rules, now), cause: Cause::Requested })
         });
         for change in &mut done.changes {

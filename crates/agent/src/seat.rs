@@ -8,6 +8,7 @@ use model::{
     Reason, Spent, StateName, Timestamp,
 };
 
+use crate::breaks::Plan;
 use crate::deadlines::Armed;
 use crate::stays::Said;
 use crate::{PhoneState, Rules, WrapUp};
@@ -57,6 +58,9 @@ pub(crate) struct Seat {
     /// When the agent is signed out for the end of the shift.
     pub(crate) shift_until: Option<Timestamp>,
     pub(crate) shift_ends: Option<Armed>,
+    /// What the shifts plan.
+    pub(crate) plan: Plan,
+    pub(crate) plan_turns: Option<Armed>,
     /// The shift is over: signed out as soon as nothing holds the agent.
     pub(crate) shift_over: bool,
     /// Who forced what comes next, where a team lead did.
@@ -91,6 +95,8 @@ impl Seat {
             attended: None,
             shift_until: None,
             shift_ends: None,
+            plan: Plan::Nothing,
+            plan_turns: None,
             shift_over: false,
             forced_by: None,
             by: None,
@@ -155,6 +161,7 @@ impl Seat {
             since: now,
             until: Some(now + rules.device_lost_grace),
             stay_until: None,
+            planned_until: None,
             back_to: Some(back_to),
         };
         Step { to, cause: Cause::PhoneLost }
@@ -331,8 +338,10 @@ impl Seat {
             AgentState::Busy { until: Some(until), .. } if until <= now => {
                 Step { to: AgentState::SignedOut { since: now }, cause: Cause::BusyOverstayed }
             }
-            AgentState::Busy { reason, until, stay_until, back_to, .. } => {
-                let to = AgentState::Busy { reason, since: now, until, stay_until, back_to };
+            AgentState::Busy { reason, until, stay_until, planned_until, back_to, .. } => {
+                let since = now;
+                let to =
+                    AgentState::Busy { reason, since, until, stay_until, planned_until, back_to };
                 Step { to, cause }
             }
             AgentState::WrapUp { until, next, .. } if until <= now => {

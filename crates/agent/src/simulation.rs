@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::{
-    Agents, Attendance, BusyRule, Change, Days, Fact, Overstay, PhoneState, Request, Rules,
+    Agents, Attendance, Break, BusyRule, Change, Days, Fact, Overstay, PhoneState, Request, Rules,
     SecondSession, Share, Shift, WhenFull, WrapUp,
 };
 
@@ -70,6 +70,9 @@ const WORTH_REACHING: &[&str] = &[
     "agent.queues_changed",
     "queue_not_served",
     "agent.late",
+    "agent.break_due",
+    "agent.back_late",
+    "break_due",
     "agent.left_early",
     "shift_over",
     "outside_shift",
@@ -172,17 +175,30 @@ impl Books {
         }
         let nowhere = change.to.name() == StateName::SignedOut && change.signed_in_at.is_some();
         prop_assert!(!nowhere, "signed in and out in one: {change:?}");
+        // What ends by its deadline may come before the turn of what is planned, in the same step.
+        if let AgentState::Busy { reason, planned_until, .. } = &change.to
+            && matches!(change.cause, Cause::Requested | Cause::Forced)
+            && matches!(change.from.name(), StateName::Ready | StateName::Busy)
+        {
+            let planned = break_until(now, reason).filter(|_| change.agent == AgentId::new(2));
+            prop_assert_eq!(*planned_until, planned, "{:?}", change);
+        }
         self.share(change)?;
         let had = self.tea.entry((change.agent, Days::default().number(now))).or_default();
-        if at_tea(&change.from) {
-            *had += now.since(change.from.since());
+        if let AgentState::Busy { since, planned_until, .. } = &change.from
+            && at_tea(&change.from)
+        {
+            *had += now.since(planned_until.unwrap_or(*since).max(*since));
         }
         if let AgentState::Busy { stay_until: Some(end), .. } = &change.to
             && at_tea(&change.to)
             && matches!(change.cause, Cause::Requested | Cause::Remembered)
         {
             let left = ALLOWANCE.saturating_sub(*had);
-            prop_assert!(end.since(now) <= left, "more than the allowance: {change:?}");
+            let planned =
+                break_until(now, &"tea".into()).filter(|_| change.agent == AgentId::new(2));
+            let counted = end.since(planned.unwrap_or(now));
+            prop_assert!(counted <= left, "more than the allowance: {change:?}");
             prop_assert!(end.since(now) >= Duration::from_millis(900), "for nothing: {change:?}");
         }
         Ok(())
@@ -209,8 +225,8 @@ impl Books {
             self.states.insert(change.agent, change.to.clone());
         }
         let asked = [Cause::Requested, Cause::Remembered, Cause::SlotFree].contains(&change.cause);
-        let AgentState::Busy { reason, .. } = &change.to else { return Ok(()) };
-        if !asked || !["walk", "nap"].contains(&reason.as_str()) {
+        let AgentState::Busy { reason, planned_until, .. } = &change.to else { return Ok(()) };
+        if !asked || planned_until.is_some() || !["walk", "nap"].contains(&reason.as_str()) {
             return Ok(());
         }
         for members in groups().values().filter(|members| members.contains(&change.agent)) {
@@ -426,12 +442,40 @@ const LINGER: u64 = 20;
 /// Agent 2 has two shifts each evening, from 21:47 to 21:52 and from 21:54 to 22:10. The day of the
 /// simulation begins at 21:46:40 in China.
 fn shifts() -> Vec<Shift> {
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
     let shift = |from: u64, until: u64| Shift {
         weekdays: (0..7).collect(),
-        from: Duration::from_secs(from * 60),
-        length: Duration::from_secs((until - from) * 60),
+        from: minutes(from),
+        length: minutes(until - from),
+        breaks: BREAKS
+            .iter()
+            .filter(|(_, begins, ends)| from <= *begins && *ends <= until)
+            .map(|(reason, begins, ends)| Break {
+                reason: (*reason).into(),
+                from: minutes(begins - from),
+                length: minutes(ends - begins),
+            })
+            .collect(),
     };
     vec![shift(EVENING + 47, EVENING + 52), shift(EVENING + 54, EVENING + 70)]
+}
+
+/// The breaks that the shifts plan: why, and from when until when.
+const BREAKS: &[(&str, u64, u64)] = &[
+    ("tea", EVENING + 48, EVENING + 50),
+    ("walk", EVENING + 50, EVENING + 51),
+    ("nap", EVENING + 55, EVENING + 57),
+    ("lunch", EVENING + 58, EVENING + 60),
+];
+
+/// When the break is over that is on for a reason.
+fn break_until(now: Timestamp, reason: &Reason) -> Option<Timestamp> {
+    let clock = Duration::from_micros((now.as_micros() + 8 * 3_600_000_000) % 86_400_000_000);
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let on = |(why, from, until): &&(&str, u64, u64)| {
+        *why == reason.as_str() && minutes(*from) <= clock && clock < minutes(*until)
+    };
+    BREAKS.iter().find(on).map(|(_, _, until)| now + (minutes(*until) - clock))
 }
 
 const EVENING: u64 = 21 * 60;

@@ -1,5 +1,6 @@
 //! The team that the tests watch; they are parted by what they are about.
 
+mod breaks;
 mod crowd;
 mod forced;
 mod lost_phone;
@@ -22,8 +23,8 @@ use model::{
 };
 
 use crate::{
-    Agents, Attendance, Availability, BusyRule, Change, CoolDown, Done, Fact, ForceNote, Overstay,
-    PhoneState, Request, Rules, SecondSession, Share, Shift, WhenFull, WrapUp,
+    Agents, Attendance, Availability, Break, BusyRule, Change, CoolDown, Done, Fact, ForceNote,
+    Overstay, PhoneState, Request, Rules, SecondSession, Share, Shift, WhenFull, WrapUp,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -59,6 +59,7 @@ pub(crate) fn busy(reason: &str, at: Timestamp) -> AgentState {
         since: at,
         until: None,
         stay_until: None,
+        planned_until: None,
         back_to: None,
     }
 }

@@ -158,6 +158,9 @@ pub enum AgentState {
         /// When the longest stay is over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stay_until: Option<Timestamp>,
+        /// When the planned break is over that it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        planned_until: Option<Timestamp>,
         /// What a lost phone's return leads back to.
         back_to: Option<Next>,
     },

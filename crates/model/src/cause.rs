@@ -153,6 +153,8 @@ words! {
         BusyOverstayed = "busy_overstayed",
         /// The shift is over.
         ShiftOver = "shift_over",
+        /// A planned break begins.
+        BreakDue = "break_due",
         /// A place came free among those who may be busy for the reason at once.
         SlotFree = "slot_free",
         /// The pause after an offer that came to nothing is over.

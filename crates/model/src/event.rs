@@ -259,6 +259,20 @@ kinds! {
         /// How early it was, in milliseconds.
         by_ms: u64,
     };
+    "agent.break_due", "A planned break of an agent begins: the agent may go.", AgentBreakDue {
+        /// Why the agent is busy then.
+        reason: Reason,
+        /// When it is over.
+        until: Timestamp,
+    };
+    "agent.back_late", "An agent came back late from a planned break.", AgentBackLate {
+        /// Why the agent was busy.
+        reason: Reason,
+        /// When the break was over.
+        due: Timestamp,
+        /// How late it was, in milliseconds.
+        by_ms: u64,
+    };
     "agent.forced", "A team lead forced a state: it is taken now, or when nothing holds the agent.", AgentForced {
         /// Which.
         next: Next,
@@ -464,6 +478,7 @@ mod tests {
                     since: Timestamp::from_secs(5),
                     until: None,
                     stay_until: None,
+                    planned_until: None,
                     back_to: Some(Next::Ready),
                 },
             },

@@ -63,7 +63,7 @@ pub enum Input {
         /// The call concerned.
         call: Option<CallId>,
         /// What happened: only kinds that change nothing on the floor.
-        kind: model::EventKind,
+        kind: Box<model::EventKind>,
     },
     /// A validated configuration is to come into force.
     Configure(Box<FloorConfig>),

@@ -12,6 +12,7 @@ fn a_restart_keeps_ready_busy_and_wrap_up_where_the_phone_is_there() {
         since,
         until: Some(until),
         stay_until: None,
+        planned_until: None,
         back_to: None,
     };
     for state in [
@@ -69,7 +70,14 @@ fn a_restart_takes_up_a_lost_phone_where_it_was() {
     let since = time("08:00:00");
     let reason = Reason::from(Reason::DEVICE_LOST);
     let back_to = Some(busy("lunch"));
-    let state = AgentState::Busy { reason, since, until: Some(since), stay_until: None, back_to };
+    let state = AgentState::Busy {
+        reason,
+        since,
+        until: Some(since),
+        stay_until: None,
+        planned_until: None,
+        back_to,
+    };
     let mut team = Team::new(rules());
     team.at("09:00:00").restore(1001, &state, PhoneState::Unbound);
     assert_eq!(team.agents.poll_timeout(), Some(time("09:01:00")), "a new grace");
@@ -91,6 +99,7 @@ fn a_restart_leads_those_in_an_offer_or_a_call_through_wrap_up() {
         since,
         until: None,
         stay_until: None,
+        planned_until: None,
         back_to: None,
     };
     for state in [

@@ -5,8 +5,8 @@ use super::*;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// 2026-11-22 is a Sunday, and the tests tell the time in UTC.
-fn on_sundays() -> Rules {
-    let shift = Shift { weekdays: [6].into(), from: 9 * HOUR, length: 8 * HOUR };
+pub(super) fn on_sundays() -> Rules {
+    let shift = Shift { weekdays: [6].into(), from: 9 * HOUR, length: 8 * HOUR, breaks: vec![] };
     let attendance = Attendance {
         sign_in_before: 15 * MINUTE,
         late_after: 5 * MINUTE,
@@ -17,7 +17,7 @@ fn on_sundays() -> Rules {
     Rules { shifts: [(agent(1001), vec![shift])].into(), attendance, days, ..rules() }
 }
 
-fn notices(changes: &[Change]) -> Vec<EventKind> {
+pub(super) fn notices(changes: &[Change]) -> Vec<EventKind> {
     changes.iter().flat_map(|change| change.notices.clone()).collect()
 }
 
@@ -108,7 +108,7 @@ fn whom_a_call_holds_is_signed_out_after_it_and_its_wrap_up() {
 #[test]
 fn a_shift_that_follows_at_once_goes_on() {
     let mut rules = on_sundays();
-    let late = Shift { weekdays: [6].into(), from: 17 * HOUR, length: 2 * HOUR };
+    let late = Shift { weekdays: [6].into(), from: 17 * HOUR, length: 2 * HOUR, breaks: vec![] };
     rules.shifts.get_mut(&agent(1001)).unwrap().push(late);
     let mut team = Team::new(rules);
     team.at("09:00:00").sign_in(1001, 1001).unwrap();
@@ -119,7 +119,7 @@ fn a_shift_that_follows_at_once_goes_on() {
 #[test]
 fn a_shift_over_midnight_belongs_to_the_day_it_begins_on() {
     let mut rules = on_sundays();
-    let night = Shift { weekdays: [5].into(), from: 22 * HOUR, length: 8 * HOUR };
+    let night = Shift { weekdays: [5].into(), from: 22 * HOUR, length: 8 * HOUR, breaks: vec![] };
     rules.shifts.insert(agent(1001), vec![night]);
     let mut team = Team::new(rules);
     assert!(team.at("05:59:00").sign_in(1001, 1001).is_ok(), "since Saturday evening");

@@ -97,7 +97,7 @@ impl Inbox for Desk {
     fn put(&self, input: Input) -> Result<(), Full> {
         match input {
             Input::Note { actor, call, kind } => {
-                self.write(call.map(CallId::number), kind, actor);
+                self.write(call.map(CallId::number), *kind, actor);
             }
             Input::Request { reply, actor, request } => {
                 let mut log = self.log.lock().unwrap();

@@ -395,6 +395,20 @@ pub(crate) const SHIFTS: Table = Table {
     ],
 };
 
+pub(crate) const BREAKS: Table = Table {
+    path: "shifts.<shift>.breaks",
+    text: "The breaks that a shift plans (计划小休), each a table `[[shifts.NAME.breaks]]`. While one is on, the agent may be busy for its reason whatever its `allowance` and `share` say; its beginning and a late return are in the log.",
+    keys: &[
+        must("from", Kind::Clock, "When it begins."),
+        must(
+            "until",
+            Kind::Clock,
+            "When it ends; after midnight, where that is no later than `from`.",
+        ),
+        must("reason", Kind::Name, "What the agent is busy for."),
+    ],
+};
+
 pub(crate) const REASONS: Table = Table {
     path: "busy_reasons.<reason>",
     text: "Why an agent may be busy.",
@@ -630,6 +644,7 @@ pub(crate) const TABLES: &[Table] = &[
     SOUNDS,
     RULES,
     SHIFTS,
+    BREAKS,
     REASONS,
     FEATURE_CODES,
     TRUNKS,

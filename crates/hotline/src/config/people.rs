@@ -49,9 +49,10 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> People {
     let mut skills = BTreeMap::new();
     let mut named = Named::default();
     let agents = read_agents(reader, root, &phones, (&mut skills, &mut named));
-    let shifts = shifts::assign(reader, &shifts::read(reader, root), &named.shifts);
     let groups = read_groups(reader, root, &mut skills);
     let reasons = read_reasons(reader, root);
+    let shifts = shifts::read(reader, root, &reasons);
+    let shifts = shifts::assign(reader, &shifts, &named.shifts);
     let rules = Rules { groups, shifts, ..read_rules(reader, root, reasons) };
     let (feature_codes, codes) = read_codes(reader, root);
     People { agents, skills, phones, rules, first_queues: named.queues, feature_codes, codes }

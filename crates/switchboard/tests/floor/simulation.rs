@@ -552,7 +552,7 @@ impl Day {
         self.saw("clock that steps");
         let by_ms = [-3_600_000, -1_500, 1_500, 86_400_000][self.chance.next(4)];
         let (actor, kind) = (Actor::system(), EventKind::ClockStepped { by_ms });
-        self.centre.input(Input::Note { actor, call: None, kind });
+        self.centre.input(Input::Note { actor, call: None, kind: Box::new(kind) });
         let now = self.centre.now;
         self.centre.now = now - Duration::from_secs(3);
         self.centre.input(Input::Tick);

@@ -127,7 +127,8 @@ fn agents_work_in_the_shifts_that_are_theirs() {
     let rules = |changed: Changed| changed.load().unwrap().0.floor.rules;
     let worker = model::AgentId::new(1001);
     let day = early("from = \"08:30\"\nuntil = \"17:00\"\ndays = [\"mon\", \"sun\"]");
-    let shift = Shift { weekdays: [0, 6].into(), from: 510 * MINUTE, length: 510 * MINUTE };
+    let (from, length) = (510 * MINUTE, 510 * MINUTE);
+    let shift = Shift { weekdays: [0, 6].into(), from, length, breaks: Vec::new() };
     assert_eq!(rules(day).shifts, [(worker, vec![shift])].into());
     let night = rules(early("from = \"22:00\"\nuntil = \"06:00\"")).shifts[&worker][0].clone();
     assert_eq!((night.weekdays.len(), night.length), (7, 480 * MINUTE));
@@ -147,4 +148,36 @@ fn a_shift_nobody_could_work_in_is_a_finding() {
     Changed::example()
         .replace("[agents.1001]", "[agents.1001]\nshifts = [\"erly\"]")
         .expect([Code::UnknownValue]);
+}
+
+#[test]
+fn a_shift_plans_breaks_within_it() {
+    let night = "from = \"22:00\"\nuntil = \"06:00\"";
+    let planned = |keys: &str| early(&format!("{night}\n{keys}"));
+    let one = |from: &str, until: &str, reason: &str| {
+        format!(
+            "[[shifts.early.breaks]]\nfrom = \"{from}\"\nuntil = \"{until}\"\nreason = \"{reason}\"\n"
+        )
+    };
+    let lunch = one("02:00", "02:30", "lunch");
+    let rest = one("23:50", "00:05", "break");
+    let (config, _) =
+        planned(&format!("{lunch}{rest}")).load().unwrap_or_else(|findings| panic!("{findings}"));
+    let shift = &config.floor.rules.shifts[&model::AgentId::new(1001)][0];
+    let read: Vec<_> = shift
+        .breaks
+        .iter()
+        .map(|planned| (planned.reason.as_str(), planned.from, planned.length))
+        .collect();
+    assert_eq!(read, [("break", 110 * MINUTE, 15 * MINUTE), ("lunch", 240 * MINUTE, 30 * MINUTE)]);
+    for (keys, code) in [
+        (one("05:50", "06:10", "lunch"), Code::BadValue),
+        (one("12:00", "12:30", "lunch"), Code::BadValue),
+        (one("21:50", "22:10", "lunch"), Code::BadValue),
+        (format!("{lunch}{}", one("02:29", "02:40", "break")), Code::BadValue),
+        (one("02:00", "02:30", "golf"), Code::UnknownValue),
+        ("[[shifts.early.breaks]]\nfrom = \"02:00\"\nuntil = \"02:30\"\n".into(), Code::MissingKey),
+    ] {
+        planned(&keys).expect([code]);
+    }
 }
