@@ -52,7 +52,7 @@ impl Agents {
         now: Timestamp,
     ) -> Vec<Change> {
         let old = std::mem::replace(&mut self.rules, rules);
-        self.crowd.regroup(&self.rules.groups);
+        self.crowd.regroup(&self.rules);
         for agent in agents {
             self.seats.entry(*agent).or_insert_with(|| Seat::signed_out(now)).leaving = false;
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{AgentId, GroupId, Next, QueueId, Reason, WrapUpMode};
+use model::{AgentId, GroupId, Next, QueueId, Reason, TeamId, WrapUpMode};
 
 use crate::{Attendance, Days, Shift};
 
@@ -32,6 +32,8 @@ pub struct Rules {
     pub attendance: Attendance,
     /// The skill groups and who is in them.
     pub groups: BTreeMap<GroupId, BTreeSet<AgentId>>,
+    /// The teams and who is in them.
+    pub teams: BTreeMap<TeamId, BTreeSet<AgentId>>,
     /// The queues whose needs each agent meets.
     pub serves: BTreeMap<AgentId, BTreeSet<QueueId>>,
     /// The queues that working sessions begin with, where not all of those.
@@ -55,20 +57,22 @@ pub struct BusyRule {
     pub overstay: Overstay,
     /// How long an agent may be busy for it in a day, all stays together.
     pub allowance: Option<Duration>,
-    /// How many of a group may be busy for it at once.
+    /// How many of a skill group may be busy for it at once.
     pub share: Option<Share>,
+    /// How many of a team may be.
+    pub team_share: Option<Share>,
 }
 
-/// How many of a group may be busy for a reason at once.
+/// How many of a group or a team may be busy for a reason at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Share {
-    /// Of a hundred of the group who are signed in; one may always be.
+    /// Of a hundred of them who are signed in; one may always be.
     pub percent: u8,
     /// What becomes of a request when so many are.
     pub when_full: WhenFull,
 }
 
-/// What becomes of a request for a busy reason when as many of the group are busy for it as may be.
+/// What becomes of a request for a busy reason when as many of the group or the team are busy for it as may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum WhenFull {
     /// It is refused.
@@ -156,6 +160,7 @@ impl Default for Rules {
             shifts: BTreeMap::new(),
             attendance: Attendance::default(),
             groups: BTreeMap::new(),
+            teams: BTreeMap::new(),
             serves: BTreeMap::new(),
             first_queues: BTreeMap::new(),
             days: Days::default(),

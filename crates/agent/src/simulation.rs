@@ -226,10 +226,14 @@ impl Books {
         }
         let asked = [Cause::Requested, Cause::Remembered, Cause::SlotFree].contains(&change.cause);
         let AgentState::Busy { reason, planned_until, .. } = &change.to else { return Ok(()) };
-        if !asked || planned_until.is_some() || !["walk", "nap"].contains(&reason.as_str()) {
+        if !asked
+            || planned_until.is_some()
+            || !["walk", "nap", "stroll"].contains(&reason.as_str())
+        {
             return Ok(());
         }
-        for members in groups().values().filter(|members| members.contains(&change.agent)) {
+        let circles = if reason.as_str() == "stroll" { teams() } else { groups() };
+        for members in circles.values().filter(|members| members.contains(&change.agent)) {
             let of_group = || self.states.iter().filter(|(agent, _)| members.contains(agent));
             let away = of_group().filter(|(_, state)| is_away(state, reason)).count();
             let most = (of_group().count() / 2).max(1);
@@ -422,6 +426,7 @@ fn next() -> impl Strategy<Value = Next> {
             2 => Just("tea"),
             3 => Just("walk"),
             3 => Just("nap"),
+            2 => Just("stroll"),
             1 => Just("golf"),
         ]
             .prop_map(|reason| Next::Busy(reason.into())),
@@ -489,8 +494,16 @@ fn is_shift(now: Timestamp, before: u64, after: u64) -> bool {
 
 /// Agent 3 is in both.
 fn groups() -> BTreeMap<GroupId, BTreeSet<AgentId>> {
-    let group = |members: &[u32]| members.iter().copied().map(AgentId::new).collect();
-    [("a".into(), group(&[1, 2, 3])), ("b".into(), group(&[3, 4]))].into()
+    [("a".into(), people(&[1, 2, 3])), ("b".into(), people(&[3, 4]))].into()
+}
+
+/// Who is in a team, and who is in none.
+fn teams() -> BTreeMap<GroupId, BTreeSet<AgentId>> {
+    [("east".into(), people(&[1, 4])), ("none".into(), people(&[2, 3]))].into()
+}
+
+fn people(members: &[u32]) -> BTreeSet<AgentId> {
+    members.iter().copied().map(AgentId::new).collect()
 }
 
 const MODES: [WrapUpMode; 6] = [
@@ -518,12 +531,15 @@ fn rules(day: usize) -> Rules {
         share: Some(Share { percent: 50, when_full }),
         ..BusyRule::default()
     };
+    let team_share = Some(Share { percent: 50, when_full: WhenFull::Wait });
+    let stroll = BusyRule { longest: Some(secs(60)), team_share, ..BusyRule::default() };
     let reasons = [
         ("lunch", lunch),
         ("meeting", meeting),
         ("tea", tea),
         ("walk", walk(WhenFull::Wait)),
         ("nap", walk(WhenFull::Refuse)),
+        ("stroll", stroll),
     ];
     Rules {
         reasons: reasons.into_iter().map(|(name, rule)| (name.into(), rule)).collect(),
@@ -534,6 +550,7 @@ fn rules(day: usize) -> Rules {
             ..Attendance::default()
         },
         groups: groups(),
+        teams: [("east".into(), people(&[1, 4]))].into(),
         serves: (1..=4).map(|agent| (AgentId::new(agent), served(agent))).collect(),
         first_queues: [(AgentId::new(1), ["sales".into()].into())].into(),
         second_session: SecondSession::TakeOver,

@@ -23,7 +23,7 @@ pub use distribution::{Choice, Occupancy, Rank, Stretch};
 pub use event::{Event, EventKind, KINDS, KindDoc, PartKind, SCHEMA_VERSION, Schema};
 pub use id::{
     AgentId, CallId, Epoch, GroupId, HotlineId, LegId, PhoneId, PromptId, QueueId, RecordingId,
-    SegmentId, SkillId, TenantId, TrunkId,
+    SegmentId, SkillId, TeamId, TenantId, TrunkId,
 };
 pub use media::{Codec, CodecChoice, Direction, MediaDescription, Rtcp};
 pub use number::{Number, NumberError};

@@ -58,7 +58,7 @@ refusals! {
     /// A forced state has no reason.
     NoteMissing = "note_missing", 422, "who forces a state must say why";
     /// So many are busy for it.
-    GroupFull = "group_full", 409, "as many of the group are busy for this reason as may be at once";
+    GroupFull = "group_full", 409, "as many of the group or team are busy for this reason as may be at once";
     /// So much of the reason has been had.
     AllowanceSpent = "allowance_spent", 409, "the allowance for this busy reason is used up";
     /// Makes no sense now.

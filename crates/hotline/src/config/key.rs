@@ -454,6 +454,11 @@ pub(crate) const REASONS: Table = Table {
             Kind::Number(1, 100),
             "How many of a hundred agents of a skill group who are signed in may be busy for it at once (同时小休比例); one always may. Who is of several groups needs a place in each; those of none are one together.",
         ),
+        may(
+            "team_share",
+            Kind::Number(1, 100),
+            "The same of a team's agents (班组) who are signed in; those of no team are one together.",
+        ),
         else_(
             "when_full",
             Kind::Word(&["refuse", "wait"]),
@@ -547,6 +552,15 @@ pub(crate) const GROUPS: Table = Table {
             Kind::Levels,
             "What every member offers, at which level; an agent's own level comes first.",
         ),
+        must("members", Kind::Agents, "The work numbers of its members."),
+    ],
+};
+
+pub(crate) const TEAMS: Table = Table {
+    path: "teams.<team>",
+    text: "People who work together (班组); an agent is in one team at most.",
+    keys: &[
+        must("label", Kind::Text, "What people read."),
         must("members", Kind::Agents, "The work numbers of its members."),
     ],
 };
@@ -654,6 +668,7 @@ pub(crate) const TABLES: &[Table] = &[
     QUEUES,
     TIERS,
     GROUPS,
+    TEAMS,
     AGENTS,
     PHONES,
     OUTBOUND,

@@ -10,7 +10,7 @@
 //! | `guard` | what keeps scanners, guessers and floods away |
 //! | `provisioning` | how phones are set up by an address of their own |
 //! | `trace` | what was said about calls: on disk, and to a capture server |
-//! | `people` | agents, skill groups, phones, reasons, feature codes |
+//! | `people` | agents, skill groups, teams, phones, reasons, feature codes |
 //! | `shifts` | when agents work |
 //! | `stays` | how long agents may be busy, and what happens then |
 //! | `queues` | queues, and whether anybody can serve them |

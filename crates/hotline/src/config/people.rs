@@ -1,11 +1,11 @@
-//! Agents, skill groups, phones, busy reasons and feature codes.
+//! Agents, skill groups, teams, phones, busy reasons and feature codes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use acd::Skills;
 use agent::{BusyRule, CoolDown, Days, ForceNote, Rules, SecondSession};
-use model::{AgentId, GroupId, Next, PhoneId, Reason, SkillId, WrapUpMode};
+use model::{AgentId, GroupId, Next, PhoneId, Reason, SkillId, TeamId, WrapUpMode};
 use sip_net::{AccountRules, Rings};
 use switchboard::config::{AgentConfig, FeatureCodes, PhoneConfig};
 use switchboard::ports::Alert;
@@ -50,10 +50,11 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> People {
     let mut named = Named::default();
     let agents = read_agents(reader, root, &phones, (&mut skills, &mut named));
     let groups = read_groups(reader, root, &mut skills);
+    let teams = read_teams(reader, root, &agents);
     let reasons = read_reasons(reader, root);
     let shifts = shifts::read(reader, root, &reasons);
     let shifts = shifts::assign(reader, &shifts, &named.shifts);
-    let rules = Rules { groups, shifts, ..read_rules(reader, root, reasons) };
+    let rules = Rules { groups, teams, shifts, ..read_rules(reader, root, reasons) };
     let (feature_codes, codes) = read_codes(reader, root);
     People { agents, skills, phones, rules, first_queues: named.queues, feature_codes, codes }
 }
@@ -185,14 +186,7 @@ fn read_groups(
             let agent = u32::try_from(member.value).ok().map(AgentId::new);
             let Some((agent, has)) = agent.and_then(|agent| Some((agent, skills.get_mut(&agent)?)))
             else {
-                let name = Spanned { value: member.value.to_string(), at: member.at };
-                let known: Vec<_> = own.keys().map(ToString::to_string).collect();
-                reader.unknown(
-                    Code::AgentUnknown,
-                    "agent",
-                    &name,
-                    known.iter().map(String::as_str),
-                );
+                agent_unknown(reader, &member, own.keys());
                 continue;
             };
             groups.entry(GroupId::from(name.value.as_str())).or_default().insert(agent);
@@ -204,6 +198,44 @@ fn read_groups(
         }
     }
     groups
+}
+
+/// Tells who is in which team.
+fn read_teams(
+    reader: &Reader,
+    root: &dyn TableLike,
+    agents: &BTreeMap<AgentId, AgentConfig>,
+) -> BTreeMap<TeamId, BTreeSet<AgentId>> {
+    let mut teams: BTreeMap<TeamId, BTreeSet<AgentId>> = BTreeMap::new();
+    for (name, section) in Section::named(reader, root, &key::TEAMS) {
+        section.label("label");
+        let id = TeamId::from(name.value.as_str());
+        for member in section.agents("members") {
+            let agent = u32::try_from(member.value).ok().map(AgentId::new);
+            let Some(agent) = agent.filter(|agent| agents.contains_key(agent)) else {
+                agent_unknown(reader, &member, agents.keys());
+                continue;
+            };
+            let other = teams.iter().find(|(other, of)| **other != id && of.contains(&agent));
+            if let Some((other, _)) = other {
+                let message = format!("agent {agent} is in team `{other}` already");
+                let help = "an agent is in one team: leave it out of one of them".to_owned();
+                reader.report(Code::BadValue, &member.at, message, help);
+            }
+            teams.entry(id.clone()).or_default().insert(agent);
+        }
+    }
+    teams
+}
+
+fn agent_unknown<'a>(
+    reader: &Reader,
+    written: &Spanned<i64>,
+    known: impl Iterator<Item = &'a AgentId>,
+) {
+    let name = Spanned { value: written.value.to_string(), at: written.at.clone() };
+    let known: Vec<_> = known.map(ToString::to_string).collect();
+    reader.unknown(Code::AgentUnknown, "agent", &name, known.iter().map(String::as_str));
 }
 
 fn read_reasons(reader: &Reader, root: &dyn TableLike) -> BTreeMap<Reason, BusyRule> {
@@ -223,13 +255,15 @@ fn read_reasons(reader: &Reader, root: &dyn TableLike) -> BTreeMap<Reason, BusyR
             reader.report(Code::DigitDuplicate, &digit.at, message, help.into());
         }
         let longest = section.duration("longest").map(|longest| longest.value);
+        let (share, team_share) = stays::shares(reader, &section);
         let rule = BusyRule {
             label: section.label("label").map(|label| label.value).unwrap_or_default(),
             digit: digit.map(|digit| digit.value),
             longest,
             overstay: stays::overstay(reader, &section, longest),
             allowance: stays::allowance(reader, &section, longest),
-            share: stays::share(reader, &section),
+            share,
+            team_share,
         };
         reasons.insert(Reason::from(name.value.as_str()), rule);
     }
@@ -262,6 +296,7 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         },
         reasons,
         groups: BTreeMap::new(),
+        teams: BTreeMap::new(),
         serves: BTreeMap::new(),
         first_queues: BTreeMap::new(),
         shifts: BTreeMap::new(),

@@ -88,6 +88,25 @@ fn a_share_is_of_the_skill_groups() {
 }
 
 #[test]
+fn a_share_may_be_of_the_teams_too() {
+    let refused = Share { percent: 20, when_full: WhenFull::Refuse };
+    let both = rule(&tea("share = 30\nteam_share = 20"));
+    assert_eq!((both.share.map(|it| it.percent), both.team_share), (Some(30), Some(refused)));
+    let waits = rule(&tea("team_share = 20\nwhen_full = \"wait\"")).team_share.unwrap();
+    assert_eq!(waits.when_full, WhenFull::Wait);
+    let team = |name: &str, members: &str| {
+        format!("\n[teams.{name}]\nlabel = \"班组\"\nmembers = {members}\n")
+    };
+    let with = |teams: &str| Changed::example().add(teams);
+    let rules = with(&team("east", "[1001, 1002]")).load().unwrap().0.floor.rules;
+    let members = [1001, 1002].map(model::AgentId::new).into();
+    assert_eq!(rules.teams, [("east".into(), members)].into());
+    with(&team("east", "[1001, 9]")).expect([Code::AgentUnknown]);
+    let twice = team("east", "[1001]") + &team("west", "[1001]");
+    with(&twice).expect([Code::BadValue]);
+}
+
+#[test]
 fn wrap_up_has_the_mode_that_is_said() {
     let mode = |changed: Changed| changed.load().unwrap().0.floor.rules.wrap_up;
     assert_eq!(mode(Changed::example()), WrapUpMode::Flexible);
