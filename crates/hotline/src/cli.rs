@@ -101,6 +101,25 @@ enum Command {
         /// Such as `3-17` 通话.
         call: CallId,
     },
+    /// Give a waiting call to an agent who is available, whatever the queue asks for 指派.
+    Assign {
+        #[command(flatten)]
+        server: Server,
+        /// Such as `3-17` 通话.
+        call: CallId,
+        /// The work number 工号.
+        agent: AgentId,
+    },
+    /// Let a waiting call wait in another queue; what it has waited counts there 转队列.
+    Move {
+        #[command(flatten)]
+        server: Server,
+        /// Such as `3-17` 通话.
+        call: CallId,
+        /// The queue 队列.
+        #[arg(value_parser = queue)]
+        queue: QueueId,
+    },
     /// The trunks 中继: where each is, whether it is there, whether we are registered.
     Trunks {
         #[command(flatten)]
@@ -393,6 +412,12 @@ impl Cli {
             Command::Why { server, call } => client::why(&server.client()?, server.json, call),
             Command::WhyNot { server, agent, call } => {
                 client::why_not(&server.client()?, server.json, (agent, call))
+            }
+            Command::Assign { server, call, agent } => {
+                client::assign(&server.client()?, server.json, (call, agent))
+            }
+            Command::Move { server, call, queue } => {
+                client::move_to(&server.client()?, server.json, (call, &queue))
             }
             Command::Trunks { server } => client::trunks(&server.client()?, server.json),
             Command::Bans { server, action } => {
