@@ -112,6 +112,7 @@ impl Acd {
                 self.make_unavailable(agent);
                 self.set_busy(agent, absence, now);
             }
+            AcdEvent::AgentQueues { agent, away } => self.serve_but(agent, away, now),
             AcdEvent::AgentSignedIn { agent } => self.sign_in(agent, now),
             AcdEvent::AgentSignedOut { agent } => self.sign_out(agent, now),
             AcdEvent::OfferEnded { call, agent, end } => self.offer_ended((call, agent), end, now),
@@ -196,6 +197,12 @@ impl Acd {
         }
         let is_free = self.agents.get(&agent).is_some_and(Desk::is_free);
         is_free.then_some(()).ok_or(Unassignable::NotAvailable)
+    }
+
+    /// The queues that an agent was said not to serve.
+    #[must_use]
+    pub fn away(&self, agent: AgentId) -> BTreeSet<QueueId> {
+        self.agents.get(&agent).map(|desk| desk.away.clone()).unwrap_or_default()
     }
 
     /// Agents who may be offered a call now, by work number.

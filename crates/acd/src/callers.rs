@@ -91,7 +91,7 @@ impl Acd {
     }
 
     /// Whether a caller of this queue may be kept for the agent.
-    fn may_keep(&self, queue: &QueueId, agent: AgentId) -> bool {
+    pub(crate) fn may_keep(&self, queue: &QueueId, agent: AgentId) -> bool {
         let desk = self.agents.get(&agent);
         desk.is_some_and(|desk| desk.is_working() && desk.fit(queue).is_some())
     }

@@ -1,5 +1,6 @@
 //! Agents: who is signed in, who is available, and which queues each could serve.
 
+use std::collections::BTreeSet;
 use std::mem::take;
 
 use model::{AgentId, CallId, QueueId, Timestamp};
@@ -16,8 +17,12 @@ use crate::strategy::{Had, Ranked, Standing, draw, key};
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
     pub(crate) skills: Skills,
-    /// The queues the agent could serve, by name.
+    /// The queues the agent serves, by name.
     pub(crate) fits: Vec<Fit>,
+    /// The queues whose needs the agent meets and which the agent is signed out of, by name.
+    left: Vec<Fit>,
+    /// The queues the agent was said to be signed out of.
+    pub(crate) away: BTreeSet<QueueId>,
     pub(crate) signed_in: bool,
     /// Busy for a reason of their own.
     pub(crate) busy: bool,
@@ -52,6 +57,13 @@ impl Desk {
 
     pub(crate) fn fit(&self, queue: &QueueId) -> Option<&Fit> {
         self.fits.iter().find(|fit| fit.queue == *queue)
+    }
+
+    /// Parts the queues that fit into those the agent serves and those signed out of.
+    fn part(&mut self, mut fits: Vec<Fit>) {
+        fits.sort_by(|one, other| one.queue.cmp(&other.queue));
+        let away = &self.away;
+        (self.left, self.fits) = fits.into_iter().partition(|fit| away.contains(&fit.queue));
     }
 
     pub(crate) fn fit_mut(&mut self, queue: &QueueId) -> Option<&mut Fit> {
@@ -132,9 +144,32 @@ impl Acd {
             return;
         }
         desk.busy = false;
-        desk.fits.iter_mut().for_each(|fit| fit.had.calls = 0);
+        desk.fits.iter_mut().chain(&mut desk.left).for_each(|fit| fit.had.calls = 0);
         self.count_in(agent);
         self.staff_changed(agent, now);
+    }
+
+    /// The agent serves all the queues that fit but these.
+    pub(crate) fn serve_but(&mut self, agent: AgentId, away: BTreeSet<QueueId>, now: Timestamp) {
+        let desk = self.agents.entry(agent).or_default();
+        if desk.away == away {
+            return;
+        }
+        let changed: Vec<QueueId> = desk.away.symmetric_difference(&away).cloned().collect();
+        self.unindex(agent);
+        self.count_out(agent);
+        if let Some(desk) = self.agents.get_mut(&agent) {
+            desk.away = away;
+            let fits = take(&mut desk.fits).into_iter().chain(take(&mut desk.left)).collect();
+            desk.part(fits);
+        }
+        self.count_in(agent);
+        self.index(agent);
+        for id in &changed {
+            self.part_from_kept(agent, id);
+            self.staff_of_changed(id, now);
+        }
+        self.offer_best(agent, now);
     }
 
     fn count_in(&mut self, agent: AgentId) {
@@ -148,12 +183,8 @@ impl Acd {
         }
     }
 
-    pub(crate) fn sign_out(&mut self, agent: AgentId, now: Timestamp) {
-        self.make_unavailable(agent);
-        let Some(desk) = self.agents.get_mut(&agent) else { return };
-        if !take(&mut desk.signed_in) {
-            return;
-        }
+    fn count_out(&mut self, agent: AgentId) {
+        let Some(desk) = self.agents.get(&agent).filter(|desk| desk.signed_in) else { return };
         for fit in &desk.fits {
             let Some(queue) = self.queues.get_mut(&fit.queue) else { continue };
             if let Some(signed_in) = queue.signed_in.get_mut(usize::from(fit.pool.0)) {
@@ -161,25 +192,43 @@ impl Acd {
             }
             queue.working = queue.working.saturating_sub(u32::from(!desk.busy));
         }
-        self.staff_changed(agent, now);
+    }
+
+    pub(crate) fn sign_out(&mut self, agent: AgentId, now: Timestamp) {
+        self.make_unavailable(agent);
+        self.count_out(agent);
+        let Some(desk) = self.agents.get_mut(&agent) else { return };
+        if take(&mut desk.signed_in) {
+            self.staff_changed(agent, now);
+        }
     }
 
     /// Somebody came, went, or is busy: callers kept for one who is not there any more are kept no
     /// longer, a tier may be open whose inner ones are empty, and queues may have nobody.
     fn staff_changed(&mut self, agent: AgentId, now: Timestamp) {
         let Some(desk) = self.agents.get(&agent) else { return };
-        let is_working = desk.is_working();
         let queues: Vec<QueueId> = desk.fits.iter().map(|fit| fit.queue.clone()).collect();
         for id in queues {
-            let Some(queue) = self.queues.get(&id) else { continue };
-            let kept = queue.kept.get(&agent).filter(|_| !is_working);
-            let kept: Vec<CallId> = kept.into_iter().flatten().map(|place| place.call).collect();
-            for call in kept {
-                self.keep_no_longer(call);
-            }
-            self.watch_for_nobody(&id, now);
-            self.match_queue(&id, now);
+            self.part_from_kept(agent, &id);
+            self.staff_of_changed(&id, now);
         }
+    }
+
+    /// Callers of a queue who are kept for an agent are so no longer, where the agent is not there.
+    fn part_from_kept(&mut self, agent: AgentId, id: &QueueId) {
+        if self.may_keep(id, agent) {
+            return;
+        }
+        let kept = self.queues.get(id).and_then(|queue| queue.kept.get(&agent));
+        let kept: Vec<CallId> = kept.into_iter().flatten().map(|place| place.call).collect();
+        for call in kept {
+            self.keep_no_longer(call);
+        }
+    }
+
+    fn staff_of_changed(&mut self, id: &QueueId, now: Timestamp) {
+        self.watch_for_nobody(id, now);
+        self.match_queue(id, now);
     }
 
     /// Arms or disarms the patience of callers in a queue that has nobody.
@@ -227,7 +276,10 @@ impl Acd {
         for (agent, desk) in &mut self.agents {
             desk.indexed = false;
             desk.skills.clear();
-            had.push((*agent, take(&mut desk.fits)));
+            had.push((
+                *agent,
+                take(&mut desk.fits).into_iter().chain(take(&mut desk.left)).collect(),
+            ));
         }
         for (agent, skills) in config.agents {
             let fits = self.queues.iter().filter(|(_, queue)| !queue.retired);
@@ -237,12 +289,14 @@ impl Acd {
             });
             let fits = fits.collect();
             let desk = self.agents.entry(agent).or_default();
-            (desk.skills, desk.fits) = (skills, fits);
+            desk.skills = skills;
+            desk.part(fits);
         }
         for (agent, had) in had {
             let Some(desk) = self.agents.get_mut(&agent) else { continue };
             for old in had {
-                if let Some(fit) = desk.fit_mut(&old.queue) {
+                let mut fits = desk.fits.iter_mut().chain(&mut desk.left);
+                if let Some(fit) = fits.find(|fit| fit.queue == old.queue) {
                     fit.had = old.had;
                 }
             }

@@ -1,5 +1,6 @@
 //! What goes into the distribution and what comes out of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::{AgentId, CallId, Cause, Choice, OfferEnd, Outcome, QueueId, Rank, Timestamp};
@@ -108,6 +109,15 @@ pub enum AcdEvent {
         agent: AgentId,
         /// Why.
         absence: Absence,
+    },
+    /// The queues that an agent does not serve, of those whose needs the agent meets: signed out of
+    /// them. Until this is told again the agent serves all others. An open offer goes on.
+    AgentQueues {
+        /// Who.
+        agent: AgentId,
+        /// Which; those that there are not, and those whose needs the agent does not meet, are taken
+        /// note of.
+        away: BTreeSet<QueueId>,
     },
     /// An agent began a working session.
     AgentSignedIn {

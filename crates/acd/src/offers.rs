@@ -111,7 +111,7 @@ impl Acd {
 
     /// An agent who is in the indexes looks for a caller: the best over all queues served, in each
     /// one who is kept for this agent before the others.
-    fn offer_best(&mut self, agent: AgentId, now: Timestamp) {
+    pub(crate) fn offer_best(&mut self, agent: AgentId, now: Timestamp) {
         let Some(desk) = self.agents.get(&agent).filter(|desk| desk.is_free()) else { return };
         let first = |fit: &Fit| {
             let queue = self.queues.get(&fit.queue).filter(|queue| !queue.is_at_most())?;

@@ -88,6 +88,8 @@ struct Centre {
     seed: u64,
     now: Timestamp,
     agents: BTreeMap<AgentId, Does>,
+    /// The queues each is signed out of.
+    away: BTreeMap<AgentId, BTreeSet<QueueId>>,
     callers: BTreeMap<CallId, Waits>,
     /// What each brought to the first queue.
     wants: BTreeMap<CallId, Wants>,
@@ -116,6 +118,7 @@ impl Centre {
             seed,
             now: Timestamp::from_secs(1_000_000),
             agents: (1..=AGENTS).map(|number| (AgentId::new(number), Does::Away)).collect(),
+            away: BTreeMap::new(),
             callers: BTreeMap::new(),
             wants: BTreeMap::new(),
             talking: BTreeMap::new(),
@@ -238,8 +241,12 @@ impl Centre {
 
     fn an_agent_does_something(&mut self) {
         let Some((agent, does)) = self.chance.pick(&self.agents) else { return };
+        if self.chance.one_in(6) {
+            return self.an_agent_changes_queues(agent);
+        }
         match does {
             Does::Away => {
+                self.an_agent_changes_queues(agent);
                 self.tell(AcdEvent::AgentSignedIn { agent });
                 self.becomes_ready(agent, self.now);
             }
@@ -258,6 +265,12 @@ impl Centre {
             Does::Pauses | Does::Busy => self.becomes_ready(agent, self.now),
             Does::Rings { .. } => {}
         }
+    }
+
+    fn an_agent_changes_queues(&mut self, agent: AgentId) {
+        let out_of = |chance: &mut Chance| chance.one_in(4);
+        let away = (0..QUEUES).filter(|_| out_of(&mut self.chance)).map(queue).collect();
+        self.tell(AcdEvent::AgentQueues { agent, away });
     }
 
     /// Something already over is told again.
@@ -287,6 +300,9 @@ impl Centre {
     fn rules_change(&mut self) {
         if self.chance.one_in(10) {
             self.config = draw_config(&mut self.chance);
+            // Which queues somebody is signed out of is told anew when they come.
+            let away = |agent: &AgentId| self.agents.get(agent) == Some(&Does::Away);
+            self.away.retain(|agent, _| !away(agent));
             self.changed = true;
             self.rules_changed();
             let decisions = self.acd.configure(self.config.clone(), self.now);
@@ -295,7 +311,7 @@ impl Centre {
         }
     }
 
-    /// Whoever is kept for one who does not fit any more is kept no longer.
+    /// Whoever is kept for one who does not serve the queue any more is kept no longer.
     fn rules_changed(&mut self) {
         let kept = self.callers.iter().filter_map(|(call, waits)| Some((*call, waits.kept?.0)));
         let lost: Vec<CallId> = kept
@@ -329,6 +345,10 @@ impl Centre {
 
     fn happens(&mut self, event: &AcdEvent) {
         let (agent, does) = match *event {
+            AcdEvent::AgentQueues { agent, ref away } => {
+                self.away.insert(agent, away.clone());
+                return self.rules_changed();
+            }
             AcdEvent::AgentAvailable { agent, standing } => {
                 (agent, Does::Ready { idle_since: standing.idle_since })
             }
@@ -432,6 +452,9 @@ impl Centre {
 
     /// The tier of a queue in which an agent may be given its calls.
     fn tier(&self, queue: &QueueId, agent: AgentId) -> Option<usize> {
+        if self.away.get(&agent).is_some_and(|away| away.contains(queue)) {
+            return None;
+        }
         let (queue, skills) = (self.config.queues.get(queue)?, self.config.agents.get(&agent)?);
         let mut tiers =
             [&queue.needs].into_iter().chain(queue.tiers.iter().map(|tier| &tier.needs));

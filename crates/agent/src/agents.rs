@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{AgentId, AgentSnapshot, AgentState, Cause, Next, PhoneId, StateName, Timestamp};
+use model::{
+    AgentId, AgentSnapshot, AgentState, Cause, Next, Pause, PhoneId, StateName, Timestamp,
+};
 
 use crate::crowd::Crowd;
 use crate::deadlines::{Armed, Deadlines, Ends};
@@ -49,8 +51,8 @@ impl Agents {
         agents: &BTreeSet<AgentId>,
         now: Timestamp,
     ) -> Vec<Change> {
-        self.rules = rules;
-        self.crowd.regroup(&self.rules.groups);
+        let old = std::mem::replace(&mut self.rules, rules);
+        self.crowd.regroup(&self.rules);
         for agent in agents {
             self.seats.entry(*agent).or_insert_with(|| Seat::signed_out(now)).leaving = false;
         }
@@ -62,6 +64,9 @@ impl Agents {
         let gone: Vec<AgentId> =
             self.seats.keys().copied().filter(|agent| !agents.contains(agent)).collect();
         let mut changes = Vec::new();
+        for agent in agents {
+            changes.extend(self.requeue(*agent, &old.served_by(*agent), now));
+        }
         for agent in gone {
             changes.extend(self.step(agent, now, |seat, _| {
                 seat.leaving = true;
@@ -109,9 +114,15 @@ impl Agents {
         seat.phone = Some(phone);
         seat.phone_state = phone_state;
         seat.state = snapshot.state.clone();
+        seat.away = snapshot.away;
+        seat.away.retain(|queue| {
+            self.rules.serves.get(&agent).is_some_and(|serves| serves.contains(queue))
+        });
+        seat.pause = snapshot.pause.filter(|pause| now < pause.until);
         let shift_until = self.shift_until_after(agent, now);
         let change = self.step(agent, now, |seat, rules| {
             seat.shift_until = shift_until;
+            seat.plan = rules.plan(agent, now);
             Some(after_restart(seat, rules, now))
         });
         let mut changes = change.into_iter().collect();
@@ -141,11 +152,17 @@ impl Agents {
     #[must_use]
     pub fn availability(&self, agent: AgentId) -> Availability {
         match self.seats.get(&agent) {
-            Some(Seat {
-                state: AgentState::Ready { idle_since, .. }, cool_until: None, ..
-            }) => Availability::Available { idle_since: *idle_since },
+            Some(Seat { state: AgentState::Ready { idle_since, .. }, pause: None, .. }) => {
+                Availability::Available { idle_since: *idle_since }
+            }
             Some(_) | None => Availability::Unavailable,
         }
+    }
+
+    /// The pause in which the agent is offered nothing.
+    #[must_use]
+    pub fn pause(&self, agent: AgentId) -> Option<Pause> {
+        self.seats.get(&agent)?.pause
     }
 
     /// Every agent with the state, by work number.
@@ -174,9 +191,11 @@ impl Agents {
     /// New rules, new shifts: whom the old ones were about to sign out as well.
     fn reshift(&mut self, agent: AgentId, now: Timestamp) {
         let shift_until = self.shift_until_after(agent, now);
+        let plan = self.rules.plan(agent, now);
         let Some(seat) = self.seats.get_mut(&agent) else { return };
         if !seat.is_signed_out() {
             (seat.shift_until, seat.shift_over) = (shift_until, false);
+            seat.plan = plan;
         }
     }
 
@@ -208,6 +227,7 @@ impl Agents {
         let to = seat.state.clone();
         if from != to {
             seat.spend(&from, &self.rules, now);
+            seat.be_back(&from, &to, now);
         }
         if seat.is_signed_out() && step.cause != Cause::Reconfigured {
             seat.go(agent, &self.rules, now);
@@ -224,7 +244,8 @@ impl Agents {
         let Some(seat) = self.seats.get_mut(&agent) else { return };
         let old = std::mem::replace(seat, Seat::signed_out(now));
         (seat.spent, seat.attended) = (old.spent, old.attended);
-        for armed in [old.cool_down_ends, old.notice_due, old.shift_ends].into_iter().flatten() {
+        let beside = [old.cool_down_ends, old.notice_due, old.shift_ends, old.plan_turns];
+        for armed in beside.into_iter().flatten() {
             self.deadlines.disarm(armed);
         }
         if let Some(phone) = old.phone {
@@ -240,8 +261,10 @@ impl Agents {
         let Self { rules, seats, deadlines, .. } = self;
         let Some(seat) = seats.get_mut(&agent) else { return };
         let notice = seat.next_notice(rules).map(|(at, _)| at);
-        keep(deadlines, &mut seat.cool_down_ends, seat.cool_until, (agent, Ends::CoolDown));
+        let pause = seat.pause.map(|pause| pause.until);
+        keep(deadlines, &mut seat.cool_down_ends, pause, (agent, Ends::CoolDown));
         keep(deadlines, &mut seat.shift_ends, seat.shift_until, (agent, Ends::Shift));
+        keep(deadlines, &mut seat.plan_turns, seat.plan.turns(), (agent, Ends::Plan));
         keep(deadlines, &mut seat.notice_due, notice, (agent, Ends::Notice));
     }
 }
@@ -293,7 +316,7 @@ fn after_restart(seat: &mut Seat, rules: &Rules, now: Timestamp) -> Step {
 fn torn(call: model::CallId, next: Option<Next>, rules: &Rules, now: Timestamp) -> AgentState {
     let at_most = now + WRAP_UP_AFTER_RESTART.max(rules.wrap_up_at_most);
     let until = now + WRAP_UP_AFTER_RESTART;
-    AgentState::WrapUp { call, since: now, until, at_most, next }
+    AgentState::WrapUp { call, since: now, until, at_most, mode: None, next }
 }
 
 /// The wish that leads back to a state.

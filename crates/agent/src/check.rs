@@ -21,6 +21,7 @@ impl Agents {
             armed += usize::from(seat.cool_down_ends.is_some());
             armed += usize::from(seat.notice_due.is_some());
             armed += usize::from(seat.shift_ends.is_some());
+            armed += usize::from(seat.plan_turns.is_some());
         }
         if armed != self.deadlines.len() {
             return Err("a deadline is armed that no agent has".into());
@@ -47,7 +48,7 @@ impl Agents {
                 "the state's deadline is not the one armed",
             ),
             (
-                seat.cool_down_ends.map(|armed| armed.at) != seat.cool_until
+                seat.cool_down_ends.map(|armed| armed.at) != seat.pause.map(|pause| pause.until)
                     || seat.cool_down_ends.is_some_and(|at| !armed(at, Ends::CoolDown)),
                 "the cool-down's deadline is not the one armed",
             ),
@@ -61,6 +62,11 @@ impl Agents {
                 seat.shift_ends.map(|armed| armed.at) != seat.shift_until
                     || seat.shift_ends.is_some_and(|at| !armed(at, Ends::Shift)),
                 "the end of the shift is not the one armed",
+            ),
+            (
+                seat.plan_turns.map(|armed| armed.at) != seat.plan.turns()
+                    || seat.plan_turns.is_some_and(|at| !armed(at, Ends::Plan)),
+                "the turn of what is planned is not the one armed",
             ),
             (
                 seat.shift_over && matches!(name, StateName::Ready | StateName::Busy),

@@ -1,39 +1,71 @@
-//! How many of a group are busy for a reason at once, and who waits until one of them returns.
+//! How many of a group or a team are busy for a reason at once, and who waits until one of them returns.
 //!
-//! A reason may have a largest share of the agents of a group who are signed in. Who asks for it
-//! when so many are is refused, or stays what they are and waits: then the first who waits gets
-//! the place that comes free, as soon as no call or offer holds them. An agent of several groups
-//! needs a place in each; those of no group are one together. One may always go.
+//! A reason may have a largest share of the agents of a skill group who are signed in, and one of those
+//! of a team. Who asks for it when so many are is refused, or stays what they are and waits: then the
+//! first who waits gets the place that comes free, as soon as no call or offer holds them. An agent of
+//! several groups needs a place in each, and one in the team; those of no group are one together, and
+//! those of no team. One may always go.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{AgentId, AgentState, Cause, EventKind, GroupId, Next, Reason, Refusal, Timestamp};
+use model::{
+    AgentId, AgentState, Cause, EventKind, GroupId, Next, Reason, Refusal, TeamId, Timestamp,
+};
 
 use crate::rules::WhenFull;
 use crate::seat::{Seat, Step, is_device_lost};
-use crate::{Agents, Change, Done};
+use crate::{Agents, Change, Done, Rules};
 
-/// Who is there, counted by group and reason, and who waits for what.
+/// People who are counted together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Circle {
+    Group(GroupId),
+    /// Those of no group.
+    NoGroup,
+    Team(TeamId),
+    /// Those of no team.
+    NoTeam,
+}
+
+/// Of what a share is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Of {
+    Groups,
+    Team,
+}
+
+impl Circle {
+    const fn is(&self) -> Of {
+        match self {
+            Self::Group(_) | Self::NoGroup => Of::Groups,
+            Self::Team(_) | Self::NoTeam => Of::Team,
+        }
+    }
+}
+
+/// Who is there, counted by circle and reason, and who waits for what.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
-    /// The groups of each agent.
-    groups: BTreeMap<AgentId, BTreeSet<GroupId>>,
+    /// The groups and the team of each agent who has any.
+    circles: BTreeMap<AgentId, BTreeSet<Circle>>,
     /// Everybody signed in, with what they are busy for.
     counted: BTreeMap<AgentId, Option<Reason>>,
-    signed_in: BTreeMap<GroupId, u32>,
-    busy: BTreeMap<(GroupId, Reason), u32>,
+    signed_in: BTreeMap<Circle, u32>,
+    busy: BTreeMap<(Circle, Reason), u32>,
     /// Who waits for what, by ticket.
     waiting: BTreeMap<u64, (AgentId, Reason)>,
     last_ticket: u64,
 }
 
 impl Crowd {
-    /// Counts everybody anew, by these groups.
-    pub(crate) fn regroup(&mut self, members: &BTreeMap<GroupId, BTreeSet<AgentId>>) {
-        self.groups.clear();
-        for (group, members) in members {
+    /// Counts everybody anew, by the groups and teams of these rules.
+    pub(crate) fn regroup(&mut self, rules: &Rules) {
+        self.circles.clear();
+        let groups = rules.groups.iter().map(|(id, of)| (Circle::Group(id.clone()), of));
+        let teams = rules.teams.iter().map(|(id, of)| (Circle::Team(id.clone()), of));
+        for (circle, members) in groups.chain(teams) {
             for member in members {
-                self.groups.entry(*member).or_default().insert(group.clone());
+                self.circles.entry(*member).or_default().insert(circle.clone());
             }
         }
         self.signed_in.clear();
@@ -49,18 +81,18 @@ impl Crowd {
         if was == is {
             return;
         }
-        for group in self.groups_of(agent) {
+        for circle in self.circles_of(agent) {
             if was.is_some() != is.is_some() {
-                let signed_in = self.signed_in.entry(group.clone()).or_default();
+                let signed_in = self.signed_in.entry(circle.clone()).or_default();
                 *signed_in =
                     if is.is_some() { *signed_in + 1 } else { signed_in.saturating_sub(1) };
             }
             if let Some(reason) = was.clone().flatten() {
-                let busy = self.busy.entry((group.clone(), reason)).or_default();
+                let busy = self.busy.entry((circle.clone(), reason)).or_default();
                 *busy = busy.saturating_sub(1);
             }
             if let Some(reason) = is.clone().flatten() {
-                *self.busy.entry((group, reason)).or_default() += 1;
+                *self.busy.entry((circle, reason)).or_default() += 1;
             }
         }
         match is {
@@ -69,18 +101,24 @@ impl Crowd {
         };
     }
 
-    fn groups_of(&self, agent: AgentId) -> BTreeSet<GroupId> {
-        let of_none = || BTreeSet::from([GroupId::from("")]);
-        self.groups.get(&agent).cloned().unwrap_or_else(of_none)
+    fn circles_of(&self, agent: AgentId) -> BTreeSet<Circle> {
+        let mut circles = self.circles.get(&agent).cloned().unwrap_or_default();
+        for (of, none) in [(Of::Groups, Circle::NoGroup), (Of::Team, Circle::NoTeam)] {
+            if circles.iter().all(|circle| circle.is() != of) {
+                circles.insert(none);
+            }
+        }
+        circles
     }
 
-    /// Whether one more of each of the agent's groups may be busy for the reason.
-    fn has_room(&self, agent: AgentId, reason: &Reason, percent: u8) -> bool {
+    /// Whether one more of each of the agent's groups, or of the team, may be busy for the reason.
+    fn has_room(&self, agent: AgentId, reason: &Reason, (of, percent): (Of, u8)) -> bool {
         let is_one = self.counted.get(&agent).is_some_and(|busy| busy.as_ref() == Some(reason));
-        self.groups_of(agent).into_iter().all(|group| {
-            let signed_in = self.signed_in.get(&group).copied().unwrap_or_default();
+        let mut circles = self.circles_of(agent).into_iter().filter(|circle| circle.is() == of);
+        circles.all(|circle| {
+            let signed_in = self.signed_in.get(&circle).copied().unwrap_or_default();
             let most = (signed_in * u32::from(percent) / 100).max(1);
-            let busy = self.busy.get(&(group, reason.clone())).copied().unwrap_or_default();
+            let busy = self.busy.get(&(circle, reason.clone())).copied().unwrap_or_default();
             busy - u32::from(is_one).min(busy) < most
         })
     }
@@ -107,10 +145,18 @@ impl Agents {
         waits.map(|(_, reason)| reason)
     }
 
-    /// What becomes of the wish for a reason while its group is full; nothing where it is not.
+    /// What becomes of the wish for a reason while its group or team is full; nothing where none is.
     pub(crate) fn when_full(&self, agent: AgentId, reason: &Reason) -> Option<WhenFull> {
-        let share = self.rules.reasons.get(reason)?.share?;
-        (!self.crowd.has_room(agent, reason, share.percent)).then_some(share.when_full)
+        let rule = self.rules.reasons.get(reason)?;
+        if self.seats.get(&agent).is_some_and(|seat| seat.plan.on(reason).is_some()) {
+            return None;
+        }
+        let shares = [(Of::Groups, rule.share), (Of::Team, rule.team_share)];
+        let full = shares.into_iter().find_map(|(of, share)| {
+            let share = share?;
+            (!self.crowd.has_room(agent, reason, (of, share.percent))).then_some(share)
+        });
+        full.map(|share| share.when_full)
     }
 
     /// The agent stays what they are and waits for a place.
@@ -201,7 +247,7 @@ impl Agents {
 
     /// Says what is wrong with the counts, if anything is.
     pub(crate) fn check_crowd(&self) -> Option<&'static str> {
-        let mut again = Crowd { groups: self.crowd.groups.clone(), ..Crowd::default() };
+        let mut again = Crowd { circles: self.crowd.circles.clone(), ..Crowd::default() };
         for (agent, seat) in &self.seats {
             again.count(*agent, seat.presence());
         }
@@ -212,7 +258,7 @@ impl Agents {
         };
         let waits = |(agent, _): &(AgentId, Reason)| self.crowd.counted.contains_key(agent);
         if counts(&again) != counts(&self.crowd) {
-            Some("the groups are not counted as they are")
+            Some("the groups and teams are not counted as they are")
         } else if !self.crowd.waiting.values().all(waits) {
             Some("somebody waits who is not there")
         } else if self.next_granted().is_some() {

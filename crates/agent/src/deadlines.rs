@@ -13,6 +13,8 @@ pub(crate) enum Ends {
     CoolDown,
     /// The time before the next warning about a busy stay.
     Notice,
+    /// The time before the next planned break, or the break that is on.
+    Plan,
     /// The shift, and how long an agent may linger after it.
     Shift,
 }

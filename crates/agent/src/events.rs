@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId,
-    Timestamp,
+    QueueId, Timestamp, WrapUpMode,
 };
+
+use crate::Rules;
 
 /// What somebody asks for; it may be refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +39,20 @@ pub enum Request {
         agent: AgentId,
         /// By how long.
         by: Duration,
+    },
+    /// Sign in to a queue, of those whose needs the agent meets.
+    SignInTo {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        queue: QueueId,
+    },
+    /// Sign out of a queue: none of its calls is offered any more; an open offer goes on.
+    SignOutOf {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        queue: QueueId,
     },
     /// A team lead forces a state. During an offer the offer must end first
     /// ([`Done::withdraw`]). During a call it is remembered like a request of the agent, for it
@@ -128,8 +144,8 @@ pub enum Fact {
         agent: AgentId,
         /// Which call.
         call: CallId,
-        /// After-call work that the call gives; zero for none. Only calls from a queue give any.
-        wrap_up: Duration,
+        /// After-call work that the call gives. Only calls from a queue give any.
+        wrap_up: WrapUp,
     },
     /// A phone registered.
     PhoneBound {
@@ -141,6 +157,33 @@ pub enum Fact {
         /// Which.
         phone: PhoneId,
     },
+}
+
+/// After-call work that a call gives; none by default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct WrapUp {
+    /// How long; zero for none.
+    pub span: Duration,
+    /// What the agent may do about it, where the queue says so; else the tenant's rules do.
+    pub mode: Option<WrapUpMode>,
+}
+
+impl WrapUp {
+    /// How long it is unless somebody ends it, and up to when it may be extended.
+    pub(crate) fn spans(self, rules: &Rules) -> (Duration, Duration) {
+        if self.span.is_zero() {
+            return (Duration::ZERO, Duration::ZERO);
+        }
+        let at_most = self.span.max(rules.wrap_up_at_most);
+        match self.mode.unwrap_or(rules.wrap_up) {
+            WrapUpMode::None => (Duration::ZERO, Duration::ZERO),
+            WrapUpMode::Manual => (at_most, at_most),
+            WrapUpMode::Flexible
+            | WrapUpMode::Fixed
+            | WrapUpMode::Extendable
+            | WrapUpMode::Endable => (self.span, at_most),
+        }
+    }
 }
 
 /// One change of one agent, for the log and for the distribution.

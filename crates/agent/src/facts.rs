@@ -82,11 +82,12 @@ impl Agents {
                     if seat.cool_down_ends != Some(fired.armed) {
                         return None;
                     }
-                    seat.cool_until = None;
+                    seat.pause = None;
                     let ready = matches!(seat.state, AgentState::Ready { .. });
                     ready.then(|| Step { to: seat.state.clone(), cause: Cause::CoolDownOver })
                 }),
                 Ends::Shift => self.shift_over(fired, now),
+                Ends::Plan => self.plan_turns(fired, now),
                 Ends::Notice => self.step(fired.agent, now, |seat, rules| {
                     if seat.notice_due != Some(fired.armed) {
                         return None;
@@ -188,7 +189,7 @@ fn started(
 /// Wrap-up belongs to the agent: of several calls that give some, the longest counts.
 fn ended(
     seat: &mut Seat,
-    (call, wrap_up): (CallId, Duration),
+    (call, wrap_up): (CallId, WrapUp),
     rules: &Rules,
     now: Timestamp,
 ) -> Option<Step> {
@@ -203,8 +204,9 @@ fn ended(
         | AgentState::WrapUp { .. } => None,
     };
     let ended = kind.or_else(|| seat.also.remove(&call))?;
-    let owed = seat.owed.map_or(Duration::ZERO, |(_, owed)| owed);
-    if ended == CallKind::Queue && wrap_up > owed && rules.wrap_up != WrapUp::None {
+    let length = |wrap_up: WrapUp| wrap_up.spans(rules).0;
+    let owed = seat.owed.map_or(Duration::ZERO, |(_, owed)| length(owed));
+    if ended == CallKind::Queue && length(wrap_up) > owed {
         seat.owed = Some((call, wrap_up));
     }
     kind.and_then(|_| seat.call_over(rules, now))
@@ -221,7 +223,8 @@ fn lost(seat: &mut Seat, rules: &Rules, now: Timestamp) -> Option<Step> {
         AgentState::Busy { reason, .. } if is_device_lost(&reason) => None,
         state
         @ (AgentState::Ready { .. } | AgentState::Busy { .. } | AgentState::WrapUp { .. }) => {
-            Some(seat.lose(state, rules, now))
+            // Wrap-up after the end of the shift is no reason to wait for the phone.
+            Some(seat.settle(Step { to: state, cause: Cause::PhoneLost }, rules, now))
         }
         AgentState::SignedOut { .. }
         | AgentState::Reserved { .. }

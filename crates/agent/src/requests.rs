@@ -6,22 +6,24 @@
 //! | ready | refused | now | remembered | remembered | now | refused |
 //! | busy, sign out | refused | now | remembered | remembered | remembered | busy remembered, sign-out now |
 //! | end, extend wrap-up | refused | refused | refused | refused | now, where its mode allows | refused |
+//! | sign in to, out of a queue | refused | now | now | now | now | now |
 //! | force | refused, sign-out is no change | now | ends the offer | remembered | now | remembered, sign-out now |
 //!
 //! Ready in wrap-up that cannot be ended early is remembered.
 //!
 //! What is remembered takes effect when the call and its wrap-up end. Busy for a reason whose
 //! allowance is used up is refused, and while as many of the group are busy for it as may be it is
-//! refused or waits; a team lead may force it all the same. Asking for the state one has
+//! refused or waits, but for a planned break that is on; a team lead may force it all the same. Asking for the state one has
 //! changes nothing: the longest stay is not begun anew.
 
 use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentState, CallId, Cause, EventKind, Next, PhoneId, Refusal, StateName,
-    Timestamp,
+    Timestamp, WrapUpMode,
 };
 
+use crate::queues::Queueing;
 use crate::seat::{Seat, Step, is_device_lost};
 use crate::{Agents, Done, ForceNote, PhoneState, Request, Rules, SecondSession, WhenFull};
 
@@ -54,8 +56,7 @@ impl Agents {
             Request::Become { agent, next } => self.wish(agent, next, By::Agent, now),
             Request::Force { agent, next, by, note } => self.force(agent, next, (by, note), now),
             Request::EndWrapUp { agent } => {
-                self.wrap_up_of(agent)?;
-                if !self.rules.wrap_up.ends() {
+                if !self.mode_of(self.wrap_up_of(agent)?).ends() {
                     return Err(Refusal::WrapUpNotEndable);
                 }
                 Ok(self.done(agent, now, |seat, rules| {
@@ -63,6 +64,8 @@ impl Agents {
                 }))
             }
             Request::ExtendWrapUp { agent, by } => self.extend_wrap_up(agent, by, now),
+            Request::SignInTo { agent, queue } => self.queue(agent, queue, Queueing::SignIn, now),
+            Request::SignOutOf { agent, queue } => self.queue(agent, queue, Queueing::SignOut, now),
         }
     }
 
@@ -96,7 +99,9 @@ impl Agents {
             seat.phone = Some(phone.clone());
             seat.phone_state = PhoneState::Bound;
             seat.come(agent, rules, now);
+            seat.begin_in_queues(agent, rules);
             seat.shift_until = shift_until;
+            seat.plan = rules.plan(agent, now);
             Some(Step { to: seat.taken(rules.first(), rules, now), cause: Cause::Requested })
         });
         for change in &mut done.changes {
@@ -213,8 +218,22 @@ impl Agents {
     }
 
     /// Whether the agent may take another state at once: not out of wrap-up that cannot be ended.
-    const fn may_leave(&self, state: &AgentState) -> bool {
-        !matches!(state, AgentState::WrapUp { .. }) || self.rules.wrap_up.ends()
+    fn may_leave(&self, state: &AgentState) -> bool {
+        !matches!(state, AgentState::WrapUp { .. }) || self.mode_of(state).ends()
+    }
+
+    /// What agents may do about a wrap-up: what its queue says, else what holds for all.
+    const fn mode_of(&self, state: &AgentState) -> WrapUpMode {
+        match state {
+            AgentState::WrapUp { mode: Some(mode), .. } => *mode,
+            AgentState::SignedOut { .. }
+            | AgentState::Ready { .. }
+            | AgentState::Busy { .. }
+            | AgentState::Reserved { .. }
+            | AgentState::Ringing { .. }
+            | AgentState::OnCall { .. }
+            | AgentState::WrapUp { mode: None, .. } => self.rules.wrap_up,
+        }
     }
 
     fn remember(&mut self, agent: AgentId, wish: Next) -> Done {
@@ -234,7 +253,7 @@ impl Agents {
         now: Timestamp,
     ) -> Result<Done, Refusal> {
         let mut to = self.wrap_up_of(agent)?.clone();
-        if !self.rules.wrap_up.extends() {
+        if !self.mode_of(&to).extends() {
             return Err(Refusal::WrapUpNotExtendable);
         }
         if let AgentState::WrapUp { until, at_most, .. } = &mut to {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use model::{AgentId, GroupId, Next, Reason};
+use model::{AgentId, GroupId, Next, QueueId, Reason, TeamId, WrapUpMode};
 
 use crate::{Attendance, Days, Shift};
 
@@ -22,8 +22,8 @@ pub struct Rules {
     pub device_lost_grace: Duration,
     /// Whether a team lead who forces a state must say why.
     pub force_note: ForceNote,
-    /// What agents may do about wrap-up.
-    pub wrap_up: WrapUp,
+    /// What agents may do about wrap-up, where its queue does not say.
+    pub wrap_up: WrapUpMode,
     /// How far wrap-up may be extended in all, counted from its beginning.
     pub wrap_up_at_most: Duration,
     /// The shifts of those who have any.
@@ -32,6 +32,12 @@ pub struct Rules {
     pub attendance: Attendance,
     /// The skill groups and who is in them.
     pub groups: BTreeMap<GroupId, BTreeSet<AgentId>>,
+    /// The teams and who is in them.
+    pub teams: BTreeMap<TeamId, BTreeSet<AgentId>>,
+    /// The queues whose needs each agent meets.
+    pub serves: BTreeMap<AgentId, BTreeSet<QueueId>>,
+    /// The queues that working sessions begin with, where not all of those.
+    pub first_queues: BTreeMap<AgentId, BTreeSet<QueueId>>,
     /// Where days begin.
     pub days: Days,
     /// How long an agent who refused, or could not be reached, is not offered the next call.
@@ -51,20 +57,22 @@ pub struct BusyRule {
     pub overstay: Overstay,
     /// How long an agent may be busy for it in a day, all stays together.
     pub allowance: Option<Duration>,
-    /// How many of a group may be busy for it at once.
+    /// How many of a skill group may be busy for it at once.
     pub share: Option<Share>,
+    /// How many of a team may be.
+    pub team_share: Option<Share>,
 }
 
-/// How many of a group may be busy for a reason at once.
+/// How many of a group or a team may be busy for a reason at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Share {
-    /// Of a hundred of the group who are signed in; one may always be.
+    /// Of a hundred of them who are signed in; one may always be.
     pub percent: u8,
     /// What becomes of a request when so many are.
     pub when_full: WhenFull,
 }
 
-/// What becomes of a request for a busy reason when as many of the group are busy for it as may be.
+/// What becomes of a request for a busy reason when as many of the group or the team are busy for it as may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum WhenFull {
     /// It is refused.
@@ -116,36 +124,6 @@ pub enum ForceNote {
     Needed,
 }
 
-/// What agents may do about wrap-up. A team lead may always end it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum WrapUp {
-    /// End it early, and extend it up to the limit.
-    #[default]
-    Flexible,
-    /// Nothing: it lasts as long as the queue says.
-    Fixed,
-    /// Extend it up to the limit.
-    Extendable,
-    /// End it early.
-    Endable,
-    /// It lasts until the agent ends it, at most up to the limit.
-    Manual,
-    /// There is none, whatever the queue says.
-    None,
-}
-
-impl WrapUp {
-    /// Whether it may be ended early.
-    pub(crate) const fn ends(self) -> bool {
-        matches!(self, Self::Flexible | Self::Endable | Self::Manual)
-    }
-
-    /// Whether it may be extended.
-    pub(crate) const fn extends(self) -> bool {
-        matches!(self, Self::Flexible | Self::Extendable)
-    }
-}
-
 /// Pauses before the same agent is offered a call again, by how the last offer ended. After any
 /// but a call let ring or a caller who left, the pause is at least one second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -177,11 +155,14 @@ impl Default for Rules {
             max_no_answer: 2,
             device_lost_grace: Duration::from_secs(60),
             force_note: ForceNote::Optional,
-            wrap_up: WrapUp::Flexible,
+            wrap_up: WrapUpMode::Flexible,
             wrap_up_at_most: Duration::from_secs(600),
             shifts: BTreeMap::new(),
             attendance: Attendance::default(),
             groups: BTreeMap::new(),
+            teams: BTreeMap::new(),
+            serves: BTreeMap::new(),
+            first_queues: BTreeMap::new(),
             days: Days::default(),
             cool_down: CoolDown::default(),
         }

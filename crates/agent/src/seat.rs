@@ -1,13 +1,14 @@
 //! What is known of one agent, and where the agent goes when something ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use model::{
-    Actor, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, PhoneId, Reason, Spent,
-    StateName, Timestamp,
+    Actor, AgentState, CallId, CallKind, Cause, EventKind, Next, OfferEnd, Pause, PhoneId, QueueId,
+    Reason, Spent, StateName, Timestamp,
 };
 
+use crate::breaks::Plan;
 use crate::deadlines::Armed;
 use crate::stays::Said;
 use crate::{PhoneState, Rules, WrapUp};
@@ -32,8 +33,8 @@ pub(crate) struct Seat {
     pub(crate) phone_state: PhoneState,
     /// The deadline of the state, where it has one.
     pub(crate) state_ends: Option<Armed>,
-    /// The end of the pause after an offer that came to nothing.
-    pub(crate) cool_until: Option<Timestamp>,
+    /// The pause after an offer that came to nothing.
+    pub(crate) pause: Option<Pause>,
     pub(crate) cool_down_ends: Option<Armed>,
     /// What has been said of the busy stay that is over at this time.
     pub(crate) said: Option<(Timestamp, Said)>,
@@ -47,7 +48,7 @@ pub(crate) struct Seat {
     pub(crate) also: BTreeMap<CallId, CallKind>,
     /// Wrap-up earned by a call from a queue while another call, or an offer, still holds the
     /// agent.
-    pub(crate) owed: Option<(CallId, Duration)>,
+    pub(crate) owed: Option<(CallId, WrapUp)>,
     /// The busy or wrap-up that the lost phone interrupted.
     pub(crate) lost_from: Option<AgentState>,
     /// When the agent last signed in; outlives the session.
@@ -55,6 +56,9 @@ pub(crate) struct Seat {
     /// When the agent is signed out for the end of the shift.
     pub(crate) shift_until: Option<Timestamp>,
     pub(crate) shift_ends: Option<Armed>,
+    /// What the shifts plan.
+    pub(crate) plan: Plan,
+    pub(crate) plan_turns: Option<Armed>,
     /// The shift is over: signed out as soon as nothing holds the agent.
     pub(crate) shift_over: bool,
     /// Who forced what comes next, where a team lead did.
@@ -63,6 +67,8 @@ pub(crate) struct Seat {
     pub(crate) by: Option<Actor>,
     /// No longer in the configuration: signed out as soon as nothing holds the agent.
     pub(crate) leaving: bool,
+    /// The queues signed out of, of those whose needs the agent meets.
+    pub(crate) away: BTreeSet<QueueId>,
     /// What has been used of the allowances for busy reasons; outlives the session.
     pub(crate) spent: BTreeMap<Reason, Spent>,
 }
@@ -74,7 +80,7 @@ impl Seat {
             phone: None,
             phone_state: PhoneState::Unbound,
             state_ends: None,
-            cool_until: None,
+            pause: None,
             cool_down_ends: None,
             said: None,
             notice_due: None,
@@ -86,10 +92,13 @@ impl Seat {
             attended: None,
             shift_until: None,
             shift_ends: None,
+            plan: Plan::Nothing,
+            plan_turns: None,
             shift_over: false,
             forced_by: None,
             by: None,
             leaving: false,
+            away: BTreeSet::new(),
             spent: BTreeMap::new(),
         }
     }
@@ -149,6 +158,7 @@ impl Seat {
             since: now,
             until: Some(now + rules.device_lost_grace),
             stay_until: None,
+            planned_until: None,
             back_to: Some(back_to),
         };
         Step { to, cause: Cause::PhoneLost }
@@ -203,10 +213,10 @@ impl Seat {
             let no_answer = || Next::Busy(Reason::from(Reason::NO_ANSWER));
             let next = next.or_else(|| too_often.then(no_answer));
             let to = wrap_up(owed, next, rules, now);
-            return Some(self.settle(Step { to, cause: cause_of(end) }, rules, now));
+            return Some(self.settle(Step { to, cause: end.into() }, rules, now));
         }
         let step = match next {
-            None | Some(Next::Ready) => Step { to: rest, cause: cause_of(end) },
+            None | Some(Next::Ready) => Step { to: rest, cause: end.into() },
             Some(next @ (Next::Busy(_) | Next::SignedOut)) => self.take_up(&next, rules, now),
         };
         Some(self.settle(step, rules, now))
@@ -222,7 +232,9 @@ impl Seat {
             OfferEnd::Withdrawn => SHORTEST_PAUSE,
             OfferEnd::CallerLeft | OfferEnd::AnsweredElsewhere => return false,
         };
-        self.cool_until = Some(now + pause).filter(|until| now < *until);
+        self.pause = (!pause.is_zero()).then(|| Pause { until: now + pause, after: end });
+        let told = self.pause.map(|Pause { until, after }| EventKind::AgentPaused { until, after });
+        self.notices.extend(told);
         match end {
             OfferEnd::NoAnswer => self.unanswered = self.unanswered.saturating_add(1),
             OfferEnd::Refused => self.unanswered = 0,
@@ -252,11 +264,11 @@ impl Seat {
         }
         let step = match (self.owed.take(), next, before.map(|before| *before)) {
             (Some(owed), next, _) => Step { to: wrap_up(owed, next, rules, now), cause },
-            (None, Some(wish), Some(AgentState::WrapUp { call, until, at_most, .. }))
+            (None, Some(wish), Some(AgentState::WrapUp { call, until, at_most, mode, .. }))
                 if now < until =>
             {
-                let next = Some(wish);
-                Step { to: AgentState::WrapUp { call, since: now, until, at_most, next }, cause }
+                let (since, next) = (now, Some(wish));
+                Step { to: AgentState::WrapUp { call, since, until, at_most, mode, next }, cause }
             }
             (None, Some(next), _) => self.take_up(&next, rules, now),
             (None, None, Some(before)) => self.resume(before, cause, rules, now),
@@ -323,15 +335,18 @@ impl Seat {
             AgentState::Busy { until: Some(until), .. } if until <= now => {
                 Step { to: AgentState::SignedOut { since: now }, cause: Cause::BusyOverstayed }
             }
-            AgentState::Busy { reason, until, stay_until, back_to, .. } => {
-                let to = AgentState::Busy { reason, since: now, until, stay_until, back_to };
+            AgentState::Busy { reason, until, stay_until, planned_until, back_to, .. } => {
+                let since = now;
+                let to =
+                    AgentState::Busy { reason, since, until, stay_until, planned_until, back_to };
                 Step { to, cause }
             }
             AgentState::WrapUp { until, next, .. } if until <= now => {
                 self.after_wrap_up(next, Cause::WrapUpOver, rules, now)
             }
-            AgentState::WrapUp { call, until, at_most, next, .. } => {
-                Step { to: AgentState::WrapUp { call, since: now, until, at_most, next }, cause }
+            AgentState::WrapUp { call, until, at_most, mode, next, .. } => {
+                let since = now;
+                Step { to: AgentState::WrapUp { call, since, until, at_most, mode, next }, cause }
             }
             AgentState::SignedOut { .. } => {
                 Step { to: AgentState::SignedOut { since: now }, cause }
@@ -345,27 +360,16 @@ impl Seat {
 
 /// Wrap-up from now on.
 fn wrap_up(
-    (call, span): (CallId, Duration),
+    (call, owed): (CallId, WrapUp),
     next: Option<Next>,
     rules: &Rules,
     now: Timestamp,
 ) -> AgentState {
-    let at_most = now + span.max(rules.wrap_up_at_most);
-    let until = if rules.wrap_up == WrapUp::Manual { at_most } else { now + span };
-    AgentState::WrapUp { call, since: now, until, at_most, next }
+    let (span, at_most) = owed.spans(rules);
+    let (until, at_most, mode) = (now + span, now + at_most, owed.mode);
+    AgentState::WrapUp { call, since: now, until, at_most, mode, next }
 }
 
 pub(crate) fn is_device_lost(reason: &Reason) -> bool {
     reason.as_str() == Reason::DEVICE_LOST
-}
-
-const fn cause_of(end: OfferEnd) -> Cause {
-    match end {
-        OfferEnd::NoAnswer => Cause::NoAnswer,
-        OfferEnd::Refused => Cause::Refused,
-        OfferEnd::Unreachable => Cause::Unreachable,
-        OfferEnd::CallerLeft => Cause::CallerLeft,
-        OfferEnd::AnsweredElsewhere => Cause::AnsweredElsewhere,
-        OfferEnd::Withdrawn => Cause::OfferWithdrawn,
-    }
 }

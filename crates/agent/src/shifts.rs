@@ -18,7 +18,7 @@ use model::{AgentId, AgentState, Cause, EventKind, Refusal, StateName, Timestamp
 use crate::deadlines::Fired;
 use crate::seat::{Seat, Step};
 use crate::stays::millis;
-use crate::{Agents, Change, Days, Rules};
+use crate::{Agents, Break, Change, Days, Rules};
 
 /// 1970-01-01 was a Thursday; days of the week are counted from Monday, 0.
 const FIRST_WEEKDAY: i64 = 3;
@@ -32,6 +32,8 @@ pub struct Shift {
     pub from: Duration,
     /// How long it is.
     pub length: Duration,
+    /// The breaks it plans.
+    pub breaks: Vec<Break>,
 }
 
 /// What is enforced about shifts.
@@ -61,13 +63,13 @@ impl Default for Attendance {
 /// One shift on one day.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Window {
-    from: Timestamp,
+    pub(crate) from: Timestamp,
     until: Timestamp,
 }
 
 impl Shift {
-    /// The shift as it is on the days around `now`.
-    fn around(&self, days: Days, now: Timestamp) -> impl Iterator<Item = Window> {
+    /// The shift as it is on the days around `now`, to the same day of the next week.
+    pub(crate) fn around(&self, days: Days, now: Timestamp) -> impl Iterator<Item = Window> {
         let today = days.number(now);
         let on = |day: &i64| {
             let weekday = (*day + FIRST_WEEKDAY).rem_euclid(7);
@@ -77,7 +79,7 @@ impl Shift {
             let from = days.clock(day, self.from);
             Window { from, until: from + self.length }
         };
-        (today - 1..=today + 1).filter(on).map(window)
+        (today - 1..=today + 7).filter(on).map(window)
     }
 }
 

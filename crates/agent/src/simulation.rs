@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentState, CallId, CallKind, Cause, Epoch, EventKind, GroupId, Next, OfferEnd,
-    PhoneId, Reason, StateName, Timestamp,
+    PhoneId, QueueId, Reason, StateName, Timestamp, WrapUpMode,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::{
-    Agents, Attendance, BusyRule, Change, Days, Fact, Overstay, PhoneState, Request, Rules,
+    Agents, Attendance, Break, BusyRule, Change, Days, Fact, Overstay, PhoneState, Request, Rules,
     SecondSession, Share, Shift, WhenFull, WrapUp,
 };
 
@@ -66,7 +66,13 @@ const WORTH_REACHING: &[&str] = &[
     "phone_registered",
     "agent.stay_warned",
     "agent.stay_alerted",
+    "agent.paused",
+    "agent.queues_changed",
+    "queue_not_served",
     "agent.late",
+    "agent.break_due",
+    "agent.back_late",
+    "break_due",
     "agent.left_early",
     "shift_over",
     "outside_shift",
@@ -123,6 +129,7 @@ fn live_through(day: &[(Happens, u64)], seen: &mut Seen) -> Result<(), TestCaseE
         changes.iter().try_for_each(|change| books.read(change, now))?;
         books.tea.retain(|(agent, _), _| team.state(*agent).is_some());
         holds(&team, &changes, now)?;
+        books.pauses(&team, now)?;
     }
     settles(&mut team, now)
 }
@@ -137,31 +144,75 @@ struct Books {
     tea: BTreeMap<(AgentId, i64), Duration>,
     /// What everybody is who is signed in.
     states: BTreeMap<AgentId, AgentState>,
+    /// Until when the log says that somebody pauses.
+    pauses: BTreeMap<AgentId, Timestamp>,
+    /// Which queues the log says that somebody is signed out of.
+    away: BTreeMap<AgentId, BTreeSet<QueueId>>,
 }
 
 impl Books {
     fn read(&mut self, change: &Change, now: Timestamp) -> Result<(), TestCaseError> {
         let at_tea = |state: &AgentState| matches!(state, AgentState::Busy { reason, .. } if reason.as_str() == "tea");
+        for told in &change.notices {
+            if let EventKind::AgentPaused { until, .. } = told {
+                prop_assert!(now < *until, "no pause at all: {change:?}");
+                self.pauses.insert(change.agent, *until);
+            }
+            if let EventKind::AgentQueuesChanged { away } = told {
+                prop_assert!(away.is_subset(&served(change.agent.number())), "{change:?}");
+                self.away.insert(change.agent, away.clone());
+            }
+        }
         if change.from == change.to {
             return Ok(());
+        }
+        if change.to.name() == StateName::SignedOut {
+            self.pauses.remove(&change.agent);
+            self.away.remove(&change.agent);
         }
         if change.agent == AgentId::new(2) && change.from.name() == StateName::SignedOut {
             prop_assert!(is_shift(now, BEFORE, 0), "signed in outside the shift: {change:?}");
         }
         let nowhere = change.to.name() == StateName::SignedOut && change.signed_in_at.is_some();
         prop_assert!(!nowhere, "signed in and out in one: {change:?}");
+        // What ends by its deadline may come before the turn of what is planned, in the same step.
+        if let AgentState::Busy { reason, planned_until, .. } = &change.to
+            && matches!(change.cause, Cause::Requested | Cause::Forced)
+            && matches!(change.from.name(), StateName::Ready | StateName::Busy)
+        {
+            let planned = break_until(now, reason).filter(|_| change.agent == AgentId::new(2));
+            prop_assert_eq!(*planned_until, planned, "{:?}", change);
+        }
         self.share(change)?;
         let had = self.tea.entry((change.agent, Days::default().number(now))).or_default();
-        if at_tea(&change.from) {
-            *had += now.since(change.from.since());
+        if let AgentState::Busy { since, planned_until, .. } = &change.from
+            && at_tea(&change.from)
+        {
+            *had += now.since(planned_until.unwrap_or(*since).max(*since));
         }
         if let AgentState::Busy { stay_until: Some(end), .. } = &change.to
             && at_tea(&change.to)
             && matches!(change.cause, Cause::Requested | Cause::Remembered)
         {
             let left = ALLOWANCE.saturating_sub(*had);
-            prop_assert!(end.since(now) <= left, "more than the allowance: {change:?}");
+            let planned =
+                break_until(now, &"tea".into()).filter(|_| change.agent == AgentId::new(2));
+            let counted = end.since(planned.unwrap_or(now));
+            prop_assert!(counted <= left, "more than the allowance: {change:?}");
             prop_assert!(end.since(now) >= Duration::from_millis(900), "for nothing: {change:?}");
+        }
+        Ok(())
+    }
+
+    /// Whoever is ready may be offered a call, but for the pauses and the queues that were told.
+    fn pauses(&self, team: &Agents, now: Timestamp) -> Result<(), TestCaseError> {
+        for (agent, state) in team.iter() {
+            let pauses = self.pauses.get(&agent).is_some_and(|until| now < *until);
+            let free = state.name() == StateName::Ready && !pauses;
+            let may = team.availability(agent).is_available();
+            prop_assert_eq!(may, free, "{}: {:?}", agent, state);
+            let away = self.away.get(&agent).cloned().unwrap_or_default();
+            prop_assert_eq!(team.away(agent), away, "{}", agent);
         }
         Ok(())
     }
@@ -174,11 +225,15 @@ impl Books {
             self.states.insert(change.agent, change.to.clone());
         }
         let asked = [Cause::Requested, Cause::Remembered, Cause::SlotFree].contains(&change.cause);
-        let AgentState::Busy { reason, .. } = &change.to else { return Ok(()) };
-        if !asked || !["walk", "nap"].contains(&reason.as_str()) {
+        let AgentState::Busy { reason, planned_until, .. } = &change.to else { return Ok(()) };
+        if !asked
+            || planned_until.is_some()
+            || !["walk", "nap", "stroll"].contains(&reason.as_str())
+        {
             return Ok(());
         }
-        for members in groups().values().filter(|members| members.contains(&change.agent)) {
+        let circles = if reason.as_str() == "stroll" { teams() } else { groups() };
+        for members in circles.values().filter(|members| members.contains(&change.agent)) {
             let of_group = || self.states.iter().filter(|(agent, _)| members.contains(agent));
             let away = of_group().filter(|(_, state)| is_away(state, reason)).count();
             let most = (of_group().count() / 2).max(1);
@@ -240,7 +295,7 @@ fn settles(team: &mut Agents, mut now: Timestamp) -> Result<(), TestCaseError> {
     for number in 1..=4 {
         for of in 0..4 {
             let (agent, call) = (AgentId::new(number), CallId::new(Epoch::new(1), of));
-            let _ = team.fact(Fact::CallEnded { agent, call, wrap_up: Duration::ZERO }, now);
+            let _ = team.fact(Fact::CallEnded { agent, call, wrap_up: WrapUp::default() }, now);
         }
     }
     for _ in 0..100 {
@@ -251,7 +306,7 @@ fn settles(team: &mut Agents, mut now: Timestamp) -> Result<(), TestCaseError> {
         for number in 1..=4 {
             for of in 0..4 {
                 let (agent, call) = (AgentId::new(number), CallId::new(Epoch::new(1), of));
-                let _ = team.fact(Fact::CallEnded { agent, call, wrap_up: Duration::ZERO }, now);
+                let _ = team.fact(Fact::CallEnded { agent, call, wrap_up: WrapUp::default() }, now);
             }
         }
     }
@@ -295,6 +350,8 @@ fn request() -> impl Strategy<Value = Request> {
             by: Actor::user("lead", "api"),
             note: None,
         }),
+        1 => (agent(), queue()).prop_map(|(agent, queue)| Request::SignInTo { agent, queue }),
+        1 => (agent(), queue()).prop_map(|(agent, queue)| Request::SignOutOf { agent, queue }),
         1 => agent().prop_map(|agent| Request::EndWrapUp { agent }),
         3 => (agent(), 0_u64..400).prop_map(|(agent, by)| Request::ExtendWrapUp {
             agent,
@@ -327,14 +384,24 @@ fn fact() -> impl Strategy<Value = Fact> {
         2 => (agent(), call()).prop_map(|(agent, call)| Fact::Answered { agent, call }),
         1 => (agent(), call(), kind)
             .prop_map(|(agent, call, kind)| Fact::CallStarted { agent, call, kind }),
-        10 => (agent(), call(), 0_u64..60).prop_map(|(agent, call, wrap_up)| Fact::CallEnded {
-            agent,
-            call,
-            wrap_up: Duration::from_secs(wrap_up),
-        }),
+        10 => (agent(), call(), wrap_up())
+            .prop_map(|(agent, call, wrap_up)| Fact::CallEnded { agent, call, wrap_up }),
         3 => phone().prop_map(|phone| Fact::PhoneBound { phone }),
         1 => phone().prop_map(|phone| Fact::PhoneLost { phone }),
     ]
+}
+
+/// The mode is the queue's in half of the cases.
+fn wrap_up() -> impl Strategy<Value = WrapUp> {
+    let mode = prop_oneof![
+        1 => Just(None),
+        1 => proptest::sample::select(&MODES[..]).prop_map(Some),
+    ];
+    (0_u64..60, mode).prop_map(|(span, mode)| WrapUp { span: Duration::from_secs(span), mode })
+}
+
+fn queue() -> impl Strategy<Value = QueueId> {
+    prop_oneof![Just("sales"), Just("support"), Just("gold")].prop_map(QueueId::from)
 }
 
 /// Number 5 is nobody's.
@@ -359,11 +426,18 @@ fn next() -> impl Strategy<Value = Next> {
             2 => Just("tea"),
             3 => Just("walk"),
             3 => Just("nap"),
+            2 => Just("stroll"),
             1 => Just("golf"),
         ]
             .prop_map(|reason| Next::Busy(reason.into())),
         1 => Just(Next::SignedOut),
     ]
+}
+
+/// The queues whose needs an agent meets.
+fn served(agent: u32) -> BTreeSet<QueueId> {
+    let queues = if agent == 4 { &["sales"][..] } else { &["sales", "support"] };
+    queues.iter().copied().map(QueueId::from).collect()
 }
 
 /// Seconds in which agent 2 may sign in before a shift, and stay after it.
@@ -373,12 +447,40 @@ const LINGER: u64 = 20;
 /// Agent 2 has two shifts each evening, from 21:47 to 21:52 and from 21:54 to 22:10. The day of the
 /// simulation begins at 21:46:40 in China.
 fn shifts() -> Vec<Shift> {
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
     let shift = |from: u64, until: u64| Shift {
         weekdays: (0..7).collect(),
-        from: Duration::from_secs(from * 60),
-        length: Duration::from_secs((until - from) * 60),
+        from: minutes(from),
+        length: minutes(until - from),
+        breaks: BREAKS
+            .iter()
+            .filter(|(_, begins, ends)| from <= *begins && *ends <= until)
+            .map(|(reason, begins, ends)| Break {
+                reason: (*reason).into(),
+                from: minutes(begins - from),
+                length: minutes(ends - begins),
+            })
+            .collect(),
     };
     vec![shift(EVENING + 47, EVENING + 52), shift(EVENING + 54, EVENING + 70)]
+}
+
+/// The breaks that the shifts plan: why, and from when until when.
+const BREAKS: &[(&str, u64, u64)] = &[
+    ("tea", EVENING + 48, EVENING + 50),
+    ("walk", EVENING + 50, EVENING + 51),
+    ("nap", EVENING + 55, EVENING + 57),
+    ("lunch", EVENING + 58, EVENING + 60),
+];
+
+/// When the break is over that is on for a reason.
+fn break_until(now: Timestamp, reason: &Reason) -> Option<Timestamp> {
+    let clock = Duration::from_micros((now.as_micros() + 8 * 3_600_000_000) % 86_400_000_000);
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let on = |(why, from, until): &&(&str, u64, u64)| {
+        *why == reason.as_str() && minutes(*from) <= clock && clock < minutes(*until)
+    };
+    BREAKS.iter().find(on).map(|(_, _, until)| now + (minutes(*until) - clock))
 }
 
 const EVENING: u64 = 21 * 60;
@@ -392,20 +494,29 @@ fn is_shift(now: Timestamp, before: u64, after: u64) -> bool {
 
 /// Agent 3 is in both.
 fn groups() -> BTreeMap<GroupId, BTreeSet<AgentId>> {
-    let group = |members: &[u32]| members.iter().copied().map(AgentId::new).collect();
-    [("a".into(), group(&[1, 2, 3])), ("b".into(), group(&[3, 4]))].into()
+    [("a".into(), people(&[1, 2, 3])), ("b".into(), people(&[3, 4]))].into()
 }
+
+/// Who is in a team, and who is in none.
+fn teams() -> BTreeMap<GroupId, BTreeSet<AgentId>> {
+    [("east".into(), people(&[1, 4])), ("none".into(), people(&[2, 3]))].into()
+}
+
+fn people(members: &[u32]) -> BTreeSet<AgentId> {
+    members.iter().copied().map(AgentId::new).collect()
+}
+
+const MODES: [WrapUpMode; 6] = [
+    WrapUpMode::Flexible,
+    WrapUpMode::Fixed,
+    WrapUpMode::Extendable,
+    WrapUpMode::Endable,
+    WrapUpMode::Manual,
+    WrapUpMode::None,
+];
 
 /// The mode of wrap-up is another from day to day.
 fn rules(day: usize) -> Rules {
-    const MODES: [WrapUp; 6] = [
-        WrapUp::Flexible,
-        WrapUp::Fixed,
-        WrapUp::Extendable,
-        WrapUp::Endable,
-        WrapUp::Manual,
-        WrapUp::None,
-    ];
     let secs = Duration::from_secs;
     let lunch = BusyRule { longest: Some(secs(120)), ..BusyRule::default() };
     let overstay = Overstay {
@@ -420,12 +531,15 @@ fn rules(day: usize) -> Rules {
         share: Some(Share { percent: 50, when_full }),
         ..BusyRule::default()
     };
+    let team_share = Some(Share { percent: 50, when_full: WhenFull::Wait });
+    let stroll = BusyRule { longest: Some(secs(60)), team_share, ..BusyRule::default() };
     let reasons = [
         ("lunch", lunch),
         ("meeting", meeting),
         ("tea", tea),
         ("walk", walk(WhenFull::Wait)),
         ("nap", walk(WhenFull::Refuse)),
+        ("stroll", stroll),
     ];
     Rules {
         reasons: reasons.into_iter().map(|(name, rule)| (name.into(), rule)).collect(),
@@ -436,6 +550,9 @@ fn rules(day: usize) -> Rules {
             ..Attendance::default()
         },
         groups: groups(),
+        teams: [("east".into(), people(&[1, 4]))].into(),
+        serves: (1..=4).map(|agent| (AgentId::new(agent), served(agent))).collect(),
+        first_queues: [(AgentId::new(1), ["sales".into()].into())].into(),
         second_session: SecondSession::TakeOver,
         wrap_up: MODES[day % MODES.len()],
         wrap_up_at_most: secs(40),

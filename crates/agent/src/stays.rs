@@ -10,7 +10,8 @@
 //! ```
 //!
 //! In a call nothing is said and nobody is signed out: what came due meanwhile comes at its end.
-//! A stay is over sooner where less is left of the reason's allowance for the day.
+//! A stay is over sooner where less is left of the reason's allowance for the day; no sooner than the
+//! planned break that it is (`breaks`).
 
 use std::time::Duration;
 
@@ -64,8 +65,9 @@ impl Seat {
         match next {
             Next::Ready => AgentState::Ready { since: now, idle_since: now },
             Next::Busy(reason) => {
+                let planned = self.planned_until(reason, now);
                 let left = self.left(reason, rules, now);
-                busy(reason.clone(), left, rules, now)
+                busy(reason.clone(), (left, planned), rules, now)
             }
             Next::SignedOut => AgentState::SignedOut { since: now },
         }
@@ -90,7 +92,8 @@ impl Seat {
         rules: &Rules,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        match self.left(reason, rules, now) {
+        let planned = self.planned_until(reason, now);
+        match self.left(reason, rules, now).filter(|_| planned.is_none()) {
             Some(left) if left < SHORTEST_STAY => Err(Refusal::AllowanceSpent),
             Some(_) | None => Ok(()),
         }
@@ -98,12 +101,16 @@ impl Seat {
 
     /// Counts the busy stay that ends now against the reason's allowance.
     pub(crate) fn spend(&mut self, from: &AgentState, rules: &Rules, now: Timestamp) {
-        let AgentState::Busy { reason, since, .. } = from else { return };
+        let AgentState::Busy { reason, since, planned_until, .. } = from else { return };
         let Some(allowance) = rules.reasons.get(reason).and_then(|rule| rule.allowance) else {
             return;
         };
+        let planned_until = planned_until.unwrap_or(*since);
+        if now <= planned_until && *since < planned_until {
+            return;
+        }
         let period = rules.days.day_of(now);
-        let stay = millis(now.since(period.max(*since)));
+        let stay = millis(now.since(period.max(*since).max(planned_until)));
         let spent = self.spent.entry(reason.clone()).or_default();
         let before = if spent.since == period { spent.used_ms } else { 0 };
         *spent = Spent { since: period, used_ms: before.saturating_add(stay) };
@@ -133,14 +140,22 @@ const fn stay(state: &AgentState) -> Option<(&Reason, Timestamp, Option<Timestam
     }
 }
 
-/// Busy from now on, with the stay that the reason's rule allows, and no longer than what is `left`.
-fn busy(reason: Reason, left: Option<Duration>, rules: &Rules, now: Timestamp) -> AgentState {
+/// Busy from now on, with the stay that the reason's rule allows, and no longer than what is `left`, which
+/// runs from the end of the planned break on.
+fn busy(
+    reason: Reason,
+    (left, planned_until): (Option<Duration>, Option<Timestamp>),
+    rules: &Rules,
+    now: Timestamp,
+) -> AgentState {
     let rule = rules.reasons.get(&reason);
-    let longest = rule.and_then(|rule| rule.longest);
-    let stay_until = longest.into_iter().chain(left).min().map(|stay| now + stay);
+    let longest = rule.and_then(|rule| rule.longest).map(|longest| now + longest);
+    let left = left.map(|left| planned_until.unwrap_or(now) + left);
+    let end = longest.into_iter().chain(left).min();
+    let stay_until = end.map(|end| planned_until.map_or(end, |planned| planned.max(end)));
     let sign_out_after = rule.and_then(|rule| rule.overstay.sign_out_after);
     let until = stay_until.zip(sign_out_after).map(|(end, after)| end + after);
-    AgentState::Busy { reason, since: now, until, stay_until, back_to: None }
+    AgentState::Busy { reason, since: now, until, stay_until, planned_until, back_to: None }
 }
 
 pub(crate) fn millis(span: Duration) -> u64 {

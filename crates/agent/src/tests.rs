@@ -1,10 +1,12 @@
 //! The team that the tests watch; they are parted by what they are about.
 
+mod breaks;
 mod crowd;
 mod forced;
 mod lost_phone;
 mod offers;
 mod other_calls;
+mod queues;
 mod requests;
 mod restart;
 mod sessions;
@@ -17,12 +19,12 @@ use std::time::Duration;
 
 use model::{
     Actor, AgentId, AgentSnapshot, AgentState, CallId, CallKind, Cause, Epoch, EventKind, Next,
-    OfferEnd, PhoneId, Reason, Refusal, Spent, StateName, Timestamp,
+    OfferEnd, Pause, PhoneId, Reason, Refusal, Spent, StateName, Timestamp, WrapUpMode,
 };
 
 use crate::{
-    Agents, Attendance, Availability, BusyRule, Change, CoolDown, Done, Fact, ForceNote, Overstay,
-    PhoneState, Request, Rules, SecondSession, Share, Shift, WhenFull, WrapUp,
+    Agents, Attendance, Availability, Break, BusyRule, Change, CoolDown, Done, Fact, ForceNote,
+    Overstay, PhoneState, Request, Rules, SecondSession, Share, Shift, WhenFull, WrapUp,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -191,7 +193,16 @@ impl Team {
     }
 
     fn hang_up(&mut self, number: u32, of: u32, wrap_up: u64) -> Vec<Change> {
-        let wrap_up = Duration::from_secs(wrap_up);
+        self.hang_up_with(number, of, (wrap_up, None))
+    }
+
+    fn hang_up_with(
+        &mut self,
+        number: u32,
+        of: u32,
+        (span, mode): (u64, Option<WrapUpMode>),
+    ) -> Vec<Change> {
+        let wrap_up = WrapUp { span: Duration::from_secs(span), mode };
         self.fact(Fact::CallEnded { agent: agent(number), call: call(of), wrap_up })
     }
 

@@ -8,14 +8,14 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use insight::StateInterval;
-use model::{AgentId, Next, PhoneId, Reason, Timestamp};
+use model::{AgentId, Next, PhoneId, QueueId, Reason, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use switchboard::ports::{Reply, Request};
 
 use crate::app::App;
 use crate::problem::{Kind, Problem};
-use crate::request::{Named, Octets, Parameters, body, id, parameter};
+use crate::request::{Named, NamedPair, Octets, Parameters, body, id, parameter};
 use crate::token::{Person, Right};
 
 /// The longest text a client may put into the log as a reason or a phone.
@@ -177,6 +177,33 @@ pub(crate) async fn extend_wrap_up(
     let Extend { by_ms } = body(&octets)?;
     let (agent, by) = (asked.agent, Duration::from_millis(by_ms));
     asked.ask(Request::ExtendWrapUp { agent, by }).await
+}
+
+pub(crate) async fn sign_in_to(
+    State(app): State<Arc<App>>,
+    person: Person,
+    NamedPair(agent, queue): NamedPair,
+    octets: Octets,
+) -> Result<Response, Problem> {
+    let (asked, queue) = queue_asked(Asked::new(app, person, &agent)?, &queue, &octets)?;
+    let agent = asked.agent;
+    asked.ask(Request::SignInTo { agent, queue }).await
+}
+
+pub(crate) async fn sign_out_of(
+    State(app): State<Arc<App>>,
+    person: Person,
+    NamedPair(agent, queue): NamedPair,
+    octets: Octets,
+) -> Result<Response, Problem> {
+    let (asked, queue) = queue_asked(Asked::new(app, person, &agent)?, &queue, &octets)?;
+    let agent = asked.agent;
+    asked.ask(Request::SignOutOf { agent, queue }).await
+}
+
+fn queue_asked(asked: Asked, queue: &str, octets: &Octets) -> Result<(Asked, QueueId), Problem> {
+    let Nothing {} = body(octets)?;
+    Ok((asked, QueueId::from(word(queue)?)))
 }
 
 pub(crate) async fn force(

@@ -63,17 +63,35 @@ pub(crate) struct Call {
     events: Vec<Event>,
 }
 
+/// A command about a live call on its way to the floor.
+struct Asked {
+    app: Arc<App>,
+    person: Person,
+    call: CallId,
+}
+
+impl Asked {
+    fn new(app: Arc<App>, person: Person, right: Right, call: &str) -> Result<Self, Problem> {
+        person.may(right)?;
+        Ok(Self { app, person, call: id(call)? })
+    }
+
+    async fn ask(self, request: Request) -> Result<Response, Problem> {
+        let reply = self.app.wiring.floor.ask(self.person.actor(), request).await?;
+        Ok(answer(&reply))
+    }
+}
+
 pub(crate) async fn release(
     State(app): State<Arc<App>>,
     person: Person,
     Named(call): Named,
     octets: Octets,
 ) -> Result<Response, Problem> {
-    person.may(Right::Release)?;
-    let call = id(&call)?;
+    let asked = Asked::new(app, person, Right::Release, &call)?;
     let Nothing {} = body(&octets)?;
-    let reply = app.wiring.floor.ask(person.actor(), Request::Release { call }).await?;
-    Ok(answer(&reply))
+    let call = asked.call;
+    asked.ask(Request::Release { call }).await
 }
 
 /// Gives a waiting call to an agent.
@@ -83,12 +101,10 @@ pub(crate) async fn assign(
     Named(call): Named,
     octets: Octets,
 ) -> Result<Response, Problem> {
-    person.may(Right::Release)?;
-    let call = id(&call)?;
+    let asked = Asked::new(app, person, Right::Distribute, &call)?;
     let Assign { agent } = body(&octets)?;
-    let agent = AgentId::new(agent);
-    let reply = app.wiring.floor.ask(person.actor(), Request::Assign { call, agent }).await?;
-    Ok(answer(&reply))
+    let (call, agent) = (asked.call, AgentId::new(agent));
+    asked.ask(Request::Assign { call, agent }).await
 }
 
 /// Lets a waiting call wait in another queue.
@@ -98,12 +114,10 @@ pub(crate) async fn move_to(
     Named(call): Named,
     octets: Octets,
 ) -> Result<Response, Problem> {
-    person.may(Right::Release)?;
-    let call = id(&call)?;
+    let asked = Asked::new(app, person, Right::Distribute, &call)?;
     let Move { queue } = body(&octets)?;
-    let queue = QueueId::from(queue.as_str());
-    let reply = app.wiring.floor.ask(person.actor(), Request::Move { call, queue }).await?;
-    Ok(answer(&reply))
+    let (call, queue) = (asked.call, QueueId::from(queue.as_str()));
+    asked.ask(Request::Move { call, queue }).await
 }
 
 pub(crate) async fn list(

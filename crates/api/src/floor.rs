@@ -110,6 +110,7 @@ impl Floor {
     /// # Errors
     /// [`Refusal::Unavailable`] when the floor is gone.
     pub fn note(&self, actor: Actor, call: Option<CallId>, kind: EventKind) -> Result<(), Refusal> {
+        let kind = Box::new(kind);
         self.inbox.put(Input::Note { actor, call, kind }).map_err(|_| Refusal::Unavailable)
     }
 }

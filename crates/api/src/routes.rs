@@ -65,6 +65,10 @@ routes! {
         "", "Ends wrap-up early (结束话后处理).";
     post "/v1/agents/{agent}/extend-wrap-up" agents::extend_wrap_up, LEADS_AND_OWN,
         "`{\"by_ms\": 30000}`", "Makes wrap-up longer, up to `rules.wrap_up_at_most`.";
+    post "/v1/agents/{agent}/queues/{queue}/sign-in" agents::sign_in_to, LEADS_AND_OWN,
+        "", "Signs in to a queue (签入队列), of those whose needs the agent meets.";
+    post "/v1/agents/{agent}/queues/{queue}/sign-out" agents::sign_out_of, LEADS_AND_OWN,
+        "", "Signs out of a queue (签出队列): none of its calls is offered until the agent signs in to it, or anew; what rings goes on.";
     post "/v1/agents/{agent}/force" agents::force, LEADS,
         "`{\"state\": \"busy\", \"reason\": \"meeting\", \"note\": \"…\"}`; `note` as wanted, or as `rules.force_note` says",
         "Forces `ready`, `busy` or `signed_out` (强制), whatever the state; an offer ends first. The log keeps who did and why.";

@@ -14,7 +14,7 @@ use crate::problem::{Kind, Problem};
 pub enum Role {
     /// Everything.
     Admin,
-    /// Force agents' states, release calls, see why they met whom they met, listen to recordings (班长).
+    /// Force agents' states, release calls, give waiting ones out, see why they met whom they met, listen to recordings (班长).
     TeamLead,
     /// Change one's own state (坐席).
     Agent(AgentId),
@@ -74,6 +74,8 @@ pub(crate) enum Right {
     Force,
     /// End a call.
     Release,
+    /// Give a waiting call to an agent, or let it wait elsewhere.
+    Distribute,
     /// See call records, numbers included, and what agents did when.
     Records,
     /// Listen to recordings, and draw samples of them.
@@ -90,16 +92,21 @@ impl Role {
     const fn has(self, right: Right) -> bool {
         match (self, right) {
             (Self::Admin, _) => true,
-            (Self::TeamLead, Right::Act(_) | Right::Force | Right::Release | Right::Decisions) => {
-                true
-            }
+            (
+                Self::TeamLead,
+                Right::Act(_)
+                | Right::Force
+                | Right::Release
+                | Right::Distribute
+                | Right::Decisions,
+            ) => true,
             (Self::TeamLead | Self::Reviewer, Right::Records | Right::Recordings) => true,
             (Self::Agent(own), Right::Act(agent)) => own.number() == agent.number(),
             (_, Right::Signalling | Right::Phones)
             | (Self::Reviewer | Self::Agent(_), Right::Decisions)
-            | (Self::Reviewer, Right::Act(_) | Right::Force | Right::Release)
-            | (Self::Agent(_), Right::Force | Right::Release | Right::Records)
-            | (Self::Agent(_), Right::Recordings)
+            | (Self::Reviewer, Right::Act(_) | Right::Force | Right::Release | Right::Distribute)
+            | (Self::Agent(_), Right::Force | Right::Release | Right::Distribute)
+            | (Self::Agent(_), Right::Records | Right::Recordings)
             | (Self::Viewer, _) => false,
         }
     }
@@ -200,14 +207,20 @@ mod tests {
         let own = AgentId::new(1001);
         let role = Role::Agent(own);
         assert!(role.has(Right::Act(own)) && !role.has(Right::Act(AgentId::new(1002))));
-        let rights =
-            [Right::Act(own), Right::Force, Right::Release, Right::Records, Right::Recordings];
+        let rights = [
+            Right::Act(own),
+            Right::Force,
+            Right::Release,
+            Right::Distribute,
+            Right::Records,
+            Right::Recordings,
+        ];
         let held = |role: Role| rights.map(|right| role.has(right));
-        assert_eq!(held(Role::Admin), [true; 5]);
-        assert_eq!(held(Role::TeamLead), [true; 5]);
-        assert_eq!(held(role), [true, false, false, false, false]);
-        assert_eq!(held(Role::Reviewer), [false, false, false, true, true]);
-        assert_eq!(held(Role::Viewer), [false; 5]);
+        assert_eq!(held(Role::Admin), [true; 6]);
+        assert_eq!(held(Role::TeamLead), [true; 6]);
+        assert_eq!(held(role), [true, false, false, false, false, false]);
+        assert_eq!(held(Role::Reviewer), [false, false, false, false, true, true]);
+        assert_eq!(held(Role::Viewer), [false; 6]);
     }
 
     #[test]

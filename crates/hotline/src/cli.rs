@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use model::{AgentId, CallId, PhoneId};
+use model::{AgentId, CallId, PhoneId, QueueId};
 
 use crate::client::{Client, Place};
 use crate::failure::Failure;
@@ -101,6 +101,25 @@ enum Command {
         /// Such as `3-17` 通话.
         call: CallId,
     },
+    /// Give a waiting call to an agent who is available, whatever the queue asks for 指派.
+    Assign {
+        #[command(flatten)]
+        server: Server,
+        /// Such as `3-17` 通话.
+        call: CallId,
+        /// The work number 工号.
+        agent: AgentId,
+    },
+    /// Let a waiting call wait in another queue; what it has waited counts there 转队列.
+    Move {
+        #[command(flatten)]
+        server: Server,
+        /// Such as `3-17` 通话.
+        call: CallId,
+        /// The queue 队列.
+        #[arg(value_parser = queue)]
+        queue: QueueId,
+    },
     /// The trunks 中继: where each is, whether it is there, whether we are registered.
     Trunks {
         #[command(flatten)]
@@ -180,6 +199,22 @@ pub(crate) enum AgentAction {
     SignOut {
         /// The work number 工号.
         agent: AgentId,
+    },
+    /// Sign in to a queue, of those whose needs the agent meets 签入队列.
+    SignInTo {
+        /// The work number 工号.
+        agent: AgentId,
+        /// The queue 队列.
+        #[arg(value_parser = queue)]
+        queue: QueueId,
+    },
+    /// Sign out of a queue: none of its calls is offered 签出队列.
+    SignOutOf {
+        /// The work number 工号.
+        agent: AgentId,
+        /// The queue 队列.
+        #[arg(value_parser = queue)]
+        queue: QueueId,
     },
     /// Take calls 示闲.
     Ready {
@@ -280,6 +315,11 @@ pub(crate) enum PhoneAction {
     },
 }
 
+fn queue(text: &str) -> Result<QueueId, &'static str> {
+    let is_name = config::is_name(text);
+    is_name.then(|| text.into()).ok_or("a queue's name has letters a to z, digits, `_` and `-`")
+}
+
 fn span(text: &str) -> Result<Duration, &'static str> {
     config::duration(text).ok_or("write a span of time with its unit, like `10m` or `1h`")
 }
@@ -372,6 +412,12 @@ impl Cli {
             Command::Why { server, call } => client::why(&server.client()?, server.json, call),
             Command::WhyNot { server, agent, call } => {
                 client::why_not(&server.client()?, server.json, (agent, call))
+            }
+            Command::Assign { server, call, agent } => {
+                client::assign(&server.client()?, server.json, (call, agent))
+            }
+            Command::Move { server, call, queue } => {
+                client::move_to(&server.client()?, server.json, (call, &queue))
             }
             Command::Trunks { server } => client::trunks(&server.client()?, server.json),
             Command::Bans { server, action } => {

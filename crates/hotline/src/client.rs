@@ -1,6 +1,7 @@
 //! The commands that ask a running service, through its HTTP API like everybody else.
 
 mod bans;
+mod calls;
 mod floor;
 mod ladder;
 mod phones;
@@ -24,6 +25,7 @@ use crate::failure::Failure;
 use crate::report;
 
 pub(crate) use bans::bans;
+pub(crate) use calls::{assign, move_to};
 pub(crate) use floor::{agent, status, summary};
 pub(crate) use ladder::ladder;
 pub(crate) use phones::phones;

@@ -2,7 +2,7 @@
 
 use model::{
     AgentId, AgentSnapshot, AgentState, CallId, Cause, Event, EventKind, FloorSnapshot, OpenCall,
-    RecordingId, SegmentId, Spent, Timestamp,
+    Pause, RecordingId, SegmentId, Spent, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,8 @@ impl Floor {
             EventKind::ConfigApplied { .. } => self.snapshot.config_version = event.config_version,
             EventKind::AgentSignedIn { .. }
             | EventKind::AgentStateChanged { .. }
+            | EventKind::AgentPaused { .. }
+            | EventKind::AgentQueuesChanged { .. }
             | EventKind::AgentRequestRemembered { .. }
             | EventKind::AgentAllowanceSpent { .. } => self.apply_to_agent(event),
             _ => self.apply_to_call(event),
@@ -57,11 +59,16 @@ impl Floor {
                 let spent = Spent { since: *since, used_ms: *used_ms };
                 row.spent.insert(reason.clone(), spent);
             }
+            EventKind::AgentQueuesChanged { away } => row.away.clone_from(away),
+            EventKind::AgentPaused { until, after } => {
+                row.pause = Some(Pause { until: *until, after: *after });
+            }
             EventKind::AgentStateChanged { from, to } => {
                 row.record.apply((from, to), event.cause.unwrap_or(Cause::Requested), event.at);
                 row.state = to.clone();
                 if matches!(to, AgentState::SignedOut { .. }) {
-                    row.phone = None;
+                    (row.phone, row.pause) = (None, None);
+                    row.away.clear();
                 }
             }
             _ => {}
@@ -158,6 +165,22 @@ mod tests {
         story.agent_becomes(1001, AgentState::SignedOut { since: story.at });
         floor = story.fold();
         assert_eq!(floor.snapshot().agents[&AgentId::new(1001)].phone, None);
+    }
+
+    #[test]
+    fn a_pause_and_the_queues_signed_out_of_are_kept_for_the_session() {
+        let mut story = Story::default();
+        let pause = Pause { until: story.at, after: model::OfferEnd::Refused };
+        let Pause { until, after } = pause;
+        story.agent(1001, EventKind::AgentPaused { until, after });
+        let row = |story: &Story| {
+            story.fold::<Floor>().into_snapshot().agents.remove(&AgentId::new(1001)).unwrap()
+        };
+        let away: std::collections::BTreeSet<_> = ["sales".into()].into();
+        story.agent(1001, EventKind::AgentQueuesChanged { away: away.clone() });
+        assert_eq!((row(&story).pause, row(&story).away), (Some(pause), away));
+        story.agent_becomes(1001, AgentState::SignedOut { since: story.at });
+        assert_eq!((row(&story).pause, row(&story).away.len()), (None, 0));
     }
 
     #[test]

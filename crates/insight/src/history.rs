@@ -1,14 +1,14 @@
 //! What each agent was when: one row a state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    Actor, AgentId, AgentState, CallId, Cause, Epoch, Event, EventKind, PhoneId, Reason, StateName,
-    Timestamp,
+    Actor, AgentId, AgentState, CallId, Cause, Epoch, Event, EventKind, Pause, PhoneId, QueueId,
+    Reason, StateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
-/// One stay of an agent in one state.
+/// One stay of an agent in one state, signed in to the same queues all the while.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StateInterval {
     /// Who.
@@ -27,6 +27,13 @@ pub struct StateInterval {
     pub since: Timestamp,
     /// When it ended; `None` while it lasts.
     pub until: Option<Timestamp>,
+    /// The pause that it began with, after an offer that came to nothing; `None` where there was none,
+    /// and in the logs of programs that did not tell of pauses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// The queues that the agent is signed out of, of those whose needs the agent meets.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub away: BTreeSet<QueueId>,
     /// Why it began.
     pub cause: Option<Cause>,
     /// Who brought it about.
@@ -55,6 +62,12 @@ impl AgentHistory {
                 None
             }
             EventKind::AgentStateChanged { to, .. } => self.change(agent, to, event),
+            EventKind::AgentQueuesChanged { away } => self.change_queues(agent, away, event),
+            EventKind::AgentPaused { until, after } => {
+                let open = self.open.get_mut(&agent)?;
+                open.pause = Some(Pause { until: *until, after: *after });
+                None
+            }
             _ => None,
         }
     }
@@ -77,18 +90,55 @@ impl AgentHistory {
         if self.open.get(&agent).is_some_and(|open| is_same_stay(open, to)) {
             return None;
         }
-        if matches!(to, AgentState::SignedOut { .. }) {
+        if is_signed_out(to) {
             self.phones.remove(&agent);
         }
         let phone = self.phones.get(&agent).cloned();
-        let ended = self.open.insert(agent, interval(agent, to, phone, event));
+        let row = interval(agent, to, phone, event);
+        let ended = self.open.remove(&agent);
+        // These go on through another state, to the end of the working session.
+        let before = ended.as_ref().filter(|_| !is_signed_out(to));
+        let pause = before.and_then(|row| row.pause).filter(|pause| event.at < pause.until);
+        let away = before.map(|row| row.away.clone()).unwrap_or_default();
+        self.open.insert(agent, StateInterval { pause, away, ..row });
         ended.map(|row| StateInterval { until: Some(event.at.max(row.since)), ..row })
+    }
+}
+
+impl AgentHistory {
+    /// A row of its own from here on, but where the state itself has only begun.
+    fn change_queues(
+        &mut self,
+        agent: AgentId,
+        away: &BTreeSet<QueueId>,
+        event: &Event,
+    ) -> Option<StateInterval> {
+        let open = self.open.get_mut(&agent)?;
+        if open.since == event.at {
+            open.away.clone_from(away);
+            return None;
+        }
+        let row = StateInterval {
+            began: (event.epoch, event.seq),
+            since: event.at,
+            pause: open.pause.filter(|pause| event.at < pause.until),
+            away: away.clone(),
+            cause: event.cause,
+            actor: event.actor.clone(),
+            ..open.clone()
+        };
+        let ended = std::mem::replace(open, row);
+        Some(StateInterval { until: Some(event.at), ..ended })
     }
 }
 
 /// A longer wrap-up or another wish for afterwards is the same stay.
 fn is_same_stay(open: &StateInterval, to: &AgentState) -> bool {
     open.state == to.name() && open.call == to.call() && open.reason.as_ref() == reason(to)
+}
+
+const fn is_signed_out(state: &AgentState) -> bool {
+    matches!(state, AgentState::SignedOut { .. })
 }
 
 fn interval(
@@ -106,6 +156,8 @@ fn interval(
         phone,
         since: event.at,
         until: None,
+        pause: None,
+        away: BTreeSet::new(),
         cause: event.cause,
         actor: event.actor.clone(),
     }
@@ -145,6 +197,36 @@ mod tests {
         let mut history = AgentHistory::default();
         assert!(story.events.iter().all(|event| history.apply(event).is_none()));
         assert_eq!(history.open()[&AgentId::new(1001)].began.1, 1);
+    }
+
+    #[test]
+    fn a_row_tells_the_queues_signed_out_of_and_ends_where_they_change() {
+        let mut story = Story::default();
+        let away = |queue: &str| EventKind::AgentQueuesChanged { away: [queue.into()].into() };
+        story.agent_becomes(1001, ready(story.at));
+        story.agent(1001, away("sales"));
+        story.later(60);
+        story.agent(1001, away("support"));
+        story.later(60);
+        story.agent_becomes(1001, busy("lunch", story.at));
+        story.later(60);
+        story.agent_becomes(1001, AgentState::SignedOut { since: story.at });
+        let mut history = AgentHistory::default();
+        let rows: Vec<_> = story.events.iter().filter_map(|event| history.apply(event)).collect();
+        let told: Vec<_> = rows
+            .iter()
+            .map(|row| (row.state, row.away.iter().map(QueueId::as_str).collect::<Vec<_>>()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (StateName::Ready, vec!["sales"]),
+                (StateName::Ready, vec!["support"]),
+                (StateName::Busy, vec!["support"]),
+            ]
+        );
+        assert_eq!(rows[0].until, Some(rows[1].since));
+        assert!(history.open()[&AgentId::new(1001)].away.is_empty());
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub(crate) fn busy(reason: &str, at: Timestamp) -> AgentState {
         since: at,
         until: None,
         stay_until: None,
+        planned_until: None,
         back_to: None,
     }
 }
@@ -82,7 +83,8 @@ impl Story {
 
     pub(crate) fn wrap_up(call: u32, since: Timestamp, seconds: u64) -> AgentState {
         let until = since + Duration::from_secs(seconds);
-        AgentState::WrapUp { call: Self::call(call), since, until, at_most: until, next: None }
+        let (call, at_most) = (Self::call(call), until);
+        AgentState::WrapUp { call, since, until, at_most, mode: None, next: None }
     }
 
     pub(crate) fn later(&mut self, seconds: u64) {

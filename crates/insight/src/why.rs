@@ -52,8 +52,8 @@ pub enum Step {
     Offered(Offer),
 }
 
-/// A stretch of a wait in which the call was offered to nobody: no agent who fits the queue was ready
-/// and free of the pause after an offer that came to nothing.
+/// A stretch of a wait in which the call was offered to nobody: no agent who fits the queue and is
+/// signed in to it was ready and free of the pause after an offer that came to nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Gap {
     /// When it began.
@@ -62,8 +62,8 @@ pub struct Gap {
     pub until: Option<Timestamp>,
     /// What agents did when it began.
     pub present: Present,
-    /// How many were ready at once at most. Of them none fitted the queue, or those who did were in
-    /// the pause after an offer that came to nothing.
+    /// How many were ready at once at most. Of them none fitted the queue, or those who did were signed
+    /// out of it or in the pause after an offer that came to nothing.
     pub most_ready: u32,
 }
 

@@ -6,16 +6,18 @@
 //! | among the candidates | the place, who stood before, and by which key |
 //! | passed over | why |
 //! | in a state in which nobody is offered calls | that state |
-//! | ready and not among the candidates | did not fit the queue; or was in the pause after an offer that came to nothing; or ranked below those listed |
+//! | ready and not among the candidates | was signed out of the queue; did not fit the queue; or was in the pause after an offer that came to nothing; or ranked below those listed |
 //!
 //! Skills are not in the log. What is known is this: while a caller waits, nobody who fits and is free is
-//! left idle. An agent who was ready all the while did not fit, or was in that pause.
+//! left idle. An agent who was ready all the while was signed out of the queue, did not fit, or was in that pause, of which the log
+//! tells; that of an older program (before schema version 5) does not, and either may be the case.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use model::{
-    AgentId, CallId, Cause, Epoch, Event, Outcome, QueueId, Rank, Reason, SegmentId, StateName,
-    Timestamp,
+    AgentId, CallId, Cause, Epoch, Event, Outcome, Pause, QueueId, Rank, Reason, SegmentId,
+    StateName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +26,9 @@ use crate::{AgentHistory, Decisions, StateInterval};
 
 /// How many candidates, and agents passed over, an event lists at most.
 const MOST_EXPLAINED: usize = 16;
+
+/// So much later than due the end of a pause may be noticed.
+const LATE: Duration = Duration::from_millis(250);
 
 /// An agent's share in one wait of a call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -113,15 +118,20 @@ pub enum Standing {
         /// Which.
         other: Option<CallId>,
     },
+    /// Ready, and signed out of the queue.
+    NotInQueue,
     /// Ready, and did not fit the queue: a skill it needs, or its level, was missing.
     Unfit,
-    /// Ready, and fit the queue, but in the pause after an offer that came to nothing.
+    /// Ready, but in the pause after an offer that came to nothing.
     Pausing {
         /// How that offer ended.
         after: Cause,
+        /// When the pause was over, where the log tells it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
-    /// Ready after an offer that came to nothing: either in the pause that follows, or did not fit the
-    /// queue.
+    /// Ready after an offer that came to nothing, and the log tells of no pause: either in the pause that
+    /// follows, or did not fit the queue.
     PausingOrUnfit {
         /// How that offer ended.
         after: Cause,
@@ -253,7 +263,11 @@ impl Judge {
     fn judged(&self, wait: &Wait, offer: &Offer) -> Judged {
         let listed = place_of(self.agent, offer);
         let standing = listed.unwrap_or_else(|| match self.state_before(offer.event) {
-            Some(state) if state.state == StateName::Ready => self.unlisted(wait, offer, state),
+            Some(state) if state.state == StateName::Ready => {
+                let over = state.pause.filter(|pause| pause.until + LATE < offer.at);
+                let rest = over.map(|pause| after(pause, state));
+                self.unlisted(wait, offer, rest.as_ref().unwrap_or(state))
+            }
             Some(state) => self.in_state(wait, state),
             None => self.standing_before(),
         });
@@ -269,6 +283,9 @@ impl Judge {
     /// Ready, and not named by the offer.
     fn unlisted(&self, wait: &Wait, offer: &Offer, state: &StateInterval) -> Standing {
         let is_full = |listed: usize| listed >= MOST_EXPLAINED;
+        if state.away.contains(&wait.queue) {
+            return Standing::NotInQueue;
+        }
         if is_full(offer.candidates.len()) || is_full(offer.passed_over.len()) {
             return Standing::BelowListed;
         }
@@ -277,8 +294,13 @@ impl Judge {
 
     /// Ready, and not free for the queue.
     fn not_free(&self, wait: &Wait, state: &StateInterval) -> Standing {
+        if let Some(Pause { until, after }) = state.pause {
+            return Standing::Pausing { after: after.into(), until: Some(until) };
+        }
         match state.cause.filter(|cause| is_vain(*cause)) {
-            Some(after) if self.fits.contains(&wait.queue) => Standing::Pausing { after },
+            Some(after) if self.fits.contains(&wait.queue) => {
+                Standing::Pausing { after, until: None }
+            }
             Some(after) => Standing::PausingOrUnfit { after },
             None => Standing::Unfit,
         }
@@ -289,6 +311,7 @@ impl Judge {
         let other = state.call;
         match state.state {
             StateName::SignedOut => Standing::SignedOut,
+            StateName::Ready if state.away.contains(&wait.queue) => Standing::NotInQueue,
             StateName::Ready if is_alone(wait, state) => self.not_free(wait, state),
             StateName::Ready => Standing::CallRang,
             StateName::Busy => match &state.reason {
@@ -314,14 +337,18 @@ impl Judge {
             let (state, standing) = (self.before, self.standing_before());
             stays.push(Stay { since: wait.since, until, state, state_since: None, standing });
         }
-        stays.extend(self.states.iter().filter_map(|state| {
-            let (since, until) = within(wait, state)?;
+        let parts = self
+            .states
+            .iter()
+            .flat_map(|state| parts(state).into_iter().map(|part| (state.since, part)));
+        stays.extend(parts.filter_map(|(state_since, part)| {
+            let (since, until) = within(wait, &part)?;
             Some(Stay {
                 since,
                 until,
-                state: Some(state.state),
-                state_since: Some(state.since),
-                standing: self.in_state(wait, state),
+                state: Some(part.state),
+                state_since: Some(state_since),
+                standing: self.in_state(wait, &part),
             })
         }));
         stays
@@ -372,6 +399,23 @@ fn ranked_by(winner: Rank, own: Rank) -> RankedBy {
 /// Whether ready came of an offer that came to nothing: a pause follows it.
 const fn is_vain(cause: Cause) -> bool {
     matches!(cause, Cause::NoAnswer | Cause::Refused | Cause::Unreachable | Cause::OfferWithdrawn)
+}
+
+/// A state, parted where a pause ends in it.
+fn parts(state: &StateInterval) -> Vec<StateInterval> {
+    let goes_on = |pause: &Pause| state.until.is_none_or(|until| pause.until + LATE < until);
+    match state.pause.filter(goes_on).filter(|_| state.state == StateName::Ready) {
+        Some(pause) => {
+            let paused = StateInterval { until: Some(pause.until), ..state.clone() };
+            vec![paused, after(pause, state)]
+        }
+        None => vec![state.clone()],
+    }
+}
+
+/// What is left of a state after the pause: nothing is due any more to the offer that came to nothing.
+fn after(pause: Pause, state: &StateInterval) -> StateInterval {
+    StateInterval { since: pause.until, pause: None, cause: None, ..state.clone() }
 }
 
 /// The part of a state that lies in the wait; `None` where none does.

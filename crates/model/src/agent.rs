@@ -87,6 +87,49 @@ pub enum OfferEnd {
     Withdrawn,
 }
 
+/// What agents may do about wrap-up. A team lead may always end it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WrapUpMode {
+    /// End it early, and extend it up to the limit.
+    #[default]
+    Flexible,
+    /// Nothing: it lasts as long as the queue says.
+    Fixed,
+    /// Extend it up to the limit.
+    Extendable,
+    /// End it early.
+    Endable,
+    /// It lasts until the agent ends it, at most up to the limit.
+    Manual,
+    /// There is none, whatever the queue says.
+    None,
+}
+
+impl WrapUpMode {
+    /// Whether it may be ended early.
+    #[must_use]
+    pub const fn ends(self) -> bool {
+        matches!(self, Self::Flexible | Self::Endable | Self::Manual)
+    }
+
+    /// Whether it may be extended.
+    #[must_use]
+    pub const fn extends(self) -> bool {
+        matches!(self, Self::Flexible | Self::Extendable)
+    }
+}
+
+/// A pause in which an agent is offered nothing, after an offer that came to nothing (冷却). It stands
+/// beside the state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Pause {
+    /// When it is over.
+    pub until: Timestamp,
+    /// How that offer ended.
+    pub after: OfferEnd,
+}
+
 /// An agent's state (坐席状态). Leaving a variant forgets what was only true in it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -115,6 +158,9 @@ pub enum AgentState {
         /// When the longest stay is over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stay_until: Option<Timestamp>,
+        /// When the planned break is over that it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        planned_until: Option<Timestamp>,
         /// What a lost phone's return leads back to.
         back_to: Option<Next>,
     },
@@ -167,6 +213,9 @@ pub enum AgentState {
         until: Timestamp,
         /// The latest it may be extended to.
         at_most: Timestamp,
+        /// What the agent may do about it, where the queue said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<WrapUpMode>,
         /// What the agent asked for meanwhile.
         next: Option<Next>,
     },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::AgentId;
+use crate::{AgentId, OfferEnd};
 
 /// Who caused an event and from where, as one word: `system`, `caller`, `agent:1001/phone`,
 /// `user:admin/api`.
@@ -153,6 +153,8 @@ words! {
         BusyOverstayed = "busy_overstayed",
         /// The shift is over.
         ShiftOver = "shift_over",
+        /// A planned break begins.
+        BreakDue = "break_due",
         /// A place came free among those who may be busy for the reason at once.
         SlotFree = "slot_free",
         /// The pause after an offer that came to nothing is over.
@@ -211,6 +213,19 @@ words! {
         HotlineRate = "hotline_rate",
         /// Ports for audio.
         Ports = "ports",
+    }
+}
+
+impl From<OfferEnd> for Cause {
+    fn from(end: OfferEnd) -> Self {
+        match end {
+            OfferEnd::NoAnswer => Self::NoAnswer,
+            OfferEnd::Refused => Self::Refused,
+            OfferEnd::Unreachable => Self::Unreachable,
+            OfferEnd::CallerLeft => Self::CallerLeft,
+            OfferEnd::AnsweredElsewhere => Self::AnsweredElsewhere,
+            OfferEnd::Withdrawn => Self::OfferWithdrawn,
+        }
     }
 }
 

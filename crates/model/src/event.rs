@@ -4,6 +4,8 @@
 //! else. Kinds are past tense. A field is only ever added, with a default; anything else is a new
 //! kind, and [`SCHEMA_VERSION`] rises.
 
+use std::collections::BTreeSet;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// The version of the envelope and of every kind together.
-pub const SCHEMA_VERSION: u16 = 4;
+pub const SCHEMA_VERSION: u16 = 5;
 
 /// The schema version that an event was written with. An event of a later version is not read: what
 /// it means is for a later program to say.
@@ -227,6 +229,16 @@ kinds! {
         /// The state now.
         to: AgentState,
     };
+    "agent.paused", "An agent is offered nothing for a while, after an offer that came to nothing.", AgentPaused {
+        /// When the pause is over.
+        until: Timestamp,
+        /// How the offer ended.
+        after: OfferEnd,
+    };
+    "agent.queues_changed", "The queues changed that an agent is signed in to.", AgentQueuesChanged {
+        /// Those the agent is signed out of, of the queues whose needs the agent meets.
+        away: BTreeSet<QueueId>,
+    };
     "agent.request_remembered", "A request made during a call will take effect after it.", AgentRequestRemembered {
         /// What comes next.
         next: Next,
@@ -245,6 +257,20 @@ kinds! {
         /// When the shift ends.
         due: Timestamp,
         /// How early it was, in milliseconds.
+        by_ms: u64,
+    };
+    "agent.break_due", "A planned break of an agent begins: the agent may go.", AgentBreakDue {
+        /// Why the agent is busy then.
+        reason: Reason,
+        /// When it is over.
+        until: Timestamp,
+    };
+    "agent.back_late", "An agent came back late from a planned break.", AgentBackLate {
+        /// Why the agent was busy.
+        reason: Reason,
+        /// When the break was over.
+        due: Timestamp,
+        /// How late it was, in milliseconds.
         by_ms: u64,
     };
     "agent.forced", "A team lead forced a state: it is taken now, or when nothing holds the agent.", AgentForced {
@@ -452,6 +478,7 @@ mod tests {
                     since: Timestamp::from_secs(5),
                     until: None,
                     stay_until: None,
+                    planned_until: None,
                     back_to: Some(Next::Ready),
                 },
             },

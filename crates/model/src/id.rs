@@ -57,6 +57,8 @@ names! {
     QueueId;
     /// A skill group (技能组): people and what they can do.
     GroupId;
+    /// A team (班组): people who work together, under one team lead.
+    TeamId;
     /// A skill (技能) that a queue asks for and an agent offers.
     SkillId;
     /// A public number (热线号码) and the flow behind it.

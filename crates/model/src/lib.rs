@@ -16,7 +16,7 @@ mod security;
 mod snapshot;
 mod time;
 
-pub use agent::{AgentState, CallKind, Next, OfferEnd, Reason, StateName};
+pub use agent::{AgentState, CallKind, Next, OfferEnd, Pause, Reason, StateName, WrapUpMode};
 pub use audio::{AudioFrame, Channel, FRAME_PAYLOAD};
 pub use carried::{Attestation, Attested, Carried, UserToUser, Verdict};
 pub use cause::{Actor, Cause, Limit, Outcome};
@@ -24,7 +24,7 @@ pub use distribution::{Choice, Occupancy, Rank, Stretch};
 pub use event::{Event, EventKind, KINDS, KindDoc, PartKind, SCHEMA_VERSION, Schema};
 pub use id::{
     AgentId, CallId, Epoch, GroupId, HotlineId, LegId, PhoneId, PromptId, QueueId, RecordingId,
-    SegmentId, SkillId, TenantId, TrunkId,
+    SegmentId, SkillId, TeamId, TenantId, TrunkId,
 };
 pub use media::{Codec, CodecChoice, Direction, MediaDescription, Rtcp};
 pub use number::{Number, NumberError};

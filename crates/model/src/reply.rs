@@ -58,7 +58,7 @@ refusals! {
     /// A forced state has no reason.
     NoteMissing = "note_missing", 422, "who forces a state must say why";
     /// So many are busy for it.
-    GroupFull = "group_full", 409, "as many of the group are busy for this reason as may be at once";
+    GroupFull = "group_full", 409, "as many of the group or team are busy for this reason as may be at once";
     /// So much of the reason has been had.
     AllowanceSpent = "allowance_spent", 409, "the allowance for this busy reason is used up";
     /// Makes no sense now.
@@ -83,6 +83,8 @@ refusals! {
     AgentNotAvailable = "agent_not_available", 409, "the agent cannot be given a call now";
     /// No such queue.
     QueueUnknown = "queue_unknown", 404, "no queue has this name";
+    /// A skill that it needs, or its level, is missing.
+    QueueNotServed = "queue_not_served", 409, "the agent has not what the queue needs";
     /// The inbox is full or the service is stopping.
     Unavailable = "unavailable", 503, "the service cannot take this request now: try again";
 }

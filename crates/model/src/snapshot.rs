@@ -1,12 +1,12 @@
 //! What a restart needs to know of the floor: a fold of the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, AgentState, CallId, LegId, Number, PhoneId, QueueId, Reason, Record, RecordingId,
-    SegmentId, Timestamp,
+    AgentId, AgentState, CallId, LegId, Number, Pause, PhoneId, QueueId, Reason, Record,
+    RecordingId, SegmentId, Timestamp,
 };
 
 /// One agent as the log last told of them.
@@ -25,13 +25,27 @@ pub struct AgentSnapshot {
     /// What the agent did since signing in.
     #[serde(default, skip_serializing_if = "Record::is_blank")]
     pub record: Record,
+    /// The last pause after an offer that came to nothing, in this working session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// The queues signed out of in this working session.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub away: BTreeSet<QueueId>,
 }
 
 impl AgentSnapshot {
     /// An agent in this state at this phone, of whom nothing else is known.
     #[must_use]
     pub fn new(state: AgentState, phone: Option<PhoneId>) -> Self {
-        Self { state, phone, spent: BTreeMap::new(), attended: None, record: Record::default() }
+        Self {
+            state,
+            phone,
+            spent: BTreeMap::new(),
+            attended: None,
+            record: Record::default(),
+            pause: None,
+            away: BTreeSet::new(),
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use std::time::Duration;
 
+use agent::WrapUp;
 use flow::Walk;
 use model::{
     AgentId, CallId, CallKind, Carried, Cause, HotlineId, LegId, MediaDescription, Number, PhoneId,
@@ -182,7 +182,7 @@ pub(crate) struct Offer {
     pub(crate) agent: AgentId,
     pub(crate) leg: LegId,
     pub(crate) since: Timestamp,
-    pub(crate) wrap_up: Duration,
+    pub(crate) wrap_up: WrapUp,
 }
 
 #[derive(Debug)]
@@ -225,7 +225,7 @@ pub(crate) struct Talk {
 pub(crate) struct FromQueue {
     pub(crate) queue: QueueId,
     pub(crate) priority: u8,
-    pub(crate) wrap_up: Duration,
+    pub(crate) wrap_up: WrapUp,
 }
 
 impl Talk {

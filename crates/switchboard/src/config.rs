@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{AgentId, HotlineId, Number, PhoneId, PromptId, QueueId, TenantId, TrunkId};
+use model::{
+    AgentId, HotlineId, Number, PhoneId, PromptId, QueueId, TenantId, TrunkId, WrapUpMode,
+};
 
 use crate::numbering::{Inbound, Numbering, Outbound};
 use crate::ports::Alert;
@@ -63,6 +65,8 @@ pub struct QueueRules {
     pub last_agent: Option<LastAgent>,
     /// A caller who gave up and calls again within so much has the old place.
     pub resume_within: Option<Duration>,
+    /// What agents may do about the wrap-up it gives; what holds for the tenant when not said.
+    pub wrap_up_mode: Option<WrapUpMode>,
 }
 
 /// How a caller is kept for whoever served that caller last.

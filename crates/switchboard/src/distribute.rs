@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use acd::{AcdEvent, Decision, Explanation};
-use agent::Fact;
+use agent::{Fact, WrapUp};
 use model::{
     AgentId, CallId, CallKind, Cause, EventKind, LegId, OfferEnd, Outcome, PromptId, QueueId,
     Timestamp,
@@ -22,6 +22,8 @@ impl Switchboard {
                 self.entered(call, &queue, priority, waiting);
             }
             Decision::Offer { call, queue, agent, until, ring: _, wrap_up, explanation } => {
+                let mode = self.config.queues.get(&queue).and_then(|queue| queue.wrap_up_mode);
+                let wrap_up = WrapUp { span: wrap_up, mode };
                 self.offer(call, &queue, Offering { agent, until, wrap_up, explanation });
             }
             Decision::OfferOver { call, agent, end } => self.end_offer(call, agent, end),
@@ -128,15 +130,7 @@ impl Switchboard {
     }
 
     pub(crate) fn stop_ringing(&mut self, id: CallId, offer: &Offer, end: OfferEnd) {
-        let cause = match end {
-            OfferEnd::NoAnswer => Cause::NoAnswer,
-            OfferEnd::CallerLeft => Cause::CallerLeft,
-            OfferEnd::Refused => Cause::Refused,
-            OfferEnd::Unreachable => Cause::Unreachable,
-            OfferEnd::AnsweredElsewhere => Cause::AnsweredElsewhere,
-            OfferEnd::Withdrawn => Cause::OfferWithdrawn,
-        };
-        self.release_leg(offer.leg, cause, None);
+        self.release_leg(offer.leg, end.into(), None);
         let about = self.about_offer(id, offer.agent).with_leg(offer.leg);
         self.tell_offer_ended(about, offer.since, end);
     }
@@ -270,7 +264,7 @@ impl Switchboard {
 struct Offering {
     agent: AgentId,
     until: Timestamp,
-    wrap_up: Duration,
+    wrap_up: WrapUp,
     explanation: Explanation,
 }
 

@@ -78,7 +78,7 @@ impl Switchboard {
             return;
         }
         let from_queue = talk.and_then(|talk| talk.from_queue.as_ref());
-        let wrap_up = from_queue.map_or(std::time::Duration::ZERO, |from| from.wrap_up);
+        let wrap_up = from_queue.map(|from| from.wrap_up).unwrap_or_default();
         self.agent_fact(Fact::CallEnded { agent, call: id, wrap_up });
     }
 

@@ -146,7 +146,7 @@ impl Switchboard {
             Input::Binding { phone, bindings } => self.binding_changed(phone, bindings),
             Input::Request { reply, actor, request } => self.request(reply, &actor, request),
             Input::Note { actor, call, kind } => {
-                self.ledger.event(About { call, ..About::default() }.by(actor), kind);
+                self.ledger.event(About { call, ..About::default() }.by(actor), *kind);
             }
             Input::Configure(config) => self.configure(*config),
             Input::Tick => {}

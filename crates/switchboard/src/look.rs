@@ -28,6 +28,8 @@ impl Switchboard {
                 name: config.name.clone(),
                 bindings: own.and_then(|phone| self.bindings.get(phone)).copied().unwrap_or(0),
                 phone,
+                pause: self.agents.pause(*agent),
+                away: self.agents.away(*agent),
                 state: self
                     .agents
                     .state(*agent)

@@ -164,7 +164,7 @@ impl Switchboard {
         // In this order, or the agent would be free in between.
         self.agent_on_other_call(agent, to.call, kind);
         if let Some(agent) = agent {
-            let wrap_up = std::time::Duration::ZERO;
+            let wrap_up = agent::WrapUp::default();
             self.agent_fact(agent::Fact::CallEnded { agent, call: from, wrap_up });
         }
     }

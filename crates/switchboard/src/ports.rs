@@ -63,7 +63,7 @@ pub enum Input {
         /// The call concerned.
         call: Option<CallId>,
         /// What happened: only kinds that change nothing on the floor.
-        kind: model::EventKind,
+        kind: Box<model::EventKind>,
     },
     /// A validated configuration is to come into force.
     Configure(Box<FloorConfig>),
@@ -426,6 +426,20 @@ pub enum Request {
         agent: AgentId,
         /// By how long.
         by: Duration,
+    },
+    /// Sign in to one queue.
+    SignInTo {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        queue: QueueId,
+    },
+    /// Sign out of one queue.
+    SignOutOf {
+        /// Who.
+        agent: AgentId,
+        /// Which.
+        queue: QueueId,
     },
     /// A team lead forces a state; works in every state and ends an offer first.
     Force {

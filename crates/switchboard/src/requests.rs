@@ -9,6 +9,18 @@ use crate::arrive::numbers_of;
 use crate::config::FloorConfig;
 use crate::ledger::About;
 use crate::ports::{Reply, ReplyId, Request};
+use crate::staff::queues_changed;
+
+/// The rules about agents, with the queues whose needs each meets.
+pub(crate) fn rules_of(config: &FloorConfig) -> agent::Rules {
+    let queues = &config.acd.queues;
+    let served = |skills: &acd::Skills| {
+        let served = queues.iter().filter(|(_, queue)| queue.tier_of(skills).is_some());
+        served.map(|(queue, _)| queue.clone()).collect()
+    };
+    let serves = config.acd.agents.iter().map(|(agent, skills)| (*agent, served(skills)));
+    agent::Rules { serves: serves.collect(), ..config.rules.clone() }
+}
 
 impl Switchboard {
     pub(crate) fn request(&mut self, reply: ReplyId, actor: &Actor, request: Request) {
@@ -36,6 +48,14 @@ impl Switchboard {
             }
             Request::ExtendWrapUp { agent, by } => {
                 self.ask_agent(agent, agent::Request::ExtendWrapUp { agent, by }, actor)
+            }
+            Request::SignInTo { agent, queue } => {
+                self.queue_known(&queue)?;
+                self.ask_agent(agent, agent::Request::SignInTo { agent, queue }, actor)
+            }
+            Request::SignOutOf { agent, queue } => {
+                self.queue_known(&queue)?;
+                self.ask_agent(agent, agent::Request::SignOutOf { agent, queue }, actor)
             }
             Request::Force { agent, next, note } => {
                 let by = actor.clone();
@@ -80,11 +100,14 @@ impl Switchboard {
         if !wait.offers.is_empty() {
             return Err(Refusal::CallRings);
         }
-        if !self.config.acd.queues.contains_key(&queue) {
-            return Err(Refusal::QueueUnknown);
-        }
+        self.queue_known(&queue)?;
         self.decide(actor, AcdEvent::CallMoved { call, queue });
         Ok(Reply::Done)
+    }
+
+    fn queue_known(&self, queue: &QueueId) -> Result<(), Refusal> {
+        let is_known = self.config.acd.queues.contains_key(queue);
+        is_known.then_some(()).ok_or(Refusal::QueueUnknown)
     }
 
     /// Carries out at once what somebody decided: the log says who.
@@ -139,7 +162,12 @@ impl Switchboard {
         let kind = EventKind::ConfigApplied { sha256: config.sha256.clone() };
         self.ledger.event(About::default().because(Cause::Reconfigured), kind);
         let agents = config.agents.keys().copied().collect();
-        let changes = self.agents.configure(config.rules.clone(), &agents, now);
+        let changes = self.agents.configure(rules_of(&config), &agents, now);
+        // Nobody is given a call of a new queue that they are not signed in to, nor one of an old
+        // queue that they do not serve any more.
+        for change in changes.iter().filter(|change| queues_changed(change)) {
+            self.sync_queues(change.agent, self.acd.away(change.agent));
+        }
         let decisions = self.acd.configure(config.acd.clone(), now);
         self.numbers = numbers_of(&config);
         self.config = config;

@@ -1,6 +1,6 @@
 //! What a start finds of the run before, and what becomes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     Abandoned, CallId, Cause, Epoch, EventKind, FloorSnapshot, OpenCall, Outcome, PhoneId, Served,
@@ -16,6 +16,7 @@ use crate::ledger::{About, Ledger};
 use crate::memory::Memory;
 use crate::places::Places;
 use crate::ports::Command;
+use crate::requests::rules_of;
 
 /// Everything a floor is opened with.
 #[derive(Debug)]
@@ -56,11 +57,11 @@ impl Switchboard {
             ports: Ports::new(lease),
             keys: Keys::new(&secrets),
             bindings,
-            deadlines: std::collections::BTreeSet::new(),
+            deadlines: BTreeSet::new(),
             decisions: std::collections::VecDeque::new(),
             next_call: 0,
             next_leg: 0,
-            unsealed: std::collections::BTreeSet::new(),
+            unsealed: BTreeSet::new(),
             stopping: crate::Stopping::No,
             repairs: 0,
             places: Places::default(),
@@ -104,7 +105,7 @@ impl Switchboard {
     fn restore_agents(&mut self, agents: BTreeMap<model::AgentId, model::AgentSnapshot>) {
         let now = self.ledger.now;
         let known = self.config.agents.keys().copied().collect();
-        let changes = self.agents.configure(self.config.rules.clone(), &known, now);
+        let changes = self.agents.configure(rules_of(&self.config), &known, now);
         self.agents_changed(changes, None);
         for (agent, snapshot) in agents {
             let phone_state = match &snapshot.phone {
@@ -115,6 +116,7 @@ impl Switchboard {
             let changes = self.agents.restore(agent, snapshot, phone_state, now);
             if self.agents.phone(agent).is_some() {
                 // The session goes on, but the distribution has forgotten it.
+                self.sync_queues(agent, BTreeSet::new());
                 let decisions = self.acd.handle(acd::AcdEvent::AgentSignedIn { agent }, now);
                 self.decisions.extend(decisions);
             }

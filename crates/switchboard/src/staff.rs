@@ -1,9 +1,10 @@
 //! What happens to agents, told to the log and to the distribution in the same step.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use agent::{Availability, Change, Fact};
-use model::{Actor, AgentId, AgentState, CallKind, EventKind, PhoneId, Record};
+use model::{Actor, AgentId, AgentState, CallKind, EventKind, PhoneId, QueueId, Record};
 
 use crate::Switchboard;
 use crate::call::{FarEnd, Leg};
@@ -18,6 +19,9 @@ impl Switchboard {
                 record.apply((&change.from, &change.to), change.cause, self.ledger.now);
             }
             self.tell_change(&change, actor);
+            if queues_changed(&change) {
+                self.sync_queues(change.agent, BTreeSet::new());
+            }
             if let Some(event) = session_changed(&change) {
                 let decisions = self.acd.handle(event, self.ledger.now);
                 self.decisions.extend(decisions);
@@ -86,6 +90,15 @@ impl Switchboard {
         self.decisions.extend(decisions);
     }
 
+    /// The distribution is told which queues the agent does not serve; for now, `besides`, too.
+    pub(crate) fn sync_queues(&mut self, agent: AgentId, besides: BTreeSet<QueueId>) {
+        let mut away = self.agents.away(agent);
+        away.extend(besides);
+        let decisions =
+            self.acd.handle(acd::AcdEvent::AgentQueues { agent, away }, self.ledger.now);
+        self.decisions.extend(decisions);
+    }
+
     pub(crate) fn agent_fact(&mut self, fact: Fact) {
         let changes = self.agents.fact(fact, self.ledger.now);
         self.agents_changed(changes, None);
@@ -133,6 +146,13 @@ impl Switchboard {
             )
         )
     }
+}
+
+/// Whether the agent serves other queues than before, or may: a session begins or ends, or an event
+/// says so.
+pub(crate) fn queues_changed(change: &Change) -> bool {
+    let says_so = |told: &EventKind| matches!(told, EventKind::AgentQueuesChanged { .. });
+    session_changed(change).is_some() || change.notices.iter().any(says_so)
 }
 
 /// What the distribution must know of a working session that begins or ends.

@@ -1,9 +1,10 @@
 //! The floor as it is, for people who look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    AgentId, AgentState, CallId, HotlineId, Number, Outcome, PhoneId, QueueId, Timestamp, TrunkId,
+    AgentId, AgentState, CallId, HotlineId, Number, Outcome, Pause, PhoneId, QueueId, Timestamp,
+    TrunkId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,12 @@ pub struct AgentStatus {
     /// The state.
     #[serde(flatten)]
     pub state: AgentState,
+    /// The pause in which nothing is offered, after an offer that came to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// The queues signed out of, of those whose needs the agent meets.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub away: BTreeSet<QueueId>,
 }
 
 /// One queue.
@@ -61,7 +68,7 @@ pub struct QueueStatus {
     pub longest_wait_ms: u64,
     /// Agents ready for it now.
     pub ready: u32,
-    /// Agents signed in who have its skills.
+    /// Agents signed in who have its skills, and are signed in to it.
     pub signed_in: u32,
     /// Callers who entered since start. Always the sum of the outcomes and of those waiting.
     pub entered: u64,

@@ -47,7 +47,6 @@ const AT_ONCE: u16 = 2;
 /// The part of a range that this process may use. A port may be free for a while after it was given
 /// away (audio opens its ports call by call), so looking is not enough: tests that run at once look
 /// in different parts.
-#[expect(clippy::disallowed_methods, reason = "the runner tells a test nothing in another way")]
 fn share(range: &Range<u16>) -> Range<u16> {
     let slot = std::env::var("NEXTEST_TEST_GROUP_SLOT").ok().and_then(|slot| slot.parse().ok());
     let Some(slot) = slot.map(|slot: u16| slot % AT_ONCE) else { return range.clone() };

@@ -489,3 +489,89 @@ fn all_agents_serve_equally_often_by_round_robin_whatever_their_number() {
         assert!(counts.values().all(|count| *count == 5), "{counts:?}");
     }
 }
+
+impl Floor {
+    fn signed_out_of(&mut self, number: u32, queues: &[&str]) {
+        let away = queues.iter().map(|id| queue(id)).collect();
+        self.event(AcdEvent::AgentQueues { agent: agent(number), away });
+    }
+}
+
+#[test]
+fn an_agent_is_offered_only_calls_of_queues_the_agent_is_signed_in_to() {
+    let mut floor = floor(QueueConfig::default());
+    floor.ready(1001);
+    floor.signed_out_of(1001, &["support"]);
+    assert_eq!(floor.acd.tally(&queue("support")).signed_in, 0);
+    floor.queued(1);
+    floor.expect(["1 enters support"]);
+    floor.queued_in(2, "spill", 0);
+    floor.expect(["2 enters spill", "2 rings 1001"]);
+    floor.offer_ended(2, 1001, OfferEnd::Withdrawn);
+    floor.gone(2);
+    floor.decided.clear();
+    floor.ready(1001);
+    floor.signed_out_of(1001, &[]);
+    floor.expect(["1 rings 1001"]);
+}
+
+#[test]
+fn who_signs_out_of_a_queue_while_its_call_rings_may_still_answer() {
+    let mut floor = floor(QueueConfig::default());
+    floor.ready(1001);
+    floor.queued(1);
+    floor.queued(2);
+    floor.decided.clear();
+    floor.signed_out_of(1001, &["support"]);
+    floor.expect([]);
+    floor.answers(1, 1001);
+    floor.expect(["1 leaves support: answered"]);
+    floor.event(AcdEvent::TalkEnded { call: call(1) });
+    floor.ready(1001);
+    floor.expect([]);
+}
+
+#[test]
+fn a_caller_kept_for_an_agent_who_signs_out_of_the_queue_is_served_by_others() {
+    let mut floor = floor(QueueConfig::default());
+    floor.ready(1001);
+    floor.busy(1001);
+    let preferred = Some(Preferred { agent: agent(1001), wait: Duration::from_secs(60) });
+    floor.wants(1, Wants { preferred, ..Wants::default() });
+    floor.ready(1002);
+    floor.expect(["1 enters support"]);
+    floor.signed_out_of(1001, &["support"]);
+    floor.expect(["1 rings 1002"]);
+}
+
+#[test]
+fn a_queue_of_which_everybody_has_signed_out_has_nobody() {
+    let rules = QueueConfig {
+        when_nobody: WhenNobody::TurnAway,
+        overflow: Some(queue("spill")),
+        ..QueueConfig::default()
+    };
+    let mut floor = floor(rules);
+    floor.ready(1001);
+    floor.signed_out_of(1001, &["support"]);
+    floor.queued(1);
+    floor.expect([
+        "1 enters support",
+        "1 leaves support: overflowed",
+        "1 enters spill",
+        "1 rings 1001",
+    ]);
+}
+
+#[test]
+fn who_is_signed_out_of_a_queue_stays_so_when_the_configuration_changes() {
+    let mut floor = floor(QueueConfig::default());
+    floor.ready(1001);
+    floor.signed_out_of(1001, &["support"]);
+    floor.queued(1);
+    floor.decided.clear();
+    floor.configure(configured(QueueConfig::default()));
+    floor.expect([]);
+    floor.signed_out_of(1001, &[]);
+    floor.expect(["1 rings 1001"]);
+}

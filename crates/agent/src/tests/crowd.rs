@@ -143,3 +143,44 @@ fn an_agent_of_two_groups_needs_a_place_in_both() {
     assert_eq!(team.become_(1002, busy("tea")), Err(Refusal::GroupFull));
     assert!(team.become_(1003, busy("tea")).is_ok(), "of the other group alone");
 }
+
+/// Half of a team may be at tea at once: 1001 and 1002 are one, and 1003 is in none.
+fn teams() -> Team {
+    let mut rules = rules();
+    let team_share = Some(Share { percent: 50, when_full: WhenFull::Refuse });
+    let tea = BusyRule { team_share, ..BusyRule::default() };
+    rules.reasons.insert("tea".into(), tea);
+    rules.groups.insert("sales".into(), (1001..=1003).map(AgentId::new).collect());
+    rules.teams.insert("east".into(), (1001..=1002).map(AgentId::new).collect());
+    let mut team = Team::new(rules);
+    for number in 1001..=1003 {
+        team.at("09:00:00").sign_in(number, number).unwrap();
+    }
+    team
+}
+
+#[test]
+fn a_share_may_be_of_the_team() {
+    let mut team = teams();
+    team.become_(1001, busy("tea")).unwrap();
+    assert_eq!(team.become_(1002, busy("tea")), Err(Refusal::GroupFull));
+    team.become_(1003, busy("tea")).unwrap();
+    team.become_(1001, Next::Ready).unwrap();
+    team.become_(1002, busy("tea")).unwrap();
+}
+
+#[test]
+fn who_is_in_a_group_and_a_team_needs_a_place_in_both() {
+    let mut team = teams();
+    let mut rules = team.agents.rules.clone();
+    rule(&mut rules, "tea").share = Some(Share { percent: 34, when_full: WhenFull::Wait });
+    let known = (1001..=1003).map(AgentId::new).collect();
+    let _ = team.agents.configure(rules, &known, team.now);
+    team.become_(1003, busy("tea")).unwrap();
+    let done = team.become_(1001, busy("tea")).unwrap();
+    assert_eq!(done.awaits, Some(busy("tea")), "the group is full, the team is not");
+    team.become_(1003, Next::Ready).unwrap();
+    assert_eq!(team.reason(1001), "tea");
+    team.become_(1002, busy("tea")).unwrap();
+    assert_eq!(team.name(1002), StateName::Ready);
+}

@@ -65,9 +65,12 @@ fn after_an_offer_that_came_to_nothing_the_agent_is_ready_but_pauses() {
     ] {
         let mut team = Team::with([1001]);
         team.ring(1001, 1);
-        team.end_offer(1001, 1, end);
+        let changes = team.end_offer(1001, 1, end);
         assert_eq!(team.name(1001), StateName::Ready);
         assert!(!team.is_available(1001), "{end:?}");
+        let until = team.now + Duration::from_secs(pause);
+        assert_eq!(changes[0].notices, [EventKind::AgentPaused { until, after: end }]);
+        assert_eq!(team.agents.pause(agent(1001)), Some(Pause { until, after: end }));
         assert_eq!(team.after(pause - 1).pass(), []);
         let changes = team.after(1).pass();
         assert!(!changes[0].is_of_state());
@@ -80,7 +83,18 @@ fn after_an_offer_that_came_to_nothing_the_agent_is_ready_but_pauses() {
 fn an_agent_whose_caller_left_is_available_at_once() {
     let mut team = Team::with([1001]);
     team.ring(1001, 1);
-    team.end_offer(1001, 1, OfferEnd::CallerLeft);
+    let changes = team.end_offer(1001, 1, OfferEnd::CallerLeft);
+    assert!(team.is_available(1001));
+    assert_eq!(changes[0].notices, []);
+}
+
+#[test]
+fn no_pause_is_told_where_there_is_none() {
+    let cool_down = CoolDown { no_answer: Duration::ZERO, ..CoolDown::default() };
+    let mut team = Team::new(Rules { cool_down, ..rules() });
+    team.sign_in(1001, 1001).unwrap();
+    team.ring(1001, 1);
+    assert_eq!(team.end_offer(1001, 1, OfferEnd::NoAnswer)[0].notices, []);
     assert!(team.is_available(1001));
 }
 

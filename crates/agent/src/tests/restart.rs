@@ -12,12 +12,20 @@ fn a_restart_keeps_ready_busy_and_wrap_up_where_the_phone_is_there() {
         since,
         until: Some(until),
         stay_until: None,
+        planned_until: None,
         back_to: None,
     };
     for state in [
         AgentState::Ready { since, idle_since: since },
         busy_state,
-        AgentState::WrapUp { call: call(1), since, until, at_most, next: None },
+        AgentState::WrapUp {
+            call: call(1),
+            since,
+            until,
+            at_most,
+            mode: Some(WrapUpMode::Fixed),
+            next: None,
+        },
     ] {
         let mut team = Team::new(rules());
         let changes = team.at("09:00:00").restore(1001, &state, PhoneState::Bound);
@@ -25,6 +33,24 @@ fn a_restart_keeps_ready_busy_and_wrap_up_where_the_phone_is_there() {
         assert_eq!(changes.len(), 1, "the distribution must be told");
         assert_eq!(team.agents.state(agent(1001)), Some(&state));
         assert_eq!(team.agents.poll_timeout(), state.deadline());
+    }
+}
+
+#[test]
+fn a_pause_goes_on_after_a_restart_until_it_is_over() {
+    let since = time("08:00:00");
+    let pause = Pause { until: time("09:00:05"), after: OfferEnd::Refused };
+    for (at, is_available) in [("09:00:00", false), ("09:00:05", true)] {
+        let state = AgentState::Ready { since, idle_since: since };
+        let snapshot =
+            AgentSnapshot { pause: Some(pause), ..AgentSnapshot::new(state, Some(phone(1001))) };
+        let mut team = Team::new(rules());
+        let now = time(at);
+        let _ = team.agents.restore(agent(1001), snapshot, PhoneState::Bound, now);
+        team.agents.check().unwrap();
+        assert_eq!(team.is_available(1001), is_available, "{at}");
+        team.at("09:00:05").pass();
+        assert!(team.is_available(1001));
     }
 }
 
@@ -44,7 +70,14 @@ fn a_restart_takes_up_a_lost_phone_where_it_was() {
     let since = time("08:00:00");
     let reason = Reason::from(Reason::DEVICE_LOST);
     let back_to = Some(busy("lunch"));
-    let state = AgentState::Busy { reason, since, until: Some(since), stay_until: None, back_to };
+    let state = AgentState::Busy {
+        reason,
+        since,
+        until: Some(since),
+        stay_until: None,
+        planned_until: None,
+        back_to,
+    };
     let mut team = Team::new(rules());
     team.at("09:00:00").restore(1001, &state, PhoneState::Unbound);
     assert_eq!(team.agents.poll_timeout(), Some(time("09:01:00")), "a new grace");
@@ -66,6 +99,7 @@ fn a_restart_leads_those_in_an_offer_or_a_call_through_wrap_up() {
         since,
         until: None,
         stay_until: None,
+        planned_until: None,
         back_to: None,
     };
     for state in [

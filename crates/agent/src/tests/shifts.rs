@@ -5,8 +5,8 @@ use super::*;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// 2026-11-22 is a Sunday, and the tests tell the time in UTC.
-fn on_sundays() -> Rules {
-    let shift = Shift { weekdays: [6].into(), from: 9 * HOUR, length: 8 * HOUR };
+pub(super) fn on_sundays() -> Rules {
+    let shift = Shift { weekdays: [6].into(), from: 9 * HOUR, length: 8 * HOUR, breaks: vec![] };
     let attendance = Attendance {
         sign_in_before: 15 * MINUTE,
         late_after: 5 * MINUTE,
@@ -17,7 +17,7 @@ fn on_sundays() -> Rules {
     Rules { shifts: [(agent(1001), vec![shift])].into(), attendance, days, ..rules() }
 }
 
-fn notices(changes: &[Change]) -> Vec<EventKind> {
+pub(super) fn notices(changes: &[Change]) -> Vec<EventKind> {
     changes.iter().flat_map(|change| change.notices.clone()).collect()
 }
 
@@ -108,7 +108,7 @@ fn whom_a_call_holds_is_signed_out_after_it_and_its_wrap_up() {
 #[test]
 fn a_shift_that_follows_at_once_goes_on() {
     let mut rules = on_sundays();
-    let late = Shift { weekdays: [6].into(), from: 17 * HOUR, length: 2 * HOUR };
+    let late = Shift { weekdays: [6].into(), from: 17 * HOUR, length: 2 * HOUR, breaks: vec![] };
     rules.shifts.get_mut(&agent(1001)).unwrap().push(late);
     let mut team = Team::new(rules);
     team.at("09:00:00").sign_in(1001, 1001).unwrap();
@@ -119,7 +119,7 @@ fn a_shift_that_follows_at_once_goes_on() {
 #[test]
 fn a_shift_over_midnight_belongs_to_the_day_it_begins_on() {
     let mut rules = on_sundays();
-    let night = Shift { weekdays: [5].into(), from: 22 * HOUR, length: 8 * HOUR };
+    let night = Shift { weekdays: [5].into(), from: 22 * HOUR, length: 8 * HOUR, breaks: vec![] };
     rules.shifts.insert(agent(1001), vec![night]);
     let mut team = Team::new(rules);
     assert!(team.at("05:59:00").sign_in(1001, 1001).is_ok(), "since Saturday evening");
@@ -147,4 +147,15 @@ fn new_shifts_hold_for_those_who_are_there() {
     assert_eq!(changes, []);
     assert_eq!(team.at("17:10:00").pass(), []);
     team.at("19:10:00").expect(1001, StateName::SignedOut, Cause::ShiftOver);
+}
+
+#[test]
+fn who_loses_the_phone_in_wrap_up_after_the_shift_is_signed_out_at_once() {
+    let (mut team, _) = signed_in("09:00:00");
+    team.at("17:09:00").talk(1001, 1);
+    team.at("17:10:00").pass();
+    team.hang_up(1001, 1, 60);
+    assert_eq!(team.name(1001), StateName::WrapUp);
+    let changes = team.fact(Fact::PhoneLost { phone: phone(1001) });
+    assert_eq!((team.name(1001), changes[0].cause), (StateName::SignedOut, Cause::ShiftOver));
 }

@@ -22,12 +22,19 @@ async fn each_command_reaches_the_floor_as_what_it_means() {
     house.post("lead", &path("sign-out"), "{}").await;
     house.post("lead", &path("end-wrap-up"), "").await;
     house.post("lead", &path("extend-wrap-up"), r#"{"by_ms":30000}"#).await;
+    for word in ["sign-in", "sign-out"] {
+        let path = path(&format!("queues/vip/{word}"));
+        assert_eq!(house.post("lead", &path, "").await.status, 200, "{word}");
+        assert_eq!(house.post("qa", &path, "").await.code(), "not_allowed");
+    }
     let forced = r#"{"state":"busy","reason":"meeting","note":"培训"}"#;
     assert_eq!(house.post("lead", &path("force"), forced).await.status, 200);
     for (command, wanted) in [("assign", r#"{"agent":1001}"#), ("move", r#"{"queue":"vip"}"#)] {
         let path = format!("/v1/calls/1-9/{command}");
         assert_eq!(house.post("lead", &path, wanted).await.status, 200, "{command}");
-        assert_eq!(house.post("wang", &path, wanted).await.code(), "not_allowed");
+        for person in ["wang", "qa"] {
+            assert_eq!(house.post(person, &path, wanted).await.code(), "not_allowed");
+        }
     }
     let call = model::CallId::new(model::Epoch::new(1), 9);
     let become_next = |next| Request::Become { agent, next };
@@ -39,6 +46,8 @@ async fn each_command_reaches_the_floor_as_what_it_means() {
         become_next(Next::SignedOut),
         Request::EndWrapUp { agent },
         Request::ExtendWrapUp { agent, by: std::time::Duration::from_secs(30) },
+        Request::SignInTo { agent, queue: "vip".into() },
+        Request::SignOutOf { agent, queue: "vip".into() },
         Request::Force {
             agent,
             next: Next::Busy(Reason::from("meeting")),

@@ -97,7 +97,7 @@ impl Inbox for Desk {
     fn put(&self, input: Input) -> Result<(), Full> {
         match input {
             Input::Note { actor, call, kind } => {
-                self.write(call.map(CallId::number), kind, actor);
+                self.write(call.map(CallId::number), *kind, actor);
             }
             Input::Request { reply, actor, request } => {
                 let mut log = self.log.lock().unwrap();
@@ -139,6 +139,8 @@ fn answer(request: &Request) -> Result<Reply, Refusal> {
         | Request::Move { .. }
         | Request::EndWrapUp { .. }
         | Request::ExtendWrapUp { .. }
+        | Request::SignInTo { .. }
+        | Request::SignOutOf { .. }
         | Request::Force { .. } => Ok(Reply::Done),
     }
 }
@@ -167,6 +169,8 @@ pub(super) fn status() -> Status {
         phone: Some(PhoneId::from("1001")),
         bindings: 1,
         state,
+        pause: None,
+        away: Default::default(),
     };
     let queue = QueueStatus {
         queue: "sales".into(),

@@ -34,6 +34,7 @@ fn busy() -> AgentState {
         until: None,
         back_to: None,
         stay_until: None,
+        planned_until: None,
     }
 }
 

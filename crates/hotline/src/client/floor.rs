@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use model::{AgentState, Outcome, StateName};
+use model::{AgentState, Outcome, Pause, StateName, Timestamp};
 use serde_json::{Value, json};
 use switchboard::status::{AgentStatus, CallStatus, QueueStatus, Status};
 
@@ -84,7 +84,8 @@ const QUEUES: [&str; 7] = [
     "entered 进入",
     "outcomes 结果",
 ];
-const AGENTS: [&str; 6] = ["agent 坐席", "", "phone 话机", "state 状态", "", "for 时长"];
+const AGENTS: [&str; 7] =
+    ["agent 坐席", "", "phone 话机", "state 状态", "", "for 时长", "not in 未签入队列"];
 const CALLS: [&str; 7] =
     ["call 通话", "from 主叫", "to 被叫", "stage 阶段", "queue 队列", "agent 坐席", "for 时长"];
 
@@ -105,8 +106,8 @@ fn queue_row(queue: &QueueStatus) -> Vec<String> {
 fn agent_row(agent: &AgentStatus, status: &Status) -> Vec<String> {
     let detail = match &agent.state {
         AgentState::Busy { reason, .. } => Some(reason.to_string()),
+        AgentState::Ready { .. } => agent.pause.map(|pause| pausing(pause, status.at)),
         AgentState::SignedOut { .. }
-        | AgentState::Ready { .. }
         | AgentState::Reserved { .. }
         | AgentState::Ringing { .. }
         | AgentState::OnCall { .. }
@@ -122,7 +123,12 @@ fn agent_row(agent: &AgentStatus, status: &Status) -> Vec<String> {
         agent.state.name().as_str().to_owned(),
         detail.unwrap_or_default(),
         if known { report::span(millis(status.at.since(since))) } else { String::new() },
+        agent.away.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     ]
+}
+
+fn pausing(pause: Pause, now: Timestamp) -> String {
+    format!("pausing 冷却中 {}", report::span(millis(pause.until.since(now))))
 }
 
 fn call_row(call: &CallStatus, status: &Status) -> Vec<String> {
@@ -142,7 +148,7 @@ fn millis(span: Duration) -> u64 {
 }
 
 pub(crate) fn agent(client: &Client, as_json: bool, action: &AgentAction) -> Result<(), Failure> {
-    let (agent, verb, body) = match action {
+    let (agent, verb, body): (_, String, _) = match action {
         AgentAction::List => {
             let value = client.get("/v1/status")?;
             if as_json {
@@ -151,13 +157,21 @@ pub(crate) fn agent(client: &Client, as_json: bool, action: &AgentAction) -> Res
             show_agents(&serde_json::from_value(value)?);
             return Ok(());
         }
-        AgentAction::SignIn { agent, phone } => (agent, "sign-in", json!({ "phone": phone })),
-        AgentAction::SignOut { agent } => (agent, "sign-out", json!({})),
-        AgentAction::Ready { agent } => (agent, "ready", json!({})),
-        AgentAction::Busy { agent, reason } => (agent, "busy", json!({ "reason": reason })),
-        AgentAction::EndWrapUp { agent } => (agent, "end-wrap-up", json!({})),
+        AgentAction::SignIn { agent, phone } => {
+            (agent, "sign-in".into(), json!({ "phone": phone }))
+        }
+        AgentAction::SignOut { agent } => (agent, "sign-out".into(), json!({})),
+        AgentAction::SignInTo { agent, queue } => {
+            (agent, format!("queues/{queue}/sign-in"), json!({}))
+        }
+        AgentAction::SignOutOf { agent, queue } => {
+            (agent, format!("queues/{queue}/sign-out"), json!({}))
+        }
+        AgentAction::Ready { agent } => (agent, "ready".into(), json!({})),
+        AgentAction::Busy { agent, reason } => (agent, "busy".into(), json!({ "reason": reason })),
+        AgentAction::EndWrapUp { agent } => (agent, "end-wrap-up".into(), json!({})),
         AgentAction::Force { agent, state, reason, note } => {
-            (agent, "force", json!({ "state": state, "reason": reason, "note": note }))
+            (agent, "force".into(), json!({ "state": state, "reason": reason, "note": note }))
         }
     };
     let value = client.post(&format!("/v1/agents/{agent}/{verb}"), &body)?;

@@ -65,7 +65,7 @@ fn judged_told(text: &mut String, judged: &Judged, zone: Zone) {
     let standing = if let Standing::Behind(behind) = &judged.standing {
         behind_told(behind, judged, zone)
     } else {
-        told_of(&judged.standing)
+        told_of(&judged.standing, zone)
     };
     let _ = writeln!(text, "{}  {to}{standing}", zone.clock(judged.at));
 }
@@ -79,7 +79,7 @@ fn stay_told(text: &mut String, stay: &Stay, zone: Zone) {
         "{} – {until}  {}{}{}",
         zone.clock(stay.since),
         named(stay.state).unwrap_or_default(),
-        told_of(&stay.standing),
+        told_of(&stay.standing, zone),
         since.unwrap_or_default()
     );
 }
@@ -95,7 +95,7 @@ fn named(name: Option<StateName>) -> Option<String> {
 }
 
 /// What an agent was, in words.
-fn told_of(standing: &Standing) -> String {
+fn told_of(standing: &Standing, zone: Zone) -> String {
     let of = |other: &Option<CallId>| other.map_or_else(String::new, |call| format!(" {call}"));
     match standing {
         Standing::Offered => "the call was offered to this agent 已分配给该坐席".into(),
@@ -110,8 +110,12 @@ fn told_of(standing: &Standing) -> String {
         }
         Standing::OnCall { other } => format!("on call 通话中{}", of(other)),
         Standing::WrapUp { other } => format!("in wrap-up 话后处理 of{}", of(other)),
+        Standing::NotInQueue => "signed out of the queue 未签入该队列".into(),
         Standing::Unfit => "did not fit the queue: a skill it needs, or its level 技能不符".into(),
-        Standing::Pausing { after } => {
+        Standing::Pausing { after, until: Some(until) } => {
+            format!("pausing 冷却中 until {} after {}", zone.clock(*until), reason(after.as_str()))
+        }
+        Standing::Pausing { after, until: None } => {
             format!(
                 "in the pause after an offer that came to nothing 冷却中: {}",
                 reason(after.as_str())
@@ -132,7 +136,7 @@ fn behind_told(behind: &Behind, judged: &Judged, zone: Zone) -> String {
     let ahead: Vec<_> = behind.ahead.iter().map(ToString::to_string).collect();
     let mut text = format!(
         "{}, behind 排在其后 {}",
-        told_of(&Standing::Behind(behind.clone())),
+        told_of(&Standing::Behind(behind.clone()), zone),
         ahead.join(", ")
     );
     if let (Some(by), Some(winner), Some(own)) = (behind.by, behind.winner_rank, behind.own_rank) {
@@ -227,6 +231,19 @@ mod tests {
                 early,
                 stay(10, 15, StateName::WrapUp, Standing::WrapUp { other }),
                 stay(15, 40, StateName::Ready, Standing::PausingOrUnfit { after }),
+            ],
+        );
+        insta::assert_snapshot!(told(&why_not, Zone::CHINA));
+    }
+
+    #[test]
+    fn a_pause_is_told_with_its_end() {
+        let pausing = Standing::Pausing { after: Cause::NoAnswer, until: Some(at(15)) };
+        let why_not = share(
+            vec![judged(12, "longest_idle", pausing.clone())],
+            vec![
+                stay(10, 15, StateName::Ready, pausing),
+                stay(15, 40, StateName::Ready, Standing::Unfit),
             ],
         );
         insta::assert_snapshot!(told(&why_not, Zone::CHINA));

@@ -100,6 +100,9 @@ pub(crate) struct Table {
     pub(crate) keys: &'static [Key],
 }
 
+/// What agents may do about wrap-up.
+const WRAP_UP_MODES: &[&str] = &["flexible", "fixed", "extendable", "endable", "manual", "none"];
+
 const fn must(name: &'static str, kind: Kind, text: &'static str) -> Key {
     Key { name, kind, when_absent: Absent::Fault, text }
 }
@@ -301,7 +304,7 @@ pub(crate) const RULES: Table = Table {
         ),
         else_(
             "wrap_up",
-            Kind::Word(&["flexible", "fixed", "extendable", "endable", "manual", "none"]),
+            Kind::Word(WRAP_UP_MODES),
             "flexible",
             "What agents may do about wrap-up (话后处理): end it early and extend it, nothing, only extend it, only end it; `manual` lasts until the agent ends it, at most `wrap_up_at_most`; `none` is none, whatever the queue gives.",
         ),
@@ -392,6 +395,20 @@ pub(crate) const SHIFTS: Table = Table {
     ],
 };
 
+pub(crate) const BREAKS: Table = Table {
+    path: "shifts.<shift>.breaks",
+    text: "The breaks that a shift plans (计划小休), each a table `[[shifts.NAME.breaks]]`. While one is on, the agent may be busy for its reason whatever its `allowance` and `share` say; its beginning and a late return are in the log.",
+    keys: &[
+        must("from", Kind::Clock, "When it begins."),
+        must(
+            "until",
+            Kind::Clock,
+            "When it ends; after midnight, where that is no later than `from`.",
+        ),
+        must("reason", Kind::Name, "What the agent is busy for."),
+    ],
+};
+
 pub(crate) const REASONS: Table = Table {
     path: "busy_reasons.<reason>",
     text: "Why an agent may be busy.",
@@ -436,6 +453,11 @@ pub(crate) const REASONS: Table = Table {
             "share",
             Kind::Number(1, 100),
             "How many of a hundred agents of a skill group who are signed in may be busy for it at once (同时小休比例); one always may. Who is of several groups needs a place in each; those of none are one together.",
+        ),
+        may(
+            "team_share",
+            Kind::Number(1, 100),
+            "The same of a team's agents (班组) who are signed in; those of no team are one together.",
         ),
         else_(
             "when_full",
@@ -534,6 +556,15 @@ pub(crate) const GROUPS: Table = Table {
     ],
 };
 
+pub(crate) const TEAMS: Table = Table {
+    path: "teams.<team>",
+    text: "People who work together (班组); an agent is in one team at most.",
+    keys: &[
+        must("label", Kind::Text, "What people read."),
+        must("members", Kind::Agents, "The work numbers of its members."),
+    ],
+};
+
 pub(crate) const AGENTS: Table = Table {
     path: "agents.<work number>",
     text: "A person who takes calls, by work number.",
@@ -549,6 +580,11 @@ pub(crate) const AGENTS: Table = Table {
             "shifts",
             Kind::Names,
             "The shifts the agent works in; without any the agent may sign in at any time.",
+        ),
+        may(
+            "queues",
+            Kind::Names,
+            "The queues the agent is signed in to at first (初始签入队列), of those whose needs the agent meets; all of them when not said.",
         ),
     ],
 };
@@ -622,6 +658,7 @@ pub(crate) const TABLES: &[Table] = &[
     SOUNDS,
     RULES,
     SHIFTS,
+    BREAKS,
     REASONS,
     FEATURE_CODES,
     TRUNKS,
@@ -631,6 +668,7 @@ pub(crate) const TABLES: &[Table] = &[
     QUEUES,
     TIERS,
     GROUPS,
+    TEAMS,
     AGENTS,
     PHONES,
     OUTBOUND,

@@ -10,7 +10,7 @@
 //! | `guard` | what keeps scanners, guessers and floods away |
 //! | `provisioning` | how phones are set up by an address of their own |
 //! | `trace` | what was said about calls: on disk, and to a capture server |
-//! | `people` | agents, skill groups, phones, reasons, feature codes |
+//! | `people` | agents, skill groups, teams, phones, reasons, feature codes |
 //! | `shifts` | when agents work |
 //! | `stays` | how long agents may be busy, and what happens then |
 //! | `queues` | queues, and whether anybody can serve them |
@@ -70,7 +70,7 @@ pub(crate) use service::{
     ApiSettings, Database, MediaSettings, RecordingSettings, SipSettings, StoreSettings,
 };
 pub(crate) use trace::TraceSettings;
-pub(crate) use value::{Network, duration};
+pub(crate) use value::{Network, duration, is_name};
 
 use finding::{Code, Source};
 use section::Reader;
@@ -243,8 +243,9 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     find_unknown_tables(reader, root);
     let mut needed = prompts::Needed::default();
     let service = service::read(reader, root, paths);
-    let people = people::read(reader, root);
+    let mut people = people::read(reader, root);
     let queues = queues::read(reader, root, &people.skills);
+    people.rules.first_queues = queues::at_first(reader, &queues.acd, &people);
     let hotlines = flows::read(reader, root, &queues.acd, &mut needed);
     let listeners = listeners::read(reader, root, &service, paths);
     let provisioning = provisioning::read(reader, root, (&service, &listeners));

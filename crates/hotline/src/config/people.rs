@@ -1,11 +1,11 @@
-//! Agents, skill groups, phones, busy reasons and feature codes.
+//! Agents, skill groups, teams, phones, busy reasons and feature codes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use acd::Skills;
-use agent::{BusyRule, CoolDown, Days, ForceNote, Rules, SecondSession, WrapUp};
-use model::{AgentId, GroupId, Next, PhoneId, Reason, SkillId};
+use agent::{BusyRule, CoolDown, Days, ForceNote, Rules, SecondSession};
+use model::{AgentId, GroupId, Next, PhoneId, Reason, SkillId, TeamId, WrapUpMode};
 use sip_net::{AccountRules, Rings};
 use switchboard::config::{AgentConfig, FeatureCodes, PhoneConfig};
 use switchboard::ports::Alert;
@@ -27,6 +27,8 @@ pub(super) struct People {
     pub(super) skills: BTreeMap<AgentId, Skills>,
     pub(super) phones: BTreeMap<PhoneId, Phone>,
     pub(super) rules: Rules,
+    /// The queues that agents begin with, as written.
+    pub(super) first_queues: Vec<Written>,
     pub(super) feature_codes: FeatureCodes,
     /// The feature codes with their places.
     pub(super) codes: Vec<Spanned<String>>,
@@ -45,14 +47,16 @@ pub(super) struct Phone {
 pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> People {
     let phones = read_phones(reader, root);
     let mut skills = BTreeMap::new();
-    let mut named = Vec::new();
+    let mut named = Named::default();
     let agents = read_agents(reader, root, &phones, (&mut skills, &mut named));
-    let shifts = shifts::assign(reader, &shifts::read(reader, root), &named);
     let groups = read_groups(reader, root, &mut skills);
+    let teams = read_teams(reader, root, &agents);
     let reasons = read_reasons(reader, root);
-    let rules = Rules { groups, shifts, ..read_rules(reader, root, reasons) };
+    let shifts = shifts::read(reader, root, &reasons);
+    let shifts = shifts::assign(reader, &shifts, &named.shifts);
+    let rules = Rules { groups, teams, shifts, ..read_rules(reader, root, reasons) };
     let (feature_codes, codes) = read_codes(reader, root);
-    People { agents, skills, phones, rules, feature_codes, codes }
+    People { agents, skills, phones, rules, first_queues: named.queues, feature_codes, codes }
 }
 
 fn read_phones(reader: &Reader, root: &dyn TableLike) -> BTreeMap<PhoneId, Phone> {
@@ -94,20 +98,27 @@ fn account_rules(section: &Section<'_>, usual: &AccountRules) -> AccountRules {
     }
 }
 
-/// Who has shifts, and which, as written.
-type WrittenShifts = (AgentId, Vec<Spanned<String>>);
+/// What an agent names, as written.
+pub(super) type Written = (AgentId, Vec<Spanned<String>>);
+
+/// What agents name that is read elsewhere.
+#[derive(Default)]
+struct Named {
+    shifts: Vec<Written>,
+    queues: Vec<Written>,
+}
 
 fn read_agents(
     reader: &Reader,
     root: &dyn TableLike,
     phones: &BTreeMap<PhoneId, Phone>,
-    (skills, shifts): (&mut BTreeMap<AgentId, Skills>, &mut Vec<WrittenShifts>),
+    (skills, named): (&mut BTreeMap<AgentId, Skills>, &mut Named),
 ) -> BTreeMap<AgentId, AgentConfig> {
     let mut agents = BTreeMap::new();
     for (name, section) in Section::named(reader, root, &key::AGENTS) {
         let label = section.label("name").map(|label| label.value).unwrap_or_default();
         let own = section.levels("skills");
-        let works = section.names("shifts");
+        let (works, first) = (section.names("shifts"), section.names("queues"));
         let Some(id) = work_number(&name.value) else {
             let message = format!("`{}` is not a work number", name.value);
             let help = format!("a work number is between 1 and {LAST_AGENT}");
@@ -116,7 +127,8 @@ fn read_agents(
         };
         let phone = agents_phone(reader, &name, section.name("phone"), phones);
         agents.insert(id, AgentConfig { name: label, phone });
-        shifts.extend(works.map(|works| (id, works)));
+        named.shifts.extend(works.map(|works| (id, works)));
+        named.queues.extend(first.map(|first| (id, first)));
         skills
             .insert(id, own.into_iter().map(|(skill, level)| (skill_id(&skill), level)).collect());
     }
@@ -174,14 +186,7 @@ fn read_groups(
             let agent = u32::try_from(member.value).ok().map(AgentId::new);
             let Some((agent, has)) = agent.and_then(|agent| Some((agent, skills.get_mut(&agent)?)))
             else {
-                let name = Spanned { value: member.value.to_string(), at: member.at };
-                let known: Vec<_> = own.keys().map(ToString::to_string).collect();
-                reader.unknown(
-                    Code::AgentUnknown,
-                    "agent",
-                    &name,
-                    known.iter().map(String::as_str),
-                );
+                agent_unknown(reader, &member, own.keys());
                 continue;
             };
             groups.entry(GroupId::from(name.value.as_str())).or_default().insert(agent);
@@ -193,6 +198,44 @@ fn read_groups(
         }
     }
     groups
+}
+
+/// Tells who is in which team.
+fn read_teams(
+    reader: &Reader,
+    root: &dyn TableLike,
+    agents: &BTreeMap<AgentId, AgentConfig>,
+) -> BTreeMap<TeamId, BTreeSet<AgentId>> {
+    let mut teams: BTreeMap<TeamId, BTreeSet<AgentId>> = BTreeMap::new();
+    for (name, section) in Section::named(reader, root, &key::TEAMS) {
+        section.label("label");
+        let id = TeamId::from(name.value.as_str());
+        for member in section.agents("members") {
+            let agent = u32::try_from(member.value).ok().map(AgentId::new);
+            let Some(agent) = agent.filter(|agent| agents.contains_key(agent)) else {
+                agent_unknown(reader, &member, agents.keys());
+                continue;
+            };
+            let other = teams.iter().find(|(other, of)| **other != id && of.contains(&agent));
+            if let Some((other, _)) = other {
+                let message = format!("agent {agent} is in team `{other}` already");
+                let help = "an agent is in one team: leave it out of one of them".to_owned();
+                reader.report(Code::BadValue, &member.at, message, help);
+            }
+            teams.entry(id.clone()).or_default().insert(agent);
+        }
+    }
+    teams
+}
+
+fn agent_unknown<'a>(
+    reader: &Reader,
+    written: &Spanned<i64>,
+    known: impl Iterator<Item = &'a AgentId>,
+) {
+    let name = Spanned { value: written.value.to_string(), at: written.at.clone() };
+    let known: Vec<_> = known.map(ToString::to_string).collect();
+    reader.unknown(Code::AgentUnknown, "agent", &name, known.iter().map(String::as_str));
 }
 
 fn read_reasons(reader: &Reader, root: &dyn TableLike) -> BTreeMap<Reason, BusyRule> {
@@ -212,13 +255,15 @@ fn read_reasons(reader: &Reader, root: &dyn TableLike) -> BTreeMap<Reason, BusyR
             reader.report(Code::DigitDuplicate, &digit.at, message, help.into());
         }
         let longest = section.duration("longest").map(|longest| longest.value);
+        let (share, team_share) = stays::shares(reader, &section);
         let rule = BusyRule {
             label: section.label("label").map(|label| label.value).unwrap_or_default(),
             digit: digit.map(|digit| digit.value),
             longest,
             overstay: stays::overstay(reader, &section, longest),
             allowance: stays::allowance(reader, &section, longest),
-            share: stays::share(reader, &section),
+            share,
+            team_share,
         };
         reasons.insert(Reason::from(name.value.as_str()), rule);
     }
@@ -238,7 +283,7 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         max_no_answer: section.small("max_no_answer").unwrap_or(standard.max_no_answer),
         device_lost_grace: pause("device_lost_grace"),
         force_note: if needs_note { ForceNote::Needed } else { ForceNote::Optional },
-        wrap_up: section.word("wrap_up").map_or(standard.wrap_up, |word| wrap_up(&word.value)),
+        wrap_up: section.word("wrap_up").map_or(standard.wrap_up, |word| wrap_up_mode(&word.value)),
         wrap_up_at_most: pause("wrap_up_at_most"),
         days: Days {
             utc_offset: section.offset("utc_offset").unwrap_or_default(),
@@ -251,19 +296,23 @@ fn read_rules(reader: &Reader, root: &dyn TableLike, reasons: BTreeMap<Reason, B
         },
         reasons,
         groups: BTreeMap::new(),
+        teams: BTreeMap::new(),
+        serves: BTreeMap::new(),
+        first_queues: BTreeMap::new(),
         shifts: BTreeMap::new(),
         attendance: shifts::attendance(&section),
     }
 }
 
-fn wrap_up(word: &str) -> WrapUp {
+/// The mode of wrap-up that has this word.
+pub(super) fn wrap_up_mode(word: &str) -> WrapUpMode {
     match word {
-        "fixed" => WrapUp::Fixed,
-        "extendable" => WrapUp::Extendable,
-        "endable" => WrapUp::Endable,
-        "manual" => WrapUp::Manual,
-        "none" => WrapUp::None,
-        _ => WrapUp::Flexible,
+        "fixed" => WrapUpMode::Fixed,
+        "extendable" => WrapUpMode::Extendable,
+        "endable" => WrapUpMode::Endable,
+        "manual" => WrapUpMode::Manual,
+        "none" => WrapUpMode::None,
+        _ => WrapUpMode::Flexible,
     }
 }
 

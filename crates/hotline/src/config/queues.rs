@@ -1,16 +1,17 @@
 //! Queues: what they ask for, whether anybody can serve them, and where they overflow to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
 use acd::{Needs, Nobody, QueueConfig, Ringing, Routing, Share, Skills, Tier, WhenNobody};
-use model::{AgentId, QueueId, SkillId};
+use model::{AgentId, QueueId, SkillId, WrapUpMode};
 use switchboard::config::{LastAgent, QueueRules};
 use toml_edit::TableLike;
 
 use super::finding::Code;
 use super::key;
+use super::people::{People, wrap_up_mode};
 use super::section::{Reader, Section, Spanned};
 
 /// What is read of the queues.
@@ -38,7 +39,7 @@ pub(super) fn read(
         let id = QueueId::from(name.value.as_str());
         overflows.extend(overflow.map(|overflow| (id.clone(), overflow)));
         queues.insert(id.clone(), queue);
-        rules.insert(id, read_rules(section));
+        rules.insert(id, read_rules(reader, section));
     }
     for (_, overflow) in &overflows {
         find(reader, &queues, overflow);
@@ -47,7 +48,7 @@ pub(super) fn read(
     Queues { acd: queues, rules }
 }
 
-fn read_rules(section: &Section<'_>) -> QueueRules {
+fn read_rules(reader: &Reader, section: &Section<'_>) -> QueueRules {
     let within = section.duration("last_agent_within");
     let wait = section.duration("last_agent_wait");
     QueueRules {
@@ -55,7 +56,48 @@ fn read_rules(section: &Section<'_>) -> QueueRules {
             .zip(wait)
             .map(|(within, wait)| LastAgent { within: within.value, wait: wait.value }),
         resume_within: section.duration("resume_within").map(|span| span.value),
+        wrap_up_mode: read_wrap_up_mode(reader, section),
     }
+}
+
+/// The queues that agents are signed in to at first; a finding for each that is not theirs.
+pub(super) fn at_first(
+    reader: &Reader,
+    queues: &BTreeMap<QueueId, QueueConfig>,
+    people: &People,
+) -> BTreeMap<AgentId, BTreeSet<QueueId>> {
+    let mut first: BTreeMap<AgentId, BTreeSet<QueueId>> = BTreeMap::new();
+    for (agent, names) in &people.first_queues {
+        let first = first.entry(*agent).or_default();
+        for name in names {
+            let Some(id) = find(reader, queues, name) else { continue };
+            let skills = people.skills.get(agent);
+            let tier = queues.get(&id).zip(skills).and_then(|(queue, has)| queue.tier_of(has));
+            if tier.is_none() {
+                let message = format!("agent {agent} has not what queue `{id}` needs");
+                let help = "leave the queue out, or give the agent its skills".to_owned();
+                reader.report(Code::BadValue, &name.at, message, help);
+            }
+            first.insert(id);
+        }
+    }
+    first
+}
+
+/// What agents may do about the queue's wrap-up; a finding where there is none to do it about.
+fn read_wrap_up_mode(reader: &Reader, section: &Section<'_>) -> Option<WrapUpMode> {
+    let mode = wrap_up_mode(&section.word("wrap_up_mode")?.value);
+    let span = section.duration("wrap_up").map(|span| span.value);
+    if mode == WrapUpMode::None && section.has("wrap_up") {
+        let message = "`wrap_up` never comes about where `wrap_up_mode` is \"none\"".to_owned();
+        let help = "leave one of them out".to_owned();
+        reader.report(Code::BadValue, &section.key_at("wrap_up"), message, help);
+    } else if mode != WrapUpMode::None && span.is_some_and(|span| span.is_zero()) {
+        let message = "`wrap_up_mode` is about wrap-up, and this queue gives none".to_owned();
+        let help = "let `wrap_up` be more than 0s, or leave `wrap_up_mode` out".to_owned();
+        reader.report(Code::BadValue, &section.key_at("wrap_up_mode"), message, help);
+    }
+    Some(mode)
 }
 
 fn read_queue(

@@ -228,8 +228,12 @@ impl<'a> Section<'a> {
     fn find_unknown_keys(&self, table: &dyn TableLike) {
         let known: Vec<_> = self.schema.keys.iter().map(|key| key.name).collect();
         for (name, item) in table.iter() {
-            // A flow's steps and a queue's tiers are tables with schemas of their own.
-            let within = [("flows.<flow>", "steps"), ("queues.<queue>", "tiers")];
+            // These are tables with schemas of their own.
+            let within = [
+                ("flows.<flow>", "steps"),
+                ("queues.<queue>", "tiers"),
+                ("shifts.<shift>", "breaks"),
+            ];
             if known.contains(&name) || within.contains(&(self.schema.path, name)) {
                 continue;
             }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use agent::{Attendance, Shift};
-use model::AgentId;
+use agent::{Attendance, Break, BusyRule, Shift};
+use model::{AgentId, Reason};
 use toml_edit::TableLike;
 
 use super::finding::Code;
@@ -17,7 +17,11 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// Reads every shift.
-pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> BTreeMap<String, Shift> {
+pub(super) fn read(
+    reader: &Reader,
+    root: &dyn TableLike,
+    reasons: &BTreeMap<Reason, BusyRule>,
+) -> BTreeMap<String, Shift> {
     let mut shifts = BTreeMap::new();
     for (name, section) in Section::named(reader, root, &key::SHIFTS) {
         let weekdays = weekdays(reader, &section);
@@ -29,11 +33,58 @@ pub(super) fn read(reader: &Reader, root: &dyn TableLike) -> BTreeMap<String, Sh
             let help = "write \"00:00\", and the day after".to_owned();
             reader.report(Code::BadValue, &late.at, message, help);
         }
-        let after = if until > from { Duration::ZERO } else { DAY };
-        let length = (until + after).saturating_sub(from);
-        shifts.insert(name.value, Shift { weekdays, from, length });
+        let shift = Shift { weekdays, from, length: between(from, until), breaks: Vec::new() };
+        let breaks = breaks(reader, &section, &shift, reasons);
+        shifts.insert(name.value, Shift { breaks, ..shift });
     }
     shifts
+}
+
+/// From one time of day to the next time it is the other.
+fn between(from: Duration, until: Duration) -> Duration {
+    let after = if until > from { Duration::ZERO } else { DAY };
+    (until + after).saturating_sub(from)
+}
+
+/// The breaks of a shift in their order; a finding for each that is not within it, or overlaps another.
+fn breaks(
+    reader: &Reader,
+    section: &Section<'_>,
+    shift: &Shift,
+    reasons: &BTreeMap<Reason, BusyRule>,
+) -> Vec<Break> {
+    let Some(table) = section.table() else { return Vec::new() };
+    let mut breaks: Vec<Break> = Vec::new();
+    for section in Section::listed(reader, table, &key::BREAKS) {
+        let (from, until) = (section.clock("from"), section.clock("until"));
+        let reason = section.name("reason");
+        let (Some(from), Some(until), Some(reason)) = (from, until, reason) else { continue };
+        let id = Reason::from(reason.value.as_str());
+        if !reasons.contains_key(&id) {
+            let known = reasons.keys().map(Reason::as_str);
+            reader.unknown(Code::UnknownValue, "busy reason", &reason, known);
+        }
+        let length = between(from.value, until.value);
+        let after = if from.value < shift.from { DAY } else { Duration::ZERO };
+        let planned =
+            Break { reason: id, from: (from.value + after).saturating_sub(shift.from), length };
+        if planned.from + planned.length > shift.length {
+            let message = "this break is not within its shift".to_owned();
+            let help = "let it begin and end between `from` and `until` of the shift".to_owned();
+            reader.report(Code::BadValue, &from.at, message, help);
+        }
+        let overlaps = |other: &Break| {
+            planned.from < other.from + other.length && other.from < planned.from + planned.length
+        };
+        if breaks.iter().any(overlaps) {
+            let message = "this break overlaps another of its shift".to_owned();
+            let help = "let one end before the other begins".to_owned();
+            reader.report(Code::BadValue, &from.at, message, help);
+        }
+        breaks.push(planned);
+    }
+    breaks.sort_by_key(|planned| planned.from);
+    breaks
 }
 
 fn weekdays(reader: &Reader, section: &Section<'_>) -> BTreeSet<u8> {

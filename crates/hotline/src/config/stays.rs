@@ -41,17 +41,17 @@ pub(super) fn allowance(
     Some(allowance.value)
 }
 
-/// How many of a group may be busy at once.
-pub(super) fn share(reader: &Reader, section: &Section<'_>) -> Option<Share> {
-    let percent = section.small("share");
+/// How many of a group, and how many of a team, may be busy at once.
+pub(super) fn shares(reader: &Reader, section: &Section<'_>) -> (Option<Share>, Option<Share>) {
     let waits = section.word("when_full").is_some_and(|word| word.value == "wait");
-    if section.has("when_full") && !section.has("share") {
-        let message = "`when_full` is about a `share`, and there is none".to_owned();
+    if section.has("when_full") && !section.has("share") && !section.has("team_share") {
+        let message = "`when_full` is about a share, and there is none".to_owned();
         let at = section.key_at("when_full");
-        reader.report(Code::MissingKey, &at, message, "add `share`".into());
+        reader.report(Code::MissingKey, &at, message, "add `share` or `team_share`".into());
     }
     let when_full = if waits { WhenFull::Wait } else { WhenFull::Refuse };
-    percent.map(|percent| Share { percent, when_full })
+    let share = |name| section.small(name).map(|percent| Share { percent, when_full });
+    (share("share"), share("team_share"))
 }
 
 /// What is written must be able to happen.

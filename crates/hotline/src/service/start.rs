@@ -1,5 +1,6 @@
 //! One service: everything opened and wired, and taken down again.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use clock::Clock;
 use media::{Media, PromptLibrary};
-use model::{Abandoned, Epoch, FloorSnapshot, RecordingId, Served, Timestamp};
+use model::{Abandoned, Epoch, FloorSnapshot, PhoneId, RecordingId, Served, Timestamp};
 use recording::Recorder;
 use runtime::{Bounds, Runtime};
 use sip::endpoint::SessionTimer;
@@ -96,9 +97,8 @@ impl Running {
 
         let listeners = config.listeners.clone();
         let secrets = Secrets { seed: drawn()?, certificate: media.certificate() };
-        let (served, abandoned) = recalled(&database, &config, clock.now()).await?;
-        let before = Before { opened, bindings: counted(&rows), served, abandoned };
-        let floor = open_floor(config, before, secrets, clock);
+        let callers = recalled(&database, &config, clock.now()).await?;
+        let floor = open_floor(config, (opened, counted(&rows), callers), secrets, clock);
         let outlets = Outlets {
             sip: sip.clone(),
             media: Arc::clone(&media),
@@ -286,13 +286,7 @@ fn tokens(config: &Config, local: &str) -> Result<api::Tokens, Failure> {
     Ok(api::Tokens::new(entries))
 }
 
-/// What is known of the runs before.
-struct Before {
-    opened: Opened,
-    bindings: std::collections::BTreeMap<model::PhoneId, u32>,
-    served: Vec<Served>,
-    abandoned: Vec<Abandoned>,
-}
+type Recalled = (Vec<Served>, Vec<Abandoned>);
 
 /// Who served callers, and who gave up waiting, as far as a queue asks for it. Of what the database had
 /// not been told at a crash nothing is recalled: at most the last seconds.
@@ -300,7 +294,7 @@ async fn recalled(
     database: &Database,
     config: &Config,
     now: Timestamp,
-) -> Result<(Vec<Served>, Vec<Abandoned>), Failure> {
+) -> Result<Recalled, Failure> {
     /// Waits are found by when they began; this long before the caller gave up at most.
     const LONGEST_WAIT: Duration = Duration::from_hours(1);
     let (mut served, mut abandoned) = (Vec::new(), Vec::new());
@@ -320,11 +314,10 @@ async fn recalled(
 
 fn open_floor(
     config: Config,
-    before: Before,
+    (opened, bindings, (served, abandoned)): (Opened, BTreeMap<PhoneId, u32>, Recalled),
     secrets: Secrets,
     clock: Clock,
 ) -> (Switchboard, Vec<switchboard::ports::Command>) {
-    let Before { opened, bindings, served, abandoned } = before;
     let epoch: Epoch = opened.epoch;
     let opening = Opening {
         lease: config.media.lease,

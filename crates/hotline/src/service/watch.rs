@@ -30,7 +30,8 @@ impl Running {
             let step = self.clock.wall_step();
             if (step - known).abs() > STEP_MICROS {
                 let kind = model::EventKind::ClockStepped { by_ms: (step - known) / 1_000 };
-                let note = Input::Note { actor: model::Actor::system(), call: None, kind };
+                let (actor, kind) = (model::Actor::system(), Box::new(kind));
+                let note = Input::Note { actor, call: None, kind };
                 // A floor that is gone is what this loop waits for.
                 let _ = self.inbox().put(note);
                 known = step;

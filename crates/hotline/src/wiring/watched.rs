@@ -143,7 +143,14 @@ mod tests {
 
     fn busy() -> AgentState {
         let reason = Reason::from("lunch");
-        AgentState::Busy { reason, since: SINCE, until: None, stay_until: None, back_to: None }
+        AgentState::Busy {
+            reason,
+            since: SINCE,
+            until: None,
+            stay_until: None,
+            planned_until: None,
+            back_to: None,
+        }
     }
 
     fn told(agents: &mut Agents) -> Vec<(String, StateName)> {

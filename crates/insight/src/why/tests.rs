@@ -115,6 +115,8 @@ fn a_state_from_before_the_call_counts_in_its_wait() {
     let mut decisions = Decisions::of(Story::call(1));
     // Told twice, it is the later one.
     decisions.restore(StateInterval {
+        pause: None,
+        away: Default::default(),
         state: StateName::Ready,
         ..history.open()[&AgentId::new(1001)].clone()
     });

@@ -117,10 +117,81 @@ fn an_agent_in_the_pause_after_a_vain_offer_is_told_so_where_the_log_shows_the_a
     story.later(3);
     story.leaves(1, 1, "sales", Outcome::Answered);
     let last = |agent| share(&story, agent).offers.pop().unwrap().standing;
-    assert_eq!(last(1001), Standing::Pausing { after: Cause::Refused });
+    let pausing = Standing::Pausing { after: Cause::Refused, until: None };
+    assert_eq!(last(1001), pausing);
     assert_eq!(last(1002), Standing::PausingOrUnfit { after: Cause::NoAnswer });
     let stays: Vec<_> = share(&story, 1001).stays.into_iter().map(|stay| stay.standing).collect();
-    assert_eq!(stays, [Standing::Offered, Standing::Pausing { after: Cause::Refused }]);
+    assert_eq!(stays, [Standing::Offered, pausing]);
+}
+
+#[test]
+fn a_pause_of_which_the_log_tells_is_told_with_its_end_and_what_comes_after_it() {
+    let mut story = Story::default();
+    story.waits(1, 1, "sales");
+    story.agent_becomes(1002, ringing(7, story.at));
+    let until = story.at + std::time::Duration::from_secs(5);
+    story.agent_rests(1002, Cause::NoAnswer);
+    story.agent(1002, EventKind::AgentPaused { until, after: OfferEnd::NoAnswer });
+    story.later(3);
+    story.chosen(SALES, &[(1001, 1)], &[]);
+    story.later(1);
+    story.offer_ends(1, 1, 1001, OfferEnd::Refused);
+    story.later(3);
+    story.chosen(SALES, &[(1003, 1)], &[]);
+    story.leaves(1, 1, "sales", Outcome::Answered);
+    let share = share(&story, 1002);
+    let pausing = Standing::Pausing { after: Cause::NoAnswer, until: Some(until) };
+    let offers: Vec<_> = share.offers.into_iter().map(|offer| offer.standing).collect();
+    assert_eq!(offers, [pausing.clone(), Standing::Unfit]);
+    let stays: Vec<_> = share.stays.into_iter().map(|stay| (stay.until, stay.standing)).collect();
+    assert_eq!(stays, [(Some(until), pausing), (Some(story.at), Standing::Unfit)]);
+}
+
+#[test]
+fn an_agent_who_is_signed_out_of_the_queue_is_told_so_as_long_as_that_is_true() {
+    let mut story = Story::default();
+    story.agent_becomes(1005, ready(story.at));
+    story.agent(1005, EventKind::AgentQueuesChanged { away: ["sales".into()].into() });
+    story.later(5);
+    story.waits(1, 1, "sales");
+    story.later(5);
+    story.agent(1005, EventKind::AgentQueuesChanged { away: [].into() });
+    story.chosen(SALES, &[(1005, 1)], &[]);
+    story.agent_becomes(1005, ringing(1, story.at));
+    story.later(5);
+    story.leaves(1, 1, "sales", Outcome::Answered);
+    assert_eq!(standing(&story, 1005), Standing::Offered);
+    let stays: Vec<_> = share(&story, 1005).stays.into_iter().map(|stay| stay.standing).collect();
+    assert_eq!(stays, [Standing::NotInQueue, Standing::Offered]);
+    let story = offered_after(|story| {
+        story.agent_becomes(1005, ready(story.at));
+        story.agent(1005, EventKind::AgentQueuesChanged { away: ["sales".into()].into() });
+    });
+    assert_eq!(standing(&story, 1005), Standing::NotInQueue);
+}
+
+#[test]
+fn a_pause_goes_on_through_busy_and_not_through_signing_out() {
+    for (between, standing) in [
+        (
+            busy("lunch", Timestamp::EPOCH),
+            Standing::Pausing {
+                after: Cause::Refused,
+                until: Some(Timestamp::from_secs(1_700_000_030)),
+            },
+        ),
+        (AgentState::SignedOut { since: Timestamp::EPOCH }, Standing::Unfit),
+    ] {
+        let story = offered_after(|story| {
+            story.agent_rests(1005, Cause::Refused);
+            let until = Timestamp::from_secs(1_700_000_030);
+            story.agent(1005, EventKind::AgentPaused { until, after: OfferEnd::Refused });
+            story.agent_becomes(1005, between);
+            story.later(1);
+            story.agent_becomes(1005, ready(story.at));
+        });
+        assert_eq!(super::tests::standing(&story, 1005), standing);
+    }
 }
 
 #[test]

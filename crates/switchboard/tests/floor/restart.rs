@@ -91,6 +91,7 @@ fn who_served_a_caller_and_who_gave_up_is_recalled_after_a_restart() {
     let rules = QueueRules {
         last_agent: Some(LastAgent { within: HOUR, wait: Duration::from_secs(30) }),
         resume_within: Some(HOUR),
+        ..QueueRules::default()
     };
     config.queues.insert("presales".into(), rules);
     let caller = || "+8613800138000".parse().unwrap();
@@ -110,6 +111,29 @@ fn who_served_a_caller_and_who_gave_up_is_recalled_after_a_restart() {
         _ => None,
     });
     assert_eq!(waited, Some(705_000), "since the call that was given up");
+}
+
+#[test]
+fn a_pause_after_an_offer_is_told_shown_and_goes_on_after_a_crash() {
+    let mut before = Centre::open();
+    before.sign_in(1001);
+    before.queues();
+    before.wait(15);
+    let told = before.events.iter().find(|event| event.kind.name() == "agent.paused").unwrap();
+    let model::EventKind::AgentPaused { until, after } = told.kind else { unreachable!() };
+    assert_eq!((until.since(before.now).as_secs(), after), (5, model::OfferEnd::NoAnswer));
+    let pause = |centre: &mut Centre| {
+        centre.look().agents.into_iter().find(|status| status.agent == agent(1001)).unwrap().pause
+    };
+    assert_eq!(pause(&mut before), Some(model::Pause { until, after }));
+    let mut opening = opening(config(), 2, crashed(&before));
+    opening.bindings = [("1001".into(), 1)].into();
+    let mut after = Centre::begin(opening, before.now, before.books.clone());
+    after.queues();
+    assert!(after.rings("1001").is_none());
+    after.wait(5);
+    assert!(after.rings("1001").is_some());
+    assert_eq!(pause(&mut after), None);
 }
 
 #[test]

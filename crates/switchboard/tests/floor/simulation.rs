@@ -11,7 +11,7 @@ use flow::{Flow, Step};
 use insight::{AgentHistory, Calls, Floor, StateInterval};
 use model::{
     Actor, AgentId, Cause, Direction, Epoch, Event, EventKind, LegId, MediaDescription, Next,
-    Outcome, QueueId, StateName,
+    Outcome, QueueId, StateName, WrapUpMode,
 };
 use switchboard::config::{FloorConfig, LastAgent, QueueRules, TrunkConfig};
 use switchboard::ports::{Input, LegCommand, LegFact, MediaFact, Origin, Request, RingsIn};
@@ -117,6 +117,7 @@ const WORTH_REACHING: &[&str] = &[
     "transfer 491",
     "transfer 503",
     "transfer 603",
+    "agent.queues_changed",
     "agent.request_refused",
     "agent.request_remembered",
     "agent.state_changed busy on_call",
@@ -447,7 +448,14 @@ impl Day {
                 Request::SignIn { agent, phone }
             }
             4..=7 => Request::Become { agent, next },
-            8 | 9 => Request::EndWrapUp { agent },
+            8 => {
+                let queue = ["presales", "spill"][self.chance.next(2)].into();
+                match self.chance.next(3) {
+                    0 => Request::SignOutOf { agent, queue },
+                    _ => Request::SignInTo { agent, queue },
+                }
+            }
+            9 => Request::EndWrapUp { agent },
             10 => Request::ExtendWrapUp { agent, by: Duration::from_secs(30) },
             11 | 12 => Request::Force { agent, next, note: None },
             _ => {
@@ -544,7 +552,7 @@ impl Day {
         self.saw("clock that steps");
         let by_ms = [-3_600_000, -1_500, 1_500, 86_400_000][self.chance.next(4)];
         let (actor, kind) = (Actor::system(), EventKind::ClockStepped { by_ms });
-        self.centre.input(Input::Note { actor, call: None, kind });
+        self.centre.input(Input::Note { actor, call: None, kind: Box::new(kind) });
         let now = self.centre.now;
         self.centre.now = now - Duration::from_secs(3);
         self.centre.input(Input::Tick);
@@ -671,6 +679,9 @@ fn vary(config: &mut FloorConfig, chance: &mut Chance) {
     if chance.one_in(3) {
         config.rules.second_session = agent::SecondSession::TakeOver;
     }
+    if chance.one_in(3) {
+        config.rules.first_queues = [(agent(1003), ["presales".into()].into())].into();
+    }
     if chance.one_in(6) {
         config.max_calls = 4;
     }
@@ -708,7 +719,12 @@ fn vary(config: &mut FloorConfig, chance: &mut Chance) {
             wait: Duration::from_secs(20),
         });
         let resume_within = chance.one_in(2).then_some(Duration::from_secs(60));
-        config.queues.insert(queue, QueueRules { last_agent, resume_within });
+        let wrap_up_mode = match chance.next(4) {
+            0 => Some(WrapUpMode::Fixed),
+            1 => Some(WrapUpMode::Manual),
+            _ => None,
+        };
+        config.queues.insert(queue, QueueRules { last_agent, resume_within, wrap_up_mode });
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use model::{AgentState, FloorSnapshot, Next, Reason, Refusal, StateName};
+use model::{AgentState, FloorSnapshot, Next, Reason, Refusal, StateName, WrapUpMode};
+use switchboard::config::QueueRules;
 use switchboard::ports::{Reply, Request};
 
-use crate::centre::{Centre, agent, config};
+use crate::centre::{Centre, agent, config, opening};
 
 #[test]
 fn sign_in_needs_a_registered_phone() {
@@ -112,4 +113,67 @@ fn a_state_forced_during_a_call_keeps_who_forced_it_and_why() {
     let signed_out = centre.events.last().unwrap();
     assert_eq!(signed_out.kind.name(), "agent.state_changed");
     assert_eq!(signed_out.actor, forced);
+}
+
+#[test]
+fn a_queue_has_its_own_mode_of_wrap_up() {
+    let mut config = config();
+    let rules = QueueRules { wrap_up_mode: Some(WrapUpMode::Fixed), ..QueueRules::default() };
+    config.queues = [("presales".into(), rules)].into();
+    let mut centre = Centre::open_with(config, 1, FloorSnapshot::default(), &[]);
+    centre.sign_in(1001);
+    let caller = centre.queues();
+    centre.answers("1001");
+    centre.hangs_up(caller);
+    let ends = Request::EndWrapUp { agent: agent(1001) };
+    assert_eq!(centre.ask(ends), Err(Refusal::WrapUpNotEndable));
+    let reply = centre.becomes(1001, Next::Ready);
+    assert_eq!(reply, Ok(Reply::Remembered(Next::Ready)));
+    centre.wait(10);
+    assert_eq!(centre.state(1001).name(), StateName::Ready);
+}
+
+#[test]
+fn an_agent_who_signs_out_of_a_queue_is_offered_none_of_its_calls_after_a_crash_neither() {
+    let mut centre = Centre::open();
+    centre.sign_in(1001);
+    let queue = || model::QueueId::from("presales");
+    let leave = Request::SignOutOf { agent: agent(1001), queue: queue() };
+    centre.ask(leave.clone()).unwrap();
+    assert_eq!(centre.look().agents[0].away, [queue()].into());
+    centre.queues();
+    assert!(centre.rings("1001").is_none());
+    let mut fold = insight::Floor::default();
+    centre.events.iter().for_each(|event| fold.apply(event));
+    let mut opening = opening(config(), 2, fold.into_snapshot());
+    opening.bindings = [("1001".into(), 1)].into();
+    let mut after = Centre::begin(opening, centre.now, centre.books.clone());
+    assert_eq!(after.look().agents[0].away, [queue()].into());
+    after.queues();
+    assert!(after.rings("1001").is_none());
+    after.ask(Request::SignInTo { agent: agent(1001), queue: queue() }).unwrap();
+    assert!(after.rings("1001").is_some());
+    let unknown = Request::SignOutOf { agent: agent(1001), queue: "nowhere".into() };
+    assert_eq!(after.ask(unknown), Err(Refusal::QueueUnknown));
+}
+
+#[test]
+fn a_reload_offers_nobody_a_call_of_a_new_queue_that_their_sessions_do_not_begin_with() {
+    let mut before = config();
+    let spill = before.acd.queues.remove("spill").unwrap();
+    let first = [(agent(1001), ["presales".into()].into())];
+    before.rules.first_queues = first.into();
+    let mut after = before.clone();
+    after.acd.queues.insert("spill".into(), spill);
+    let mut centre = Centre::open_with(before, 1, FloorSnapshot::default(), &[]);
+    centre.sign_in(1001);
+    assert!(centre.look().agents[0].away.is_empty());
+    let mut narrow = after.clone();
+    narrow.acd.queues.remove("presales");
+    centre.input(switchboard::ports::Input::Configure(Box::new(after)));
+    assert_eq!(centre.look().agents[0].away, ["spill".into()].into());
+    centre.ask(Request::SignInTo { agent: agent(1001), queue: "spill".into() }).unwrap();
+    centre.ask(Request::SignOutOf { agent: agent(1001), queue: "presales".into() }).unwrap();
+    centre.input(switchboard::ports::Input::Configure(Box::new(narrow)));
+    assert!(centre.look().agents[0].away.is_empty(), "the queue is gone");
 }

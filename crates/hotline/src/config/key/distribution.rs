@@ -1,6 +1,6 @@
 //! The keys of queues: who may serve them, how agents are ranked, how long callers wait.
 
-use super::{Kind, Table, else_, may, must};
+use super::{Kind, Table, WRAP_UP_MODES, else_, may, must};
 
 pub(crate) const QUEUES: Table = Table {
     path: "queues.<queue>",
@@ -57,6 +57,11 @@ pub(crate) const QUEUES: Table = Table {
             "How long one agent's phone rings before the call is offered to the next.",
         ),
         else_("wrap_up", Kind::Span("0s", "1h"), "10s", "After-call work; 0s gives none."),
+        may(
+            "wrap_up_mode",
+            Kind::Word(WRAP_UP_MODES),
+            "What agents may do about it, in place of `rules.wrap_up`.",
+        ),
         may("max_wait", Kind::Span("5s", "24h"), "The longest wait; for ever when not said."),
         may("max_length", Kind::Number(1, 100_000), "The most callers who may wait."),
         may(

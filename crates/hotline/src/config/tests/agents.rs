@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use agent::{Attendance, BusyRule, ForceNote, Overstay, Share, Shift, WhenFull, WrapUp};
-use model::Reason;
+use agent::{Attendance, BusyRule, ForceNote, Overstay, Share, Shift, WhenFull};
+use model::{Reason, WrapUpMode};
 
 use super::*;
 
@@ -88,16 +88,35 @@ fn a_share_is_of_the_skill_groups() {
 }
 
 #[test]
+fn a_share_may_be_of_the_teams_too() {
+    let refused = Share { percent: 20, when_full: WhenFull::Refuse };
+    let both = rule(&tea("share = 30\nteam_share = 20"));
+    assert_eq!((both.share.map(|it| it.percent), both.team_share), (Some(30), Some(refused)));
+    let waits = rule(&tea("team_share = 20\nwhen_full = \"wait\"")).team_share.unwrap();
+    assert_eq!(waits.when_full, WhenFull::Wait);
+    let team = |name: &str, members: &str| {
+        format!("\n[teams.{name}]\nlabel = \"班组\"\nmembers = {members}\n")
+    };
+    let with = |teams: &str| Changed::example().add(teams);
+    let rules = with(&team("east", "[1001, 1002]")).load().unwrap().0.floor.rules;
+    let members = [1001, 1002].map(model::AgentId::new).into();
+    assert_eq!(rules.teams, [("east".into(), members)].into());
+    with(&team("east", "[1001, 9]")).expect([Code::AgentUnknown]);
+    let twice = team("east", "[1001]") + &team("west", "[1001]");
+    with(&twice).expect([Code::BadValue]);
+}
+
+#[test]
 fn wrap_up_has_the_mode_that_is_said() {
     let mode = |changed: Changed| changed.load().unwrap().0.floor.rules.wrap_up;
-    assert_eq!(mode(Changed::example()), WrapUp::Flexible);
+    assert_eq!(mode(Changed::example()), WrapUpMode::Flexible);
     for (word, wanted) in [
-        ("flexible", WrapUp::Flexible),
-        ("fixed", WrapUp::Fixed),
-        ("extendable", WrapUp::Extendable),
-        ("endable", WrapUp::Endable),
-        ("manual", WrapUp::Manual),
-        ("none", WrapUp::None),
+        ("flexible", WrapUpMode::Flexible),
+        ("fixed", WrapUpMode::Fixed),
+        ("extendable", WrapUpMode::Extendable),
+        ("endable", WrapUpMode::Endable),
+        ("manual", WrapUpMode::Manual),
+        ("none", WrapUpMode::None),
     ] {
         let said = format!("[rules]\nwrap_up = \"{word}\"");
         assert_eq!(mode(Changed::example().replace("[rules]", &said)), wanted);
@@ -127,7 +146,8 @@ fn agents_work_in_the_shifts_that_are_theirs() {
     let rules = |changed: Changed| changed.load().unwrap().0.floor.rules;
     let worker = model::AgentId::new(1001);
     let day = early("from = \"08:30\"\nuntil = \"17:00\"\ndays = [\"mon\", \"sun\"]");
-    let shift = Shift { weekdays: [0, 6].into(), from: 510 * MINUTE, length: 510 * MINUTE };
+    let (from, length) = (510 * MINUTE, 510 * MINUTE);
+    let shift = Shift { weekdays: [0, 6].into(), from, length, breaks: Vec::new() };
     assert_eq!(rules(day).shifts, [(worker, vec![shift])].into());
     let night = rules(early("from = \"22:00\"\nuntil = \"06:00\"")).shifts[&worker][0].clone();
     assert_eq!((night.weekdays.len(), night.length), (7, 480 * MINUTE));
@@ -147,4 +167,36 @@ fn a_shift_nobody_could_work_in_is_a_finding() {
     Changed::example()
         .replace("[agents.1001]", "[agents.1001]\nshifts = [\"erly\"]")
         .expect([Code::UnknownValue]);
+}
+
+#[test]
+fn a_shift_plans_breaks_within_it() {
+    let night = "from = \"22:00\"\nuntil = \"06:00\"";
+    let planned = |keys: &str| early(&format!("{night}\n{keys}"));
+    let one = |from: &str, until: &str, reason: &str| {
+        format!(
+            "[[shifts.early.breaks]]\nfrom = \"{from}\"\nuntil = \"{until}\"\nreason = \"{reason}\"\n"
+        )
+    };
+    let lunch = one("02:00", "02:30", "lunch");
+    let rest = one("23:50", "00:05", "break");
+    let (config, _) =
+        planned(&format!("{lunch}{rest}")).load().unwrap_or_else(|findings| panic!("{findings}"));
+    let shift = &config.floor.rules.shifts[&model::AgentId::new(1001)][0];
+    let read: Vec<_> = shift
+        .breaks
+        .iter()
+        .map(|planned| (planned.reason.as_str(), planned.from, planned.length))
+        .collect();
+    assert_eq!(read, [("break", 110 * MINUTE, 15 * MINUTE), ("lunch", 240 * MINUTE, 30 * MINUTE)]);
+    for (keys, code) in [
+        (one("05:50", "06:10", "lunch"), Code::BadValue),
+        (one("12:00", "12:30", "lunch"), Code::BadValue),
+        (one("21:50", "22:10", "lunch"), Code::BadValue),
+        (format!("{lunch}{}", one("02:29", "02:40", "break")), Code::BadValue),
+        (one("02:00", "02:30", "golf"), Code::UnknownValue),
+        ("[[shifts.early.breaks]]\nfrom = \"02:00\"\nuntil = \"02:30\"\n".into(), Code::MissingKey),
+    ] {
+        planned(&keys).expect([code]);
+    }
 }

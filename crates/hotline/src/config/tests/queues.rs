@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use acd::{Needs, Nobody, Ringing, Routing, Tier};
-use model::{AgentId, QueueId, SkillId};
+use model::{AgentId, QueueId, SkillId, WrapUpMode};
 use switchboard::config::{LastAgent, QueueRules};
 
 use super::{Changed, Code};
@@ -20,7 +20,7 @@ fn every_rule_of_the_distribution_is_read() {
         needs_not = [\"trainee\"]\nshares = { presales = 7, aftersales = 3 }\n\
         ringing = \"progressive\"\nring_another = \"4s\"\nmax_estimate = \"8m\"\n\
         most_at_once = 12\npriority_worth = \"30s\"\nnobody = \"working\"\nleave_after = \"1m\"\n\
-        last_agent_within = \"24h\"\nresume_within = \"2m\"\n";
+        wrap_up_mode = \"manual\"\nlast_agent_within = \"24h\"\nresume_within = \"2m\"\n";
     let tier =
         "[[queues.presales.tiers]]\nneeds = { aftersales = 1 }\nafter = \"30s\"\nwaiting = 9\n";
     let changed = changed(rules).add(tier);
@@ -45,6 +45,7 @@ fn every_rule_of_the_distribution_is_read() {
     let rules = QueueRules {
         last_agent: Some(LastAgent { within, wait }),
         resume_within: Some(Duration::from_secs(120)),
+        wrap_up_mode: Some(WrapUpMode::Manual),
     };
     assert_eq!(config.floor.queues[&id], rules);
     assert_ne!(config.floor.acd.seed, 0);
@@ -73,4 +74,37 @@ fn a_tier_that_never_opens_or_too_early_is_a_finding() {
     let nobody = Changed::example()
         .add("[[queues.presales.tiers]]\nneeds = { chinese_opera = 1 }\nafter = \"5s\"\n");
     nobody.expect([Code::SkillNobodyHas]);
+}
+
+#[test]
+fn a_mode_of_wrap_up_needs_wrap_up_that_it_is_about() {
+    let wrap_up = |keys: &str| Changed::example().replace("wrap_up = \"10s\"", keys);
+    let mode = |changed: Changed| {
+        let (config, _) = changed.load().unwrap_or_else(|findings| panic!("{findings}"));
+        config.floor.queues[&QueueId::from("presales")].wrap_up_mode
+    };
+    assert_eq!(mode(Changed::example()), None);
+    assert_eq!(mode(wrap_up("wrap_up_mode = \"none\"")), Some(WrapUpMode::None));
+    wrap_up("wrap_up = \"10s\"\nwrap_up_mode = \"none\"").expect([Code::BadValue]);
+    wrap_up("wrap_up = \"0s\"\nwrap_up_mode = \"manual\"").expect([Code::BadValue]);
+    wrap_up("wrap_up_mode = \"slow\"").expect([Code::UnknownValue]);
+}
+
+#[test]
+fn agents_may_begin_with_some_of_the_queues_that_are_theirs() {
+    let first = |names: &str| {
+        Changed::example().replace("[agents.1001]", &format!("[agents.1001]\nqueues = {names}"))
+    };
+    let read = |changed: Changed| {
+        let (config, _) = changed.load().unwrap_or_else(|findings| panic!("{findings}"));
+        config.floor.rules.first_queues
+    };
+    assert_eq!(read(Changed::example()), [].into());
+    let presales = [(AgentId::new(1001), [QueueId::from("presales")].into())].into();
+    assert_eq!(read(first("[\"presales\"]")), presales);
+    assert_eq!(read(first("[]")), [(AgentId::new(1001), [].into())].into());
+    first("[\"presale\"]").expect([Code::QueueUnknown]);
+    Changed::example()
+        .add("\n[agents.1099]\nname = \"新\"\nphone = \"1001\"\nqueues = [\"presales\"]\n")
+        .expect([Code::BadValue]);
 }
