@@ -101,6 +101,9 @@ impl Acd {
             AcdEvent::CallGone { call } => {
                 self.leave(call, Leaving::out(Outcome::Abandoned, Cause::CallerLeft), now);
             }
+            AcdEvent::CallTakenOut { call, outcome, cause } => {
+                self.leave(call, Leaving::out(outcome, cause), now);
+            }
             AcdEvent::CallFailed { call, cause } => {
                 self.leave(call, Leaving::out(Outcome::Failed, cause), now);
             }

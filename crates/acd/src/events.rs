@@ -86,6 +86,16 @@ pub enum AcdEvent {
         /// Which call.
         call: CallId,
     },
+    /// The caller left the queue and is still there: by a key, say. A phone that rings for the call
+    /// stops ringing; the floor has seen to it already.
+    CallTakenOut {
+        /// Which call.
+        call: CallId,
+        /// How.
+        outcome: Outcome,
+        /// Why.
+        cause: Cause,
+    },
     /// The call ended by our fault, or because the service stops.
     CallFailed {
         /// Which call.

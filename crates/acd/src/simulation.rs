@@ -38,6 +38,7 @@ fn whatever_happens_on_the_floor_every_caller_is_accounted_for() {
         Outcome::Overflowed,
         Outcome::TimedOut,
         Outcome::Rejected,
+        Outcome::LeftByKey,
         Outcome::Failed,
     ];
     assert!(left.keys().eq(&expected), "every outcome occurred: {left:?}");
@@ -141,7 +142,8 @@ impl Centre {
         }
         match self.chance.below(100) {
             0..30 => self.a_call_comes(),
-            30..36 => self.a_caller_hangs_up(),
+            30..34 => self.a_caller_hangs_up(),
+            34..36 => self.a_caller_leaves_by_key(),
             36..60 => self.a_phone_stops_ringing(),
             60..95 => self.an_agent_does_something(),
             95..98 => self.an_echo_arrives(),
@@ -187,6 +189,24 @@ impl Centre {
         }
         self.tell(AcdEvent::CallGone { call });
         assert!(!self.callers.contains_key(&call));
+        for agent in waits.rings {
+            self.becomes_ready(agent, self.now);
+        }
+    }
+
+    /// Perhaps to wait elsewhere: the call may enter again.
+    fn a_caller_leaves_by_key(&mut self) {
+        let Some((call, waits)) = self.chance.pick(&self.callers) else { return };
+        let (outcome, cause) = (Outcome::LeftByKey, Cause::Requested);
+        self.tell(AcdEvent::CallTakenOut { call, outcome, cause });
+        assert!(!self.callers.contains_key(&call));
+        if self.chance.one_in(2) {
+            self.served.remove(&call);
+            let queue = queue(u32::try_from(self.chance.below(QUEUES.into())).unwrap());
+            let wants = Wants::priority(waits.priority);
+            self.wants.insert(call, wants);
+            self.tell(AcdEvent::CallQueued { call, queue, wants });
+        }
         for agent in waits.rings {
             self.becomes_ready(agent, self.now);
         }
@@ -365,6 +385,7 @@ impl Centre {
             | AcdEvent::CallMoved { .. }
             | AcdEvent::TalkEnded { .. }
             | AcdEvent::CallGone { .. }
+            | AcdEvent::CallTakenOut { .. }
             | AcdEvent::CallFailed { .. }
             | AcdEvent::AgentSignedIn { .. } => return,
         };

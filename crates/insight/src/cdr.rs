@@ -441,13 +441,10 @@ fn list<T: PartialEq>(rows: &mut Vec<T>, row: Option<T>) {
 pub(crate) const fn end_of_offer(outcome: Outcome) -> Option<OfferEnd> {
     match outcome {
         Outcome::Answered => None,
-        Outcome::Abandoned => Some(OfferEnd::CallerLeft),
-        Outcome::Overflowed
-        | Outcome::TimedOut
-        | Outcome::Rejected
-        | Outcome::LeftByKey
-        | Outcome::Callback
-        | Outcome::Failed => Some(OfferEnd::Withdrawn),
+        Outcome::Abandoned | Outcome::LeftByKey | Outcome::Callback => Some(OfferEnd::CallerLeft),
+        Outcome::Overflowed | Outcome::TimedOut | Outcome::Rejected | Outcome::Failed => {
+            Some(OfferEnd::Withdrawn)
+        }
     }
 }
 

@@ -189,7 +189,8 @@ impl Story {
     }
 
     pub(crate) fn leaves(&mut self, call: u32, segment: u16, queue: &str, outcome: Outcome) {
-        self.of_call(call, segment, EventKind::QueueLeft { outcome, waited_ms: 0, to: None });
+        let left = EventKind::QueueLeft { outcome, waited_ms: 0, to: None, key: None };
+        self.of_call(call, segment, left);
         self.in_queue(queue);
     }
 

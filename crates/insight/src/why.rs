@@ -174,8 +174,11 @@ pub struct Left {
     pub cause: Option<Cause>,
     /// How long it was, in milliseconds.
     pub waited_ms: u64,
-    /// The queue overflowed to.
+    /// The queue the caller went to next.
     pub to: Option<QueueId>,
+    /// The key pressed to leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<char>,
     /// The version of the configuration then.
     pub config_version: u64,
 }
@@ -254,7 +257,7 @@ impl Decisions {
                     self.is_new = true;
                 }
             }
-            EventKind::QueueLeft { outcome, waited_ms, to } => {
+            EventKind::QueueLeft { outcome, waited_ms, to, key } => {
                 self.look_around();
                 if let Some(wait) = open(&mut self.waits) {
                     let (waited_ms, to) = (*waited_ms, to.clone());
@@ -266,6 +269,7 @@ impl Decisions {
                         cause,
                         waited_ms,
                         to,
+                        key: *key,
                         config_version,
                     });
                 }

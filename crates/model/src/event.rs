@@ -323,8 +323,11 @@ kinds! {
         outcome: Outcome,
         /// How long the wait was, in milliseconds.
         waited_ms: u64,
-        /// The queue overflowed to, where there is one.
+        /// The queue the caller went to next, where there is one.
         to: Option<QueueId>,
+        /// The key pressed, where that is how.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<char>,
     };
     "recording.started", "A part of a recording began.", RecordingStarted {
         /// The part.

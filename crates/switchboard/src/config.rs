@@ -63,6 +63,21 @@ pub struct QueueRules {
     pub last_agent: Option<LastAgent>,
     /// A caller who gave up and calls again within so much has the old place.
     pub resume_within: Option<Duration>,
+    /// Where keys lead that a caller presses who waits.
+    pub keys: BTreeMap<char, Exit>,
+    /// What tells callers of these keys.
+    pub keys_prompt: Option<PromptId>,
+}
+
+/// Where a key leads that a caller presses who waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// To another queue.
+    Queue(QueueId),
+    /// To the beginning of a flow.
+    Flow(Arc<flow::Flow>),
+    /// Out, after a prompt where there is one.
+    Release(Option<PromptId>),
 }
 
 /// How a caller is kept for whoever served that caller last.

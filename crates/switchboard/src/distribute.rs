@@ -6,8 +6,8 @@ use std::time::Duration;
 use acd::{AcdEvent, Decision, Explanation};
 use agent::Fact;
 use model::{
-    AgentId, CallId, CallKind, Cause, EventKind, LegId, OfferEnd, Outcome, PromptId, QueueId,
-    Timestamp,
+    Actor, AgentId, CallId, CallKind, Cause, EventKind, LegId, OfferEnd, Outcome, PromptId,
+    QueueId, Timestamp,
 };
 
 use crate::call::{FromQueue, Offer, Stage, Wait};
@@ -26,12 +26,14 @@ impl Switchboard {
             }
             Decision::OfferOver { call, agent, end } => self.end_offer(call, agent, end),
             Decision::Left { call, queue, outcome, waited, to, cause } => {
-                self.left(&Left { call, queue, outcome, waited, to, cause });
+                self.left(&Left { call, queue, outcome, waited, to, cause, key: None });
             }
         }
     }
 
     fn entered(&mut self, id: CallId, queue: &QueueId, priority: u8, waiting: u32) {
+        let rules = self.config.queues.get(queue);
+        let keys = rules.and_then(|rules| rules.keys_prompt.clone());
         let welcome = self.config.sounds.queue_welcome.clone();
         let Some(call) = self.calls.get_mut(&id) else { return };
         let moved = matches!(call.stage, Stage::Queued(_));
@@ -41,14 +43,12 @@ impl Switchboard {
         call.stage = Stage::Queued(wait);
         let about = About::call(id).with_segment(segment).with_queue(queue);
         self.ledger.event(about, EventKind::QueueEntered { priority, waiting });
-        match welcome {
-            Some(prompt) if !moved => self.welcome(id, prompt),
-            Some(_) | None => self.queue_music(id),
-        }
+        let said: Vec<_> = welcome.filter(|_| !moved).into_iter().chain(keys).collect();
+        if said.is_empty() { self.queue_music(id) } else { self.welcome(id, said) }
     }
 
-    fn welcome(&mut self, id: CallId, prompt: PromptId) {
-        let play = self.play_to_caller(id, vec![prompt]);
+    fn welcome(&mut self, id: CallId, prompts: Vec<PromptId>) {
+        let play = self.play_to_caller(id, prompts);
         if let Some(call) = self.calls.get_mut(&id)
             && let Some(wait) = call.stage.wait_mut()
         {
@@ -178,7 +178,7 @@ impl Switchboard {
         wait.offers.remove(&agent)
     }
 
-    fn waiting(&self, id: CallId) -> Option<&Wait> {
+    pub(crate) fn waiting(&self, id: CallId) -> Option<&Wait> {
         self.calls.get(&id)?.stage.wait()
     }
 
@@ -197,9 +197,10 @@ impl Switchboard {
         let segment = self.waiting(left.call).map(|wait| wait.segment);
         let about =
             About { segment, ..About::call(left.call).with_queue(&left.queue).because(left.cause) };
-        let waited_ms = millis(left.waited);
-        let to = left.to.clone();
-        self.ledger.event(about, EventKind::QueueLeft { outcome: left.outcome, waited_ms, to });
+        let actor = left.key.map(|_| Actor::caller());
+        let (waited_ms, to, key) = (millis(left.waited), left.to.clone(), left.key);
+        let kind = EventKind::QueueLeft { outcome: left.outcome, waited_ms, to, key };
+        self.ledger.event(About { actor, ..about }, kind);
         if left.outcome == Outcome::Abandoned {
             self.remember_abandoned(left.call, &left.queue, left.waited);
         }
@@ -217,6 +218,11 @@ impl Switchboard {
         } else {
             (AcdEvent::CallFailed { call: id, cause }, OfferEnd::Withdrawn)
         };
+        self.take_out(id, gone, end, &Went::default());
+    }
+
+    /// The wait ends by the floor's doing: phones stop ringing, and the distribution learns of it.
+    pub(crate) fn take_out(&mut self, id: CallId, gone: AcdEvent, end: OfferEnd, went: &Went) {
         let wait = self.calls.get_mut(&id).and_then(|call| call.stage.wait_mut());
         let offers = wait.map(|wait| std::mem::take(&mut wait.offers)).unwrap_or_default();
         for offer in offers.values() {
@@ -227,7 +233,8 @@ impl Switchboard {
             match decision {
                 // The wait must end in the log while its segment is known.
                 Decision::Left { call, queue, outcome, waited, to, cause } if call == id => {
-                    self.tell_left(&Left { call, queue, outcome, waited, to, cause });
+                    let (to, key) = (to.or_else(|| went.to.clone()), went.key);
+                    self.tell_left(&Left { call, queue, outcome, waited, to, cause, key });
                 }
                 Decision::Entered { .. }
                 | Decision::Offer { .. }
@@ -281,6 +288,14 @@ struct Left {
     waited: Duration,
     to: Option<QueueId>,
     cause: Cause,
+    key: Option<char>,
+}
+
+/// Where a caller goes whom the floor takes out of a queue, and by which key.
+#[derive(Default)]
+pub(crate) struct Went {
+    pub(crate) to: Option<QueueId>,
+    pub(crate) key: Option<char>,
 }
 
 pub(crate) fn millis(span: Duration) -> u64 {

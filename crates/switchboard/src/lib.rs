@@ -9,6 +9,7 @@
 //! | `greet` | the flow before the queue |
 //! | `memory` | what is remembered of callers: who served them last, when they gave up |
 //! | `records` | what agents did since they signed in, as far as they are ranked by it |
+//! | `exits` | keys by which callers leave a queue |
 //! | `distribute` | what `acd` decides: offers, and how a wait ends |
 //! | `staff` | what `agent` decides, and keeping `acd` in step with it |
 //! | `dial` | an extension or a number outside is rung |
@@ -33,6 +34,7 @@ mod check;
 pub mod config;
 mod dial;
 mod distribute;
+mod exits;
 mod feature;
 mod greet;
 mod keys;

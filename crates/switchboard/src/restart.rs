@@ -86,7 +86,8 @@ impl Switchboard {
             let Some(queue) = queue else { continue };
             let about = about.clone().with_segment(segment).with_queue(&queue);
             let waited_ms = crate::distribute::millis(self.ledger.now.since(open.since));
-            let kind = EventKind::QueueLeft { outcome: Outcome::Failed, waited_ms, to: None };
+            let (outcome, to, key) = (Outcome::Failed, None, None);
+            let kind = EventKind::QueueLeft { outcome, waited_ms, to, key };
             self.ledger.event(about, kind);
         }
         for leg in open.legs {

@@ -188,11 +188,13 @@ fn left_told(text: &mut String, left: &Left, zone: Zone) {
     let cause = left.cause.filter(|cause| cause.as_str() != left.outcome.as_str());
     let cause = cause.map(|cause| format!(", cause 原因 {}", reason(cause.as_str())));
     let to = left.to.as_ref().map(|to| format!(" to 转入 {to}"));
+    let key = left.key.map(|key| format!(" `{key}`"));
     let _ = writeln!(
         text,
-        "{}  {}{} after {}{}, configuration 配置 {config_version}",
+        "{}  {}{}{} after {}{}, configuration 配置 {config_version}",
         zone.clock(*at),
         outcome(left.outcome),
+        key.unwrap_or_default(),
         to.unwrap_or_default(),
         seconds(*waited_ms),
         cause.unwrap_or_default()
@@ -348,6 +350,7 @@ pub(super) mod tests {
             cause: Some(Cause::Distributed),
             waited_ms: 28_000,
             to: None,
+            key: None,
             config_version: 4,
         };
         Wait {
@@ -380,6 +383,7 @@ pub(super) mod tests {
             cause: Some(Cause::MaxWait),
             waited_ms: 60_000,
             to: Some("sales".into()),
+            key: None,
             config_version: 4,
         };
         let gap = |since| {

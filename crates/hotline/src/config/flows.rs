@@ -27,13 +27,21 @@ pub(super) struct Hotline {
     pub(super) limits: Limits,
 }
 
+/// What is read of flows and public numbers.
+pub(super) struct Flows {
+    /// The flows, by name.
+    pub(super) flows: BTreeMap<String, Arc<Flow>>,
+    /// The numbers that lead to them.
+    pub(super) hotlines: Vec<Hotline>,
+}
+
 /// Reads flows and the numbers that lead to them.
 pub(super) fn read(
     reader: &Reader,
     root: &dyn TableLike,
     queues: &BTreeMap<QueueId, QueueConfig>,
     needed: &mut Needed,
-) -> Vec<Hotline> {
+) -> Flows {
     let mut flows = BTreeMap::new();
     for (name, section) in Section::named(reader, root, &key::FLOWS) {
         let flow = Reading { reader, queues, needed }.flow(&name, &section);
@@ -58,7 +66,7 @@ pub(super) fn read(
             hotlines.push(Hotline { id, at: number.at, config, limits });
         }
     }
-    hotlines
+    Flows { flows, hotlines }
 }
 
 /// A step with the places of what it leads to.

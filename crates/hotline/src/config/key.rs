@@ -55,6 +55,8 @@ pub(crate) enum Kind {
     Agents,
     /// Digits, each with the step it leads to.
     Choices,
+    /// Keys of a telephone, each with where it leads.
+    Exits,
     /// Digits.
     Digits,
     /// Trunks, each with a number of places.

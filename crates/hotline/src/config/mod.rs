@@ -14,6 +14,7 @@
 //! | `shifts` | when agents work |
 //! | `stays` | how long agents may be busy, and what happens then |
 //! | `queues` | queues, and whether anybody can serve them |
+//! | `exits` | the keys by which callers leave a queue |
 //! | `flows` | public numbers, and the flows behind them |
 //! | `limits` | what hotlines may have, and what is kept for them |
 //! | `numbering` | how numbers are written, here and by carriers |
@@ -25,6 +26,7 @@
 
 #[cfg(test)]
 mod document;
+mod exits;
 mod finding;
 mod flows;
 mod guard;
@@ -244,8 +246,11 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     let mut needed = prompts::Needed::default();
     let service = service::read(reader, root, paths);
     let people = people::read(reader, root);
-    let queues = queues::read(reader, root, &people.skills);
-    let hotlines = flows::read(reader, root, &queues.acd, &mut needed);
+    let mut queues = queues::read(reader, root, &people.skills);
+    let flows::Flows { flows, hotlines } = flows::read(reader, root, &queues.acd, &mut needed);
+    let (acd, needed_too) = (&queues.acd, &mut needed);
+    exits::Leads { reader, queues: acd, flows: &flows, needed: needed_too }
+        .lead(queues.keys, &mut queues.rules);
     let listeners = listeners::read(reader, root, &service, paths);
     let provisioning = provisioning::read(reader, root, (&service, &listeners));
     let mut outside = outside::read(reader, root, &people, (&service, &listeners));

@@ -9,6 +9,7 @@ use model::{AgentId, QueueId, SkillId};
 use switchboard::config::{LastAgent, QueueRules};
 use toml_edit::TableLike;
 
+use super::exits;
 use super::finding::Code;
 use super::key;
 use super::section::{Reader, Section, Spanned};
@@ -19,6 +20,8 @@ pub(super) struct Queues {
     pub(super) acd: BTreeMap<QueueId, QueueConfig>,
     /// For the floor.
     pub(super) rules: BTreeMap<QueueId, QueueRules>,
+    /// Their keys, as written.
+    pub(super) keys: Vec<exits::Written>,
 }
 
 /// Reads every queue.
@@ -30,6 +33,7 @@ pub(super) fn read(
     let sections = Section::named(reader, root, &key::QUEUES);
     let mut queues = BTreeMap::new();
     let mut rules = BTreeMap::new();
+    let mut keys = Vec::new();
     let mut overflows = Vec::new();
     for (name, section) in &sections {
         let overflow = section.name("overflow");
@@ -38,13 +42,14 @@ pub(super) fn read(
         let id = QueueId::from(name.value.as_str());
         overflows.extend(overflow.map(|overflow| (id.clone(), overflow)));
         queues.insert(id.clone(), queue);
+        keys.push(exits::Written::read(id.clone(), section));
         rules.insert(id, read_rules(section));
     }
     for (_, overflow) in &overflows {
         find(reader, &queues, overflow);
     }
     check_overflow_loops(reader, &queues, &overflows);
-    Queues { acd: queues, rules }
+    Queues { acd: queues, rules, keys }
 }
 
 fn read_rules(section: &Section<'_>) -> QueueRules {
@@ -55,6 +60,7 @@ fn read_rules(section: &Section<'_>) -> QueueRules {
             .zip(wait)
             .map(|(within, wait)| LastAgent { within: within.value, wait: wait.value }),
         resume_within: section.duration("resume_within").map(|span| span.value),
+        ..QueueRules::default()
     }
 }
 

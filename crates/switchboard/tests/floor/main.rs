@@ -17,6 +17,7 @@ mod calls;
 mod carried;
 mod centre;
 mod crossings;
+mod exits;
 mod handed;
 mod interleavings;
 mod leads;

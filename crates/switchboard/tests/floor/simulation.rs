@@ -13,7 +13,7 @@ use model::{
     Actor, AgentId, Cause, Direction, Epoch, Event, EventKind, LegId, MediaDescription, Next,
     Outcome, QueueId, StateName,
 };
-use switchboard::config::{FloorConfig, LastAgent, QueueRules, TrunkConfig};
+use switchboard::config::{Exit, FloorConfig, LastAgent, QueueRules, TrunkConfig};
 use switchboard::ports::{Input, LegCommand, LegFact, MediaFact, Origin, Request, RingsIn};
 
 use crate::books::Books;
@@ -150,6 +150,7 @@ const WORTH_REACHING: &[&str] = &[
     "queue.left abandoned",
     "queue.left answered",
     "queue.left failed",
+    "queue.left left_by_key",
     "queue.left overflowed",
     "queue.left rejected",
     "queue.left timed_out",
@@ -708,8 +709,27 @@ fn vary(config: &mut FloorConfig, chance: &mut Chance) {
             wait: Duration::from_secs(20),
         });
         let resume_within = chance.one_in(2).then_some(Duration::from_secs(60));
-        config.queues.insert(queue, QueueRules { last_agent, resume_within });
+        let rules = QueueRules {
+            last_agent,
+            resume_within,
+            keys: keys(chance),
+            keys_prompt: chance.one_in(4).then(|| "keys".into()),
+        };
+        config.queues.insert(queue, rules);
     }
+}
+
+/// Where the keys lead that callers press while they wait.
+fn keys(chance: &mut Chance) -> BTreeMap<char, Exit> {
+    let exits = [
+        Exit::Queue("spill".into()),
+        Exit::Queue("presales".into()),
+        Exit::Flow(Arc::new(menu())),
+        Exit::Release(Some("bye".into())),
+        Exit::Release(None),
+    ];
+    let keys = ['1', '2', '#'].into_iter().filter(|_| chance.one_in(3)).collect::<Vec<_>>();
+    keys.into_iter().map(|key| (key, exits[chance.next(exits.len())].clone())).collect()
 }
 
 fn change_distribution(queue: &mut QueueConfig, chance: &mut Chance) {

@@ -107,6 +107,12 @@ pub(crate) const QUEUES: Table = Table {
             Kind::Span("5s", "24h"),
             "A caller who gave up and calls again within so much has the old place.",
         ),
+        may(
+            "keys",
+            Kind::Exits,
+            "The keys by which a caller leaves the queue (退出键): for another queue, for a flow, or to be released, after a prompt where one is named. A phone that rings for the caller stops ringing.",
+        ),
+        may("keys_prompt", Kind::Name, "What tells callers of these keys, before the music."),
         else_(
             "weight",
             Kind::Number(0, 255),

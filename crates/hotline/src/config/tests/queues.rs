@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acd::{Needs, Nobody, Ringing, Routing, Tier};
 use model::{AgentId, QueueId, SkillId};
-use switchboard::config::{LastAgent, QueueRules};
+use switchboard::config::{Exit, LastAgent, QueueRules};
 
 use super::{Changed, Code};
 
@@ -45,6 +45,7 @@ fn every_rule_of_the_distribution_is_read() {
     let rules = QueueRules {
         last_agent: Some(LastAgent { within, wait }),
         resume_within: Some(Duration::from_secs(120)),
+        ..QueueRules::default()
     };
     assert_eq!(config.floor.queues[&id], rules);
     assert_ne!(config.floor.acd.seed, 0);
@@ -73,4 +74,34 @@ fn a_tier_that_never_opens_or_too_early_is_a_finding() {
     let nobody = Changed::example()
         .add("[[queues.presales.tiers]]\nneeds = { chinese_opera = 1 }\nafter = \"5s\"\n");
     nobody.expect([Code::SkillNobodyHas]);
+}
+
+#[test]
+fn keys_lead_out_of_a_queue() {
+    let keys = "keys = { 0 = \"queue:complaints\", \"*\" = \"flow:main\", 9 = \"release:goodbye\", 8 = \"release\" }\n";
+    let changed = changed(&format!("{keys}keys_prompt = \"main-menu\"\n"));
+    let (config, _) = changed.load().unwrap_or_else(|findings| panic!("{findings}"));
+    let rules = &config.floor.queues[&QueueId::from("presales")];
+    assert_eq!(rules.keys_prompt, Some("main-menu".into()));
+    assert_eq!(rules.keys[&'0'], Exit::Queue("complaints".into()));
+    assert_eq!(rules.keys[&'8'], Exit::Release(None));
+    assert_eq!(rules.keys[&'9'], Exit::Release(Some("goodbye".into())));
+    let Exit::Flow(flow) = &rules.keys[&'*'] else { panic!("{:?}", rules.keys) };
+    assert_eq!(flow.name, "main");
+}
+
+#[test]
+fn a_key_that_leads_nowhere_is_a_finding() {
+    let key = |to: &str| changed(&format!("keys = {{ 0 = \"{to}\" }}\n"));
+    let shown = key("complaints").expect([Code::BadValue]);
+    assert!(shown.contains("nowhere a key could lead") && shown.contains("queue:NAME"), "{shown}");
+    let shown = key("queue:complaint").expect([Code::QueueUnknown]);
+    assert!(shown.contains("did you mean `complaints`?"), "{shown}");
+    key("flow:mian").expect([Code::FlowUnknown]);
+    key("release:good bye").expect([Code::BadValue]);
+    key("release:nothing").expect([Code::PromptMissing]);
+    let shown = key("queue:presales").expect([Code::BadValue]);
+    assert!(shown.contains("the queue itself"), "{shown}");
+    changed("keys = { 10 = \"release\" }\n").expect([Code::BadValue]);
+    changed("keys_prompt = \"goodbye\"\n").expect([Code::BadValue]);
 }
