@@ -18,6 +18,19 @@ pub struct Wants {
     pub credit: Duration,
     /// The agent the caller is kept for at first.
     pub preferred: Option<Preferred>,
+    /// Who waits.
+    pub waiter: Waiter,
+}
+
+/// Who waits in a caller's place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Waiter {
+    /// The caller, on the line.
+    #[default]
+    OnTheLine,
+    /// Nobody: the caller will be called back (回拨). Such a place is never turned away, has no longest
+    /// wait, and stays while there is nobody who could serve it.
+    CalledBack,
 }
 
 /// Whom a caller is kept for, and how long. Where that agent is not signed in, is busy, or does not
@@ -34,7 +47,7 @@ impl Wants {
     /// Nothing but a priority.
     #[must_use]
     pub const fn priority(priority: u8) -> Self {
-        Self { priority, credit: Duration::ZERO, preferred: None }
+        Self { priority, credit: Duration::ZERO, preferred: None, waiter: Waiter::OnTheLine }
     }
 }
 
@@ -140,6 +153,15 @@ pub enum AcdEvent {
         agent: AgentId,
         /// How.
         end: OfferEnd,
+    },
+    /// The agent answered an offer to call somebody back: no other phone rings for it any more, and
+    /// the ring time is over. The offer stays open until the two are joined, or the call is taken
+    /// out.
+    OfferTaken {
+        /// Which call.
+        call: CallId,
+        /// To whom.
+        agent: AgentId,
     },
     /// The caller and the agent were joined.
     OfferAnswered {

@@ -136,6 +136,7 @@ impl Story {
             sip_call_id: format!("call-{call}@carrier"),
             user_to_user: Vec::new(),
             attested: None,
+            callback_of: None,
         };
         self.of_call(call, 0, kind);
     }

@@ -34,6 +34,12 @@ pub struct Wait {
     pub waiting: u32,
     /// The version of the configuration then.
     pub config_version: u64,
+    /// The call in which somebody asked to be called back, where this is that callback's place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_of: Option<CallId>,
+    /// The callback that the caller asked for here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallId>,
     /// What the distribution did, in order.
     pub steps: Vec<Step>,
     /// Steps from the middle that are not in the list.
@@ -196,6 +202,7 @@ pub struct Decisions {
     is_new: bool,
     waits: Vec<Wait>,
     unlisted: u32,
+    callback_of: Option<CallId>,
 }
 
 impl Decisions {
@@ -210,6 +217,7 @@ impl Decisions {
             is_new: false,
             waits: Vec::new(),
             unlisted: 0,
+            callback_of: None,
         }
     }
 
@@ -241,6 +249,12 @@ impl Decisions {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold hears only what it is about")]
     fn apply_to_call(&mut self, event: &Event) {
         match &event.kind {
+            EventKind::CallArrived { callback_of, .. } => self.callback_of = *callback_of,
+            EventKind::CallbackAsked { callback } => {
+                if let Some(wait) = open(&mut self.waits) {
+                    wait.callback = Some(*callback);
+                }
+            }
             EventKind::QueueEntered { .. } => self.entered(event),
             EventKind::QueueOffered { .. } => {
                 if let (Some(wait), Some(offer)) = (open(&mut self.waits), offered(event)) {
@@ -292,6 +306,8 @@ impl Decisions {
             priority,
             waiting,
             config_version: event.config_version,
+            callback_of: self.callback_of,
+            callback: None,
             steps: Vec::new(),
             unlisted: 0,
             left: None,

@@ -48,6 +48,7 @@ enum Message {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "an input is handed on once; a box would cost more")]
 pub(crate) enum Next {
     Input(Input),
     TimedOut,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use acd::{AcdEvent, Decision, Explanation};
 use agent::Fact;
 use model::{
-    Actor, AgentId, CallId, CallKind, Cause, EventKind, LegId, OfferEnd, Outcome, PromptId,
-    QueueId, Timestamp,
+    Actor, AgentId, CallId, CallKind, CallbackEnd, Cause, EventKind, LegId, OfferEnd, Outcome,
+    PromptId, QueueId, Timestamp,
 };
 
 use crate::call::{FromQueue, Offer, Stage, Wait};
@@ -36,6 +36,7 @@ impl Switchboard {
         let keys = rules.and_then(|rules| rules.keys_prompt.clone());
         let welcome = self.config.sounds.queue_welcome.clone();
         let Some(call) = self.calls.get_mut(&id) else { return };
+        let is_callback = call.callback.is_some();
         let moved = matches!(call.stage, Stage::Queued(_));
         let segment = call.next_segment();
         let offers = BTreeMap::new();
@@ -43,11 +44,14 @@ impl Switchboard {
         call.stage = Stage::Queued(wait);
         let about = About::call(id).with_segment(segment).with_queue(queue);
         self.ledger.event(about, EventKind::QueueEntered { priority, waiting });
+        if is_callback {
+            return self.callback_entered(id, queue);
+        }
         let said: Vec<_> = welcome.filter(|_| !moved).into_iter().chain(keys).collect();
         if said.is_empty() { self.queue_music(id) } else { self.welcome(id, said) }
     }
 
-    fn welcome(&mut self, id: CallId, prompts: Vec<PromptId>) {
+    pub(crate) fn welcome(&mut self, id: CallId, prompts: Vec<PromptId>) {
         let play = self.play_to_caller(id, prompts);
         if let Some(call) = self.calls.get_mut(&id)
             && let Some(wait) = call.stage.wait_mut()
@@ -93,8 +97,11 @@ impl Switchboard {
     /// Rings an agent for a waiting call; `None` when no port is free.
     fn dial_agent(&mut self, id: CallId, queue: &QueueId, agent: AgentId) -> Option<LegId> {
         let phone = self.agents.phone(agent).cloned()?;
-        let from = self.shown_for(self.calls.get(&id)?.caller)?;
-        let display = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
+        let call = self.calls.get(&id)?;
+        let (is_callback, number) = (call.callback.is_some(), call.from.clone());
+        let from = self.shown_for(call.caller).unwrap_or(number);
+        let label = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
+        let display = label.map(|label| if is_callback { format!("回拨 {label}") } else { label });
         let alert = self.config.phones.get(&phone).map(|phone| phone.alert).unwrap_or_default();
         let (target, carried) = (Target::Phone(phone), self.carried_to_phone(id));
         self.dial(Dial { call: id, target, agent: Some(agent), from, display, carried, alert })
@@ -184,9 +191,11 @@ impl Switchboard {
 
     fn left(&mut self, left: &Left) {
         self.tell_left(left);
+        let is_callback = self.calls.get(&left.call).is_some_and(|call| call.callback.is_some());
         match left.outcome {
             Outcome::Answered | Outcome::Abandoned | Outcome::Callback | Outcome::LeftByKey => {}
             Outcome::Overflowed if left.to.is_some() => {}
+            _ if is_callback => self.end_callback(left.call, CallbackEnd::Cancelled, left.cause),
             Outcome::Overflowed | Outcome::TimedOut | Outcome::Rejected | Outcome::Failed => {
                 self.announce_and_end(left.call, left.cause);
             }
@@ -208,6 +217,13 @@ impl Switchboard {
 
     /// The caller waits no longer, for a reason the distribution does not know: the call ended.
     pub(crate) fn leave_queue(&mut self, id: CallId, cause: Cause) {
+        if self.calls.get(&id).is_some_and(|call| call.callback.is_some()) {
+            // What a stop ends goes on in the next run.
+            let is_stop = cause == Cause::Shutdown;
+            let outcome = if is_stop { Outcome::Callback } else { Outcome::Failed };
+            let event = AcdEvent::CallTakenOut { call: id, outcome, cause };
+            return self.take_out(id, event, OfferEnd::Withdrawn, &Went::default());
+        }
         // A caller whose line went dead left, however unwillingly; `failed` is our own fault.
         let by_caller = matches!(
             cause,
@@ -268,6 +284,7 @@ impl Switchboard {
         let changes = self.agents.fact(Fact::Answered { agent, call: id }, now);
         self.agents_changed(changes, None);
         self.remember_served(id, agent);
+        self.served_meanwhile(id, &from_queue.queue);
         let Some(caller) = self.calls.get(&id).map(|call| call.caller) else { return };
         self.join(id, (caller, offer.leg), CallKind::Queue, Some(from_queue));
     }

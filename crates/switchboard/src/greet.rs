@@ -13,7 +13,7 @@ use crate::ports::MediaCommand;
 
 /// An announcement that has not ended by itself by then is cut: the caller must not hang on a
 /// media fault.
-const LONGEST_ANNOUNCEMENT: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_ANNOUNCEMENT: Duration = Duration::from_secs(60);
 
 /// Prompts of a flow that have not ended by then are taken to have: so are callers kept moving when
 /// media forgets them.
@@ -73,6 +73,7 @@ impl Switchboard {
                 self.end_flow(id, None);
                 self.queue_call(id, queue, priority);
             }
+            Meet::Callback { queue, priority } => self.callback_by_flow(id, &queue, priority),
             Meet::Release => {
                 self.end_flow(id, Some(Cause::FlowEnded));
                 self.end_call(id, Cause::FlowEnded);
@@ -143,7 +144,9 @@ impl Switchboard {
             }
             // An earlier prompt, cut short by what the caller met next.
             Stage::Flow { .. }
+            | Stage::Resting
             | Stage::Queued(_)
+            | Stage::CallingBack(_)
             | Stage::Announcing { .. }
             | Stage::Dialling(_)
             | Stage::Talking(_)
@@ -160,6 +163,8 @@ impl Switchboard {
             Stage::Queued(_) => self.key_while_waiting(id, digit),
             // Nothing is asked there; two who talk hear each other's keys.
             Stage::Announcing { .. }
+            | Stage::Resting
+            | Stage::CallingBack(_)
             | Stage::Dialling(_)
             | Stage::Talking(_)
             | Stage::Transferring(_)

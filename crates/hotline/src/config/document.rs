@@ -69,7 +69,7 @@ fn takes(kind: Kind) -> String {
         Kind::Offset => "`\"+hh:mm\"` or `\"-hh:mm\"`".into(),
         Kind::Clock => "`\"hh:mm\"`".into(),
         Kind::Exits => {
-            "`{ key = \"queue:NAME\" }`, `\"flow:NAME\"`, `\"release\"` or `\"release:PROMPT\"`"
+            "`{ key = \"queue:NAME\" }`, `\"flow:NAME\"`, `\"callback\"`, `\"release\"` or `\"release:PROMPT\"`"
                 .into()
         }
         Kind::Choices => "`{ digit = \"step\" }`".into(),

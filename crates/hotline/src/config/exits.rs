@@ -9,6 +9,7 @@ use flow::Flow;
 use model::QueueId;
 use switchboard::config::{Exit, QueueRules};
 
+use super::callback;
 use super::finding::Code;
 use super::prompts::Needed;
 use super::queues;
@@ -16,7 +17,7 @@ use super::section::{Reader, Section, Spanned};
 use super::value;
 
 const FORM: &str =
-    "a key leads to \"queue:NAME\", \"flow:NAME\", \"release\" or \"release:PROMPT\"";
+    "a key leads to \"queue:NAME\", \"flow:NAME\", \"callback\", \"release\" or \"release:PROMPT\"";
 
 /// The keys of one queue, as written.
 pub(super) struct Written {
@@ -56,6 +57,11 @@ impl Leads<'_> {
                 self.reader.report(Code::BadValue, &prompt.at, message, "give `keys`".to_owned());
             }
             rules.keys_prompt = prompt.map(|prompt| self.needed.add(prompt));
+            if rules.callback.is_none()
+                && let Some((_, to)) = keys.iter().find(|(_, to)| to.value == "callback")
+            {
+                callback::report_missing(self.reader, &queue, &to.at);
+            }
             let exits = keys.into_iter();
             rules.keys =
                 exits.filter_map(|(key, to)| Some((key, self.exit(&queue, &to)?))).collect();
@@ -69,6 +75,7 @@ impl Leads<'_> {
         };
         let name = name.map(|name| Spanned { value: name.to_owned(), at: to.at.clone() });
         match (kind, name) {
+            ("callback", None) => Some(Exit::Callback),
             ("release", None) => Some(Exit::Release(None)),
             ("release", Some(prompt)) if value::is_name(&prompt.value) => {
                 Some(Exit::Release(Some(self.needed.add(prompt))))

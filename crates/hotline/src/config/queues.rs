@@ -9,9 +9,11 @@ use model::{AgentId, QueueId, SkillId};
 use switchboard::config::{LastAgent, QueueRules};
 use toml_edit::TableLike;
 
+use super::callback;
 use super::exits;
 use super::finding::Code;
 use super::key;
+use super::prompts::Needed;
 use super::section::{Reader, Section, Spanned};
 
 /// What is read of the queues.
@@ -22,6 +24,8 @@ pub(super) struct Queues {
     pub(super) rules: BTreeMap<QueueId, QueueRules>,
     /// Their keys, as written.
     pub(super) keys: Vec<exits::Written>,
+    /// Where their callbacks are written.
+    pub(super) callbacks: BTreeMap<QueueId, Range<usize>>,
 }
 
 /// Reads every queue.
@@ -29,11 +33,12 @@ pub(super) fn read(
     reader: &Reader,
     root: &dyn TableLike,
     agents: &BTreeMap<AgentId, Skills>,
+    needed: &mut Needed,
 ) -> Queues {
     let sections = Section::named(reader, root, &key::QUEUES);
     let mut queues = BTreeMap::new();
     let mut rules = BTreeMap::new();
-    let mut keys = Vec::new();
+    let (mut keys, mut callbacks) = (Vec::new(), BTreeMap::new());
     let mut overflows = Vec::new();
     for (name, section) in &sections {
         let overflow = section.name("overflow");
@@ -43,13 +48,18 @@ pub(super) fn read(
         overflows.extend(overflow.map(|overflow| (id.clone(), overflow)));
         queues.insert(id.clone(), queue);
         keys.push(exits::Written::read(id.clone(), section));
-        rules.insert(id, read_rules(section));
+        let callback = callback::read(reader, section, needed);
+        if let Some((at, _)) = &callback {
+            callbacks.insert(id.clone(), at.clone());
+        }
+        let callback = callback.map(|(_, callback)| callback);
+        rules.insert(id, QueueRules { callback, ..read_rules(section) });
     }
     for (_, overflow) in &overflows {
         find(reader, &queues, overflow);
     }
     check_overflow_loops(reader, &queues, &overflows);
-    Queues { acd: queues, rules, keys }
+    Queues { acd: queues, rules, keys, callbacks }
 }
 
 fn read_rules(section: &Section<'_>) -> QueueRules {

@@ -140,6 +140,18 @@ impl<'a> Section<'a> {
         section
     }
 
+    /// The table of this name within another; `None` where there is none.
+    pub(crate) fn within(
+        reader: &'a Reader,
+        parent: &'a dyn TableLike,
+        schema: &'static Table,
+    ) -> Option<Self> {
+        let name = schema.path.rsplit('.').next().unwrap_or(schema.path);
+        let (key, item) = parent.get_key_value(name)?;
+        let at = key.span().or_else(|| item.span()).unwrap_or(0..0);
+        Some(Self::open(reader, schema, &Spanned { value: item, at }))
+    }
+
     /// The tables of the writer's naming under `path.`, in the order of the file.
     pub(crate) fn named(
         reader: &'a Reader,
@@ -228,8 +240,12 @@ impl<'a> Section<'a> {
     fn find_unknown_keys(&self, table: &dyn TableLike) {
         let known: Vec<_> = self.schema.keys.iter().map(|key| key.name).collect();
         for (name, item) in table.iter() {
-            // A flow's steps and a queue's tiers are tables with schemas of their own.
-            let within = [("flows.<flow>", "steps"), ("queues.<queue>", "tiers")];
+            // A flow's steps, a queue's tiers and its callbacks are tables with schemas of their own.
+            let within = [
+                ("flows.<flow>", "steps"),
+                ("queues.<queue>", "tiers"),
+                ("queues.<queue>", "callback"),
+            ];
             if known.contains(&name) || within.contains(&(self.schema.path, name)) {
                 continue;
             }

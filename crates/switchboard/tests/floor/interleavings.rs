@@ -16,8 +16,8 @@ use acd::Ringing;
 use agent::Rules;
 use flow::{Flow, Step};
 use model::{Cause, FloorSnapshot, LegId, Next, StateName};
-use switchboard::config::{Exit, FloorConfig, QueueRules};
-use switchboard::ports::{Input, LegCommand, LegFact, Origin, Request};
+use switchboard::config::{CallbackRules, Exit, FloorConfig, QueueRules};
+use switchboard::ports::{Input, LegCommand, LegFact, Origin, Request, Target};
 
 use crate::centre::{Centre, agent, config, description};
 
@@ -167,8 +167,10 @@ impl World {
     fn read_commands(&mut self) {
         for (leg, command) in &self.centre.seen[self.read..] {
             match command {
-                LegCommand::Dial { .. } => {
-                    self.lines.insert(*leg, Line::default());
+                LegCommand::Dial { target, .. } => {
+                    // Whoever is called back is a caller.
+                    let caller = matches!(target, Target::Trunk { .. });
+                    self.lines.insert(*leg, Line { caller, ..Line::default() });
                 }
                 LegCommand::Release { .. } => {
                     self.lines.entry(*leg).or_default().told_to_end = true;
@@ -389,6 +391,25 @@ fn a_key_that_leads_to_another_queue_whatever_crosses() {
     let mut scene = scene(2, 1, Ringing::All);
     let keys = [('1', Exit::Queue("spill".into()))].into();
     scene.config.queues.insert("presales".into(), QueueRules { keys, ..QueueRules::default() });
+    let (states, _) = explore(&scene, most());
+    assert!(states >= STATES.min(500), "{states} states");
+}
+
+#[test]
+fn a_caller_who_is_called_back_whatever_crosses() {
+    let mut scene = scene(2, 1, Ringing::All);
+    scene.ticks = 3;
+    scene.config.outbound[0].show = Some("01066667777".parse().unwrap());
+    let callback = CallbackRules {
+        attempts: 2,
+        pause: Duration::from_secs(10),
+        expires: Duration::from_secs(60),
+        prefix: "9".into(),
+        ..CallbackRules::default()
+    };
+    let keys = [('1', Exit::Callback)].into();
+    let rules = QueueRules { keys, callback: Some(callback), ..QueueRules::default() };
+    scene.config.queues.insert("presales".into(), rules);
     let (states, _) = explore(&scene, most());
     assert!(states >= STATES.min(500), "{states} states");
 }

@@ -13,6 +13,7 @@
 
 mod attended;
 mod books;
+mod callbacks;
 mod calls;
 mod carried;
 mod centre;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acd::{Needs, Nobody, Ringing, Routing, Tier};
 use model::{AgentId, QueueId, SkillId};
-use switchboard::config::{Exit, LastAgent, QueueRules};
+use switchboard::config::{CallbackRules, Exit, LastAgent, QueueRules};
 
 use super::{Changed, Code};
 
@@ -104,4 +104,51 @@ fn a_key_that_leads_nowhere_is_a_finding() {
     assert!(shown.contains("the queue itself"), "{shown}");
     changed("keys = { 10 = \"release\" }\n").expect([Code::BadValue]);
     changed("keys_prompt = \"goodbye\"\n").expect([Code::BadValue]);
+}
+
+/// The example with callbacks for a queue, and a rule by which callers are called.
+fn with_callback(more: &str) -> Changed {
+    let rule =
+        "[[outbound]]\nprefix = \"8\"\nstrip = 1\ntrunk = \"carrier\"\nshow = \"01088886666\"\n";
+    changed("keys = { 1 = \"callback\" }\n")
+        .replace("[[outbound]]", &format!("{rule}[[outbound]]"))
+        .add(&format!("[queues.presales.callback]\nprefix = \"8\"\n{more}"))
+}
+
+#[test]
+fn how_callers_are_called_back_is_read() {
+    let more = "attempts = 2\nfrom = \"09:00\"\nuntil = \"18:30\"\naccepted = \"goodbye\"\n";
+    let (config, _) = with_callback(more).load().unwrap_or_else(|findings| panic!("{findings}"));
+    let rules = &config.floor.queues[&QueueId::from("presales")];
+    assert_eq!(rules.keys[&'1'], Exit::Callback);
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let expected = CallbackRules {
+        attempts: 2,
+        pause: minutes(10),
+        expires: minutes(8 * 60),
+        hours: Some((minutes(9 * 60), minutes(18 * 60 + 30))),
+        prefix: "8".into(),
+        role: None,
+        accepted: Some("goodbye".into()),
+        refused: None,
+    };
+    assert_eq!(rules.callback, Some(expected));
+}
+
+#[test]
+fn callbacks_that_could_not_be_made_are_findings() {
+    with_callback("").expect([]);
+    let shown = changed("keys = { 1 = \"callback\" }\n").expect([Code::MissingKey]);
+    assert!(shown.contains("[queues.presales.callback]"), "{shown}");
+    let hidden = with_callback("").replace("show = \"01088886666\"\n", "");
+    let shown = hidden.expect([Code::CallbackWithoutRoute]);
+    assert!(shown.contains("shows no number"), "{shown}");
+    let nowhere = with_callback("").replace("prefix = \"8\"\nstrip", "prefix = \"7\"\nstrip");
+    nowhere.expect([Code::CallbackWithoutRoute]);
+    with_callback("from = \"09:00\"\n").expect([Code::BadValue]);
+    with_callback("atempts = 3\n").expect([Code::UnknownKey]);
+    let step = "[flows.main.steps.presales]\nkind = \"queue\"";
+    let step_back = "[flows.main.steps.presales]\notherwise = \"complaints\"\nkind = \"callback\"";
+    with_callback("").replace(step, step_back).expect([]);
+    Changed::example().replace(step, step_back).expect([Code::MissingKey]);
 }
