@@ -21,6 +21,7 @@
 //! | `transports` | phones over TLS |
 //! | `trunks` | carriers over TCP, TLS and IPv6, and a gateway that proves itself |
 //! | `ringing` | several phones that ring together, a caller who is kept for one agent |
+//! | `callback` | a caller who leaves the line and is called back |
 //! | `softphone` | a phone of another make, over each transport that it has |
 //! | `browser` | a phone in a browser: registration and the control of calls |
 //! | `proxied` | a carrier's proxy between it and us, an edge between phones and us |
@@ -39,6 +40,7 @@
 
 mod beside;
 mod browser;
+mod callback;
 mod commands;
 mod consulting;
 mod crash;

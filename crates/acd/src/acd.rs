@@ -101,6 +101,9 @@ impl Acd {
             AcdEvent::CallGone { call } => {
                 self.leave(call, Leaving::out(Outcome::Abandoned, Cause::CallerLeft), now);
             }
+            AcdEvent::CallTakenOut { call, outcome, cause } => {
+                self.leave(call, Leaving::out(outcome, cause), now);
+            }
             AcdEvent::CallFailed { call, cause } => {
                 self.leave(call, Leaving::out(Outcome::Failed, cause), now);
             }
@@ -116,6 +119,7 @@ impl Acd {
             AcdEvent::AgentSignedIn { agent } => self.sign_in(agent, now),
             AcdEvent::AgentSignedOut { agent } => self.sign_out(agent, now),
             AcdEvent::OfferEnded { call, agent, end } => self.offer_ended((call, agent), end, now),
+            AcdEvent::OfferTaken { call, agent } => self.taken(call, agent),
             AcdEvent::OfferAnswered { call, agent } => self.answered(call, agent, now),
         }
         self.decided()
@@ -184,6 +188,12 @@ impl Acd {
         let caller = self.callers.get(&call)?;
         let ahead = self.queues.get(&caller.queue)?.callers.range(..caller.stay.place).count();
         Some((&caller.queue, u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1)))
+    }
+
+    /// When a caller came to the queue, with what counts as waited already.
+    #[must_use]
+    pub fn arrived(&self, call: CallId) -> Option<Timestamp> {
+        self.callers.get(&call).map(|caller| caller.stay.arrived)
     }
 
     /// Whether a team lead may give a waiting call to an agent.

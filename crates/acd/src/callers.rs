@@ -8,7 +8,7 @@ use model::{AgentId, CallId, Cause, Outcome, QueueId, Timestamp};
 use crate::Acd;
 use crate::config::WhenNobody;
 use crate::deadlines::{Deadline, Ends, Whose};
-use crate::events::{Decision, Preferred, Wants};
+use crate::events::{Decision, Preferred, Waiter, Wants};
 use crate::queue::Queue;
 use crate::stay::{Place, Stay};
 
@@ -55,7 +55,8 @@ impl Acd {
             return self.nowhere(call, id, wants.priority);
         };
         visited.insert(id.clone());
-        let turned_away = turned_away(queue);
+        let is_here = wants.waiter == Waiter::OnTheLine;
+        let turned_away = is_here.then(|| turned_away(queue)).flatten();
         let armed = |at, ends| Deadline { at, generation, ends, whose: Whose::Call(call) };
         let arrived = now - wants.credit;
         let (priority, ranked) = queue.rank_of(wants.priority, arrived);
@@ -67,7 +68,12 @@ impl Acd {
             opens: None,
             kept: preferred
                 .map(|Preferred { agent, wait }| (agent, armed(now + wait, Ends::Keeping))),
-            longest: queue.config.max_wait.map(|wait| armed(now + wait, Ends::Wait)),
+            longest: queue
+                .config
+                .max_wait
+                .filter(|_| is_here)
+                .map(|wait| armed(now + wait, Ends::Wait)),
+            waiter: wants.waiter,
             another: None,
             overdue: false,
             offers: BTreeMap::new(),
@@ -118,9 +124,16 @@ impl Acd {
             (None, _) => Outcome::Rejected,
         };
         let leaving = Leaving { outcome, cause, to: to.clone() };
-        let Some(Caller { priority, visited, .. }) = self.leave(call, leaving, now) else { return };
+        let Some(Caller { priority, visited, stay, .. }) = self.leave(call, leaving, now) else {
+            return;
+        };
         if let Some(queue) = to {
-            let wants = Wants::priority(priority);
+            // A place that was kept for somebody who hung up is kept there too.
+            let credit = match stay.waiter {
+                Waiter::OnTheLine => Duration::ZERO,
+                Waiter::CalledBack => now.since(stay.arrived),
+            };
+            let wants = Wants { credit, waiter: stay.waiter, ..Wants::priority(priority) };
             self.enter(Entry { call, queue, wants, visited }, now);
         }
     }
@@ -132,7 +145,8 @@ impl Acd {
             return;
         }
         let credit = now.since(caller.stay.arrived);
-        let wants = Wants { credit, ..Wants::priority(caller.priority) };
+        let waiter = caller.stay.waiter;
+        let wants = Wants { credit, waiter, ..Wants::priority(caller.priority) };
         let (outcome, cause) = (Outcome::Overflowed, Cause::Forced);
         self.leave(call, Leaving { outcome, cause, to: Some(queue.clone()) }, now);
         self.enter(Entry { call, queue, wants, visited: BTreeSet::new() }, now);
@@ -208,7 +222,10 @@ impl Acd {
         queue.leave = None;
         let calls: Vec<CallId> = queue.callers.iter().map(|place| place.call).collect();
         for call in calls {
-            if self.callers.get(&call).is_some_and(|caller| !caller.stay.is_offered()) {
+            let waits = |caller: &Caller| {
+                caller.stay.waiter == Waiter::OnTheLine && !caller.stay.is_offered()
+            };
+            if self.callers.get(&call).is_some_and(waits) {
                 self.overflow(call, Cause::NobodySignedIn, now);
             }
         }

@@ -7,6 +7,7 @@ use model::{AgentId, QueueId};
 use crate::Acd;
 use crate::callers::Caller;
 use crate::desks::{Desk, Fit};
+use crate::events::Waiter;
 use crate::queue::Queue;
 
 impl Acd {
@@ -55,6 +56,11 @@ impl Acd {
             (queue.arrivals.len() != places.len(), "arrivals and index disagree"),
             (seated + offered != places.len(), "somebody waits twice, or not at all"),
             (u32::try_from(offered) != Ok(queue.offered), "offered callers are miscounted"),
+            (
+                u32::try_from(here().filter(|it| it.stay.waiter == Waiter::CalledBack).count())
+                    != Ok(queue.callbacks),
+                "callbacks are miscounted",
+            ),
             (u32::try_from(talking) != Ok(queue.talking), "talking callers are miscounted"),
             (
                 queue.first_to_serve().is_some(),
@@ -95,6 +101,10 @@ impl Acd {
         let rules = [
             ((waits, kept) != seat, "waiting and offered at once, or neither"),
             (!stay.offers.keys().all(knows), "offered to an agent who does not know it"),
+            (
+                stay.waiter == Waiter::CalledBack && stay.longest.is_some(),
+                "a place that is kept has a longest wait",
+            ),
             (stay.overdue && !stay.is_offered(), "stays although the longest wait is over"),
             (
                 keeper.is_some_and(|desk| !queue.retired && desk.is_free()) && !queue.is_at_most(),

@@ -19,6 +19,19 @@ pub struct Wants {
     pub credit: Duration,
     /// The agent the caller is kept for at first.
     pub preferred: Option<Preferred>,
+    /// Who waits.
+    pub waiter: Waiter,
+}
+
+/// Who waits in a caller's place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Waiter {
+    /// The caller, on the line.
+    #[default]
+    OnTheLine,
+    /// Nobody: the caller will be called back (回拨). Such a place is never turned away, has no longest
+    /// wait, and stays while there is nobody who could serve it.
+    CalledBack,
 }
 
 /// Whom a caller is kept for, and how long. Where that agent is not signed in, is busy, or does not
@@ -35,7 +48,7 @@ impl Wants {
     /// Nothing but a priority.
     #[must_use]
     pub const fn priority(priority: u8) -> Self {
-        Self { priority, credit: Duration::ZERO, preferred: None }
+        Self { priority, credit: Duration::ZERO, preferred: None, waiter: Waiter::OnTheLine }
     }
 }
 
@@ -86,6 +99,16 @@ pub enum AcdEvent {
     CallGone {
         /// Which call.
         call: CallId,
+    },
+    /// The caller left the queue and is still there: by a key, say. A phone that rings for the call
+    /// stops ringing; the floor has seen to it already.
+    CallTakenOut {
+        /// Which call.
+        call: CallId,
+        /// How.
+        outcome: Outcome,
+        /// Why.
+        cause: Cause,
     },
     /// The call ended by our fault, or because the service stops.
     CallFailed {
@@ -140,6 +163,15 @@ pub enum AcdEvent {
         agent: AgentId,
         /// How.
         end: OfferEnd,
+    },
+    /// The agent answered an offer to call somebody back: no other phone rings for it any more, and
+    /// the ring time is over. The offer stays open until the two are joined, or the call is taken
+    /// out.
+    OfferTaken {
+        /// Which call.
+        call: CallId,
+        /// To whom.
+        agent: AgentId,
     },
     /// The caller and the agent were joined.
     OfferAnswered {

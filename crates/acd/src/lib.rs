@@ -44,7 +44,9 @@ mod strategy;
 
 pub use acd::{Acd, Unassignable};
 pub use config::{AcdConfig, MOST_RINGING, Nobody, QueueConfig, Ringing, Share, Tier, WhenNobody};
-pub use events::{Absence, AcdEvent, Decision, Explanation, MOST_EXPLAINED, Preferred, Wants};
+pub use events::{
+    Absence, AcdEvent, Decision, Explanation, MOST_EXPLAINED, Preferred, Waiter, Wants,
+};
 pub use needs::{Needs, Skills};
 pub use queue::Tally;
 pub use strategy::{Routing, Standing};

@@ -74,7 +74,7 @@ impl Acd {
         self.deadlines.arm(deadline);
         if !caller.stay.is_offered() {
             queue.unseat(&caller.stay);
-            queue.offered += 1;
+            queue.offer_began(&caller.stay);
         }
         let id = caller.queue.clone();
         let fit = self.agents.get_mut(&agent).and_then(|desk| desk.fit_mut(&id));
@@ -190,7 +190,7 @@ impl Acd {
         }
         let rings_elsewhere = caller.stay.is_offered();
         if !rings_elsewhere && let Some(queue) = self.queues.get_mut(&id) {
-            queue.offered = queue.offered.saturating_sub(1);
+            queue.offers_over(&caller.stay);
             self.deadlines.take(&mut caller.stay.another);
             // Whoever it was kept for has been asked.
             caller.stay.keep_no_longer(&mut self.deadlines);
@@ -214,15 +214,30 @@ impl Acd {
         self.free(agent, now);
     }
 
-    /// Whoever was joined to the caller has won; any other offer is over.
-    pub(crate) fn answered(&mut self, call: CallId, agent: AgentId, now: Timestamp) {
-        self.make_unavailable(agent);
-        let Some(caller) = self.callers.get_mut(&call) else { return };
-        let queue = caller.queue.clone();
+    /// Whoever answered first has the offer; any other is over.
+    fn others_are_over(&mut self, call: CallId, agent: AgentId) {
+        let Some(caller) = self.callers.get(&call) else { return };
         for other in caller.stay.offers.keys().copied().filter(|other| *other != agent) {
             let end = OfferEnd::AnsweredElsewhere;
             self.decisions.push(Decision::OfferOver { call, agent: other, end });
         }
+    }
+
+    /// The agent is on the line, and the caller is called back: nothing rings any more.
+    pub(crate) fn taken(&mut self, call: CallId, agent: AgentId) {
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let Some(offer) = caller.stay.offers.get_mut(&agent) else { return };
+        self.deadlines.take(&mut offer.ring);
+        self.deadlines.take(&mut caller.stay.another);
+        self.others_are_over(call, agent);
+    }
+
+    /// Whoever was joined to the caller has won; any other offer is over.
+    pub(crate) fn answered(&mut self, call: CallId, agent: AgentId, now: Timestamp) {
+        self.make_unavailable(agent);
+        self.others_are_over(call, agent);
+        let Some(caller) = self.callers.get_mut(&call) else { return };
+        let queue = caller.queue.clone();
         if let Some(offer) = caller.stay.offers.get_mut(&agent) {
             // It stays counted to the share.
             offer.share = None;

@@ -8,6 +8,7 @@ use model::{AgentId, Outcome, Timestamp};
 
 use crate::config::{Nobody, QueueConfig};
 use crate::deadlines::Deadline;
+use crate::events::Waiter;
 use crate::pace::Pace;
 use crate::stay::{Place, Stay};
 
@@ -23,6 +24,8 @@ pub(crate) type Pool = (u8, u8);
 pub struct Tally {
     /// Callers waiting now, those being offered included.
     pub waiting: u32,
+    /// Of them, those who will be called back.
+    pub callbacks: u32,
     /// When the one who has waited longest came.
     pub oldest: Option<Timestamp>,
     /// Agents who could be offered a call now, those of tiers still closed included.
@@ -60,8 +63,12 @@ pub(crate) struct Queue {
     pub(crate) signed_in: Vec<u32>,
     /// Those of them who are not busy for a reason of their own.
     pub(crate) working: u32,
+    /// Of everybody here, those who will be called back.
+    pub(crate) callbacks: u32,
     /// Callers being offered.
     pub(crate) offered: u32,
+    /// Of them, those who will be called back.
+    pub(crate) callbacks_offered: u32,
     /// Callers who talk to an agent.
     pub(crate) talking: u32,
     /// Calls given to each share.
@@ -88,7 +95,9 @@ impl Queue {
             ready: BTreeMap::new(),
             signed_in: Vec::new(),
             working: 0,
+            callbacks: 0,
             offered: 0,
+            callbacks_offered: 0,
             talking: 0,
             given: Vec::new(),
             pace: Pace::default(),
@@ -142,9 +151,24 @@ impl Queue {
         }
     }
 
-    /// Whether somebody waits for whom no phone rings, though there is nobody.
+    /// Whether somebody waits on the line for whom no phone rings, though there is nobody.
     pub(crate) fn is_forsaken(&self) -> bool {
-        self.has_nobody() && self.length() > self.offered && !self.retired
+        let on_the_line = self.length().saturating_sub(self.callbacks);
+        let rings = self.offered.saturating_sub(self.callbacks_offered);
+        self.has_nobody() && on_the_line > rings && !self.retired
+    }
+
+    /// The first phone rings for a caller.
+    pub(crate) fn offer_began(&mut self, stay: &Stay) {
+        self.offered += 1;
+        self.callbacks_offered += u32::from(stay.waiter == Waiter::CalledBack);
+    }
+
+    /// No phone rings for a caller any more.
+    pub(crate) fn offers_over(&mut self, stay: &Stay) {
+        let callback = u32::from(stay.waiter == Waiter::CalledBack);
+        self.offered = self.offered.saturating_sub(1);
+        self.callbacks_offered = self.callbacks_offered.saturating_sub(callback);
     }
 
     /// Whether nobody more may be offered or talk at once.
@@ -225,6 +249,7 @@ impl Queue {
 
     pub(crate) fn enter(&mut self, stay: &Stay) {
         self.entered += 1;
+        self.callbacks += u32::from(stay.waiter == Waiter::CalledBack);
         self.callers.insert(stay.place);
         self.arrivals.insert((stay.since, stay.place.entry));
         self.seat(stay);
@@ -235,7 +260,10 @@ impl Queue {
         self.callers.remove(&stay.place);
         self.arrivals.remove(&(stay.since, stay.place.entry));
         if stay.is_offered() {
-            self.offered = self.offered.saturating_sub(1);
+            self.offers_over(stay);
+        }
+        if stay.waiter == Waiter::CalledBack {
+            self.callbacks = self.callbacks.saturating_sub(1);
         }
         if outcome == Outcome::Answered {
             self.pace.served(self.length(), now);
@@ -246,6 +274,7 @@ impl Queue {
     pub(crate) fn tally(&self) -> Tally {
         Tally {
             waiting: self.length(),
+            callbacks: self.callbacks,
             oldest: self.arrivals.first().map(|(since, _)| *since),
             ready: count(self.ready.values().map(BTreeSet::len).sum()),
             signed_in: self.all_signed_in(),

@@ -11,7 +11,7 @@ use model::{AgentId, CallId, Cause, Choice, Epoch, OfferEnd, Outcome, QueueId, T
 use crate::tests::available;
 use crate::{
     Absence, Acd, AcdConfig, AcdEvent, Decision, Needs, Nobody, Preferred, QueueConfig, Ringing,
-    Routing, Share, Skills, Tier, Wants, WhenNobody,
+    Routing, Share, Skills, Tier, Waiter, Wants, WhenNobody,
 };
 
 const DAYS: u64 = 40;
@@ -38,6 +38,8 @@ fn whatever_happens_on_the_floor_every_caller_is_accounted_for() {
         Outcome::Overflowed,
         Outcome::TimedOut,
         Outcome::Rejected,
+        Outcome::LeftByKey,
+        Outcome::Callback,
         Outcome::Failed,
     ];
     assert!(left.keys().eq(&expected), "every outcome occurred: {left:?}");
@@ -79,6 +81,9 @@ struct Waits {
     since: Timestamp,
     kept: Option<(AgentId, Timestamp)>,
     rings: BTreeSet<AgentId>,
+    waiter: Waiter,
+    /// The agent who is on the line while the caller is called back.
+    taken: Option<AgentId>,
 }
 
 struct Centre {
@@ -144,7 +149,8 @@ impl Centre {
         }
         match self.chance.below(100) {
             0..30 => self.a_call_comes(),
-            30..36 => self.a_caller_hangs_up(),
+            30..34 => self.a_caller_hangs_up(),
+            34..36 => self.a_caller_leaves_by_key(),
             36..60 => self.a_phone_stops_ringing(),
             60..95 => self.an_agent_does_something(),
             95..98 => self.an_echo_arrives(),
@@ -177,6 +183,7 @@ impl Centre {
             priority: u8::try_from(self.chance.below(3)).unwrap(),
             credit: Duration::from_secs(self.chance.below(60) * u64::from(self.chance.one_in(4))),
             preferred,
+            waiter: if self.chance.one_in(4) { Waiter::CalledBack } else { Waiter::OnTheLine },
         };
         self.wants.insert(call, wants);
         self.tell(AcdEvent::CallQueued { call, queue, wants });
@@ -195,13 +202,32 @@ impl Centre {
         }
     }
 
+    /// Perhaps to wait elsewhere: the call may enter again.
+    fn a_caller_leaves_by_key(&mut self) {
+        let Some((call, waits)) = self.chance.pick(&self.callers) else { return };
+        let (outcome, cause) = (Outcome::LeftByKey, Cause::Requested);
+        self.tell(AcdEvent::CallTakenOut { call, outcome, cause });
+        assert!(!self.callers.contains_key(&call));
+        if self.chance.one_in(2) {
+            self.served.remove(&call);
+            let queue = queue(u32::try_from(self.chance.below(QUEUES.into())).unwrap());
+            let wants = Wants::priority(waits.priority);
+            self.wants.insert(call, wants);
+            self.tell(AcdEvent::CallQueued { call, queue, wants });
+        }
+        for agent in waits.rings {
+            self.becomes_ready(agent, self.now);
+        }
+    }
+
     fn a_lead_steps_in(&mut self) {
         let Some((call, waits)) = self.chance.pick(&self.callers) else { return };
         if self.chance.one_in(2) {
             let queue = queue(u32::try_from(self.chance.below(QUEUES.into())).unwrap());
             // To the queue of a name that nobody has, or to the same, it does nothing.
             let credit = self.now.since(waits.arrived);
-            self.wants.insert(call, Wants { credit, ..Wants::priority(waits.priority) });
+            let waiter = waits.waiter;
+            self.wants.insert(call, Wants { credit, waiter, ..Wants::priority(waits.priority) });
             return self.tell(AcdEvent::CallMoved { call, queue });
         }
         let Some((agent, does)) = self.chance.pick(&self.agents) else { return };
@@ -216,7 +242,13 @@ impl Centre {
         let ringing = self.agents.iter().filter(|(_, does)| ringing(does));
         let ringing: BTreeMap<_, _> = ringing.map(|(agent, does)| (*agent, *does)).collect();
         let Some((agent, Does::Rings { call })) = self.chance.pick(&ringing) else { return };
+        let waits = self.callers.get(&call);
+        let calls_back = waits.is_some_and(|waits| waits.waiter == Waiter::CalledBack);
+        if waits.is_some_and(|waits| waits.taken.is_some()) {
+            return self.a_caller_is_called_back(call, agent);
+        }
         let end = match self.chance.below(8) {
+            0..4 if calls_back => return self.tell(AcdEvent::OfferTaken { call, agent }),
             0..4 => return self.tell(AcdEvent::OfferAnswered { call, agent }),
             4 => OfferEnd::NoAnswer,
             5 => OfferEnd::Refused,
@@ -224,6 +256,19 @@ impl Centre {
             _ => OfferEnd::Withdrawn,
         };
         self.offer_ends(agent, call, end);
+    }
+
+    /// The caller answers, or cannot be had.
+    fn a_caller_is_called_back(&mut self, call: CallId, agent: AgentId) {
+        if self.callers.get(&call).and_then(|waits| waits.taken) != Some(agent) {
+            return;
+        }
+        if self.chance.one_in(2) {
+            return self.tell(AcdEvent::OfferAnswered { call, agent });
+        }
+        let (outcome, cause) = (Outcome::Callback, Cause::NoAnswer);
+        self.tell(AcdEvent::CallTakenOut { call, outcome, cause });
+        self.becomes_ready(agent, self.now);
     }
 
     /// In either order, for the distribution must not care.
@@ -344,6 +389,11 @@ impl Centre {
     }
 
     fn happens(&mut self, event: &AcdEvent) {
+        if let AcdEvent::OfferTaken { call, agent } = *event
+            && let Some(waits) = self.callers.get_mut(&call)
+        {
+            waits.taken = Some(agent);
+        }
         let (agent, does) = match *event {
             AcdEvent::AgentQueues { agent, ref away } => {
                 self.away.insert(agent, away.clone());
@@ -385,6 +435,8 @@ impl Centre {
             | AcdEvent::CallMoved { .. }
             | AcdEvent::TalkEnded { .. }
             | AcdEvent::CallGone { .. }
+            | AcdEvent::CallTakenOut { .. }
+            | AcdEvent::OfferTaken { .. }
             | AcdEvent::CallFailed { .. }
             | AcdEvent::AgentSignedIn { .. } => return,
         };
@@ -410,8 +462,14 @@ impl Centre {
                 }
                 Decision::Left { call, queue, outcome, to, .. } => {
                     let waits = self.callers.remove(&call).expect("left what was not entered");
+                    if outcome == Outcome::Overflowed && waits.waiter == Waiter::CalledBack {
+                        let (credit, waiter) = (self.now.since(waits.arrived), waits.waiter);
+                        self.wants.insert(call, Wants { credit, waiter, ..Wants::default() });
+                    }
                     assert_eq!(waits.queue, queue);
                     assert_eq!(to.is_some(), outcome == Outcome::Overflowed);
+                    let turned_away = [Outcome::Rejected, Outcome::TimedOut].contains(&outcome);
+                    assert!(waits.waiter == Waiter::OnTheLine || !turned_away, "{outcome}");
                     *self.left.entry(outcome).or_default() += 1;
                     if to.is_none() {
                         assert!(self.served.insert(call), "left twice");
@@ -423,7 +481,11 @@ impl Centre {
                     *self.reasons.entry(explanation.choice).or_default() += 1;
                     self.offered(call, &queue, (agent, explanation.choice));
                 }
-                Decision::OfferOver { call, agent, end } => self.offer_ends(agent, call, end),
+                Decision::OfferOver { call, agent, end } => {
+                    let taken = self.callers.get(&call).and_then(|waits| waits.taken);
+                    assert!(taken.is_none_or(|taken| taken != agent), "nothing rings any more");
+                    self.offer_ends(agent, call, end);
+                }
             }
         }
         self.obeying = false;
@@ -440,6 +502,8 @@ impl Centre {
             since: self.now,
             entered: self.entered,
             rings: BTreeSet::new(),
+            waiter: wants.waiter,
+            taken: None,
         };
         let kept = waits.kept.filter(|(agent, _)| {
             let away = matches!(self.agents.get(agent), Some(Does::Away | Does::Busy));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use model::{AgentId, CallId, OfferEnd, Timestamp};
 
 use crate::deadlines::{Deadline, Deadlines};
+use crate::events::Waiter;
 
 /// A caller's place: priority, then arrival. Kept through offers that come to nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Place {
 pub(crate) struct Stay {
     pub(crate) place: Place,
     pub(crate) since: Timestamp,
+    pub(crate) waiter: Waiter,
     /// When the caller came, with what counts as waited already.
     pub(crate) arrived: Timestamp,
     /// The outermost tier that is open to this caller whoever else waits.

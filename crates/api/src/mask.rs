@@ -38,6 +38,10 @@ pub(crate) fn event(event: &mut Event) {
             }
         }
         EventKind::CallBarred { shown, .. } => shown.iter_mut().for_each(hide),
+        EventKind::CallbackPlanned { callback, .. } => {
+            hide(&mut callback.number);
+            hide_dialled(&mut callback.to, callback.hotline.as_ref());
+        }
         EventKind::CallTransferred { to } => hide(to),
         EventKind::TalkStarted { with, .. } => with.iter_mut().for_each(hide),
         EventKind::RecordingStarted { left, right, .. } => {
@@ -94,6 +98,7 @@ mod tests {
                 ..model::UserToUser::default()
             }],
             attested: None,
+            callback_of: None,
         });
         event(&mut arrived);
         assert!(!serde_json::to_string(&arrived).unwrap().contains("0013"));
@@ -107,7 +112,20 @@ mod tests {
         let recording = "1-1.1".parse().unwrap();
         let part = model::PartKind::Talk;
         let (left, right) = (Some(number()), Some(number()));
+        let callback = model::OpenCallback {
+            of: "1-1".parse().unwrap(),
+            number: number(),
+            to: number(),
+            hotline: None,
+            queue: "sales".into(),
+            priority: 0,
+            arrived: Timestamp::EPOCH,
+            attempts: 0,
+            due: Timestamp::EPOCH,
+            expires: Timestamp::EPOCH,
+        };
         for kind in [
+            EventKind::CallbackPlanned { callback: Box::new(callback), before: None },
             EventKind::CallTransferred { to: number() },
             EventKind::TalkStarted { call_kind: model::CallKind::Outbound, with: Some(number()) },
             EventKind::RecordingStarted { recording, part, left, right },

@@ -49,6 +49,15 @@ pub enum Step {
         /// The caller's priority there; higher is served first.
         priority: u8,
     },
+    /// Be called back, in the place of one who enters the queue now.
+    Callback {
+        /// Which queue.
+        queue: QueueId,
+        /// The priority there; higher is served first.
+        priority: u8,
+        /// Where the caller goes who cannot be called back.
+        otherwise: StepName,
+    },
     /// The call ends, after prompts.
     Release {
         /// What is played before, in order.

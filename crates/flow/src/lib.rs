@@ -7,6 +7,7 @@
 //! |---|---|---|---|
 //! | play | next step | the choice in the menu that follows, if it is one | – |
 //! | menu | waits for a digit | the choice, or asks again | asks again, then `otherwise` |
+//! | callback | – | – | – |
 //! | queue, release | the walk is over | | |
 
 mod config;

@@ -23,6 +23,13 @@ pub enum Meet {
         /// With this priority.
         priority: u8,
     },
+    /// Asks to be called back. Where that can be, the walk is over; where not, tell it.
+    Callback {
+        /// For which queue.
+        queue: QueueId,
+        /// With this priority.
+        priority: u8,
+    },
     /// The call ends. The walk is over.
     Release,
 }
@@ -37,8 +44,15 @@ pub struct Walk {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum State {
-    Playing { tries: u8 },
-    WaitingForDigit { tries: u8, until: Timestamp },
+    Playing {
+        tries: u8,
+    },
+    WaitingForDigit {
+        tries: u8,
+        until: Timestamp,
+    },
+    /// To be called back was asked for.
+    Asking,
     Over,
 }
 
@@ -64,7 +78,7 @@ impl Walk {
     pub const fn deadline(&self) -> Option<Timestamp> {
         match self.state {
             State::WaitingForDigit { until, .. } => Some(until),
-            State::Playing { .. } | State::Over => None,
+            State::Playing { .. } | State::Asking | State::Over => None,
         }
     }
 
@@ -77,7 +91,17 @@ impl Walk {
                 self.state = State::WaitingForDigit { tries, until: now + wait };
                 Meet::Nothing
             }
-            Some(Step::Queue { .. } | Step::Release { .. }) | None => self.release(),
+            Some(Step::Queue { .. } | Step::Callback { .. } | Step::Release { .. }) | None => {
+                self.release()
+            }
+        }
+    }
+
+    /// The caller cannot be called back.
+    pub fn callback_refused(&mut self) -> Meet {
+        match (&self.state, self.step()) {
+            (State::Asking, Some(Step::Callback { otherwise, .. })) => self.enter(otherwise),
+            _ => Meet::Nothing,
         }
     }
 
@@ -85,7 +109,7 @@ impl Walk {
     pub fn digit(&mut self, digit: char) -> Meet {
         let tries = match self.state {
             State::Playing { tries } | State::WaitingForDigit { tries, .. } => tries,
-            State::Over => return Meet::Nothing,
+            State::Asking | State::Over => return Meet::Nothing,
         };
         match self.step() {
             Some(Step::Menu { choices, .. }) => match choices.get(&digit) {
@@ -97,7 +121,9 @@ impl Walk {
                 Some(chosen) => self.enter(chosen),
                 None => Meet::Nothing,
             },
-            Some(Step::Queue { .. } | Step::Release { .. }) | None => Meet::Nothing,
+            Some(Step::Queue { .. } | Step::Callback { .. } | Step::Release { .. }) | None => {
+                Meet::Nothing
+            }
         }
     }
 
@@ -107,7 +133,7 @@ impl Walk {
             match self.flow.steps.get(&name)? {
                 Step::Play { next, .. } => name.clone_from(next),
                 Step::Menu { choices, .. } => return choices.get(&digit).cloned(),
-                Step::Queue { .. } | Step::Release { .. } => return None,
+                Step::Queue { .. } | Step::Callback { .. } | Step::Release { .. } => return None,
             }
         }
         None
@@ -117,7 +143,9 @@ impl Walk {
     pub fn time_passed(&mut self, now: Timestamp) -> Meet {
         match self.state {
             State::WaitingForDigit { tries, until } if until <= now => self.ask_again(tries),
-            State::WaitingForDigit { .. } | State::Playing { .. } | State::Over => Meet::Nothing,
+            State::WaitingForDigit { .. } | State::Playing { .. } | State::Asking | State::Over => {
+                Meet::Nothing
+            }
         }
     }
 
@@ -128,9 +156,13 @@ impl Walk {
                 Meet::Prompts(prompts)
             }
             Some(Step::Menu { otherwise, .. }) => self.enter(otherwise),
-            Some(Step::Play { .. } | Step::Queue { .. } | Step::Release { .. }) | None => {
-                self.release()
-            }
+            Some(
+                Step::Play { .. }
+                | Step::Queue { .. }
+                | Step::Callback { .. }
+                | Step::Release { .. },
+            )
+            | None => self.release(),
         }
     }
 
@@ -146,6 +178,10 @@ impl Walk {
                 Some(Step::Queue { queue, priority }) => {
                     self.state = State::Over;
                     return Meet::Queue { queue, priority };
+                }
+                Some(Step::Callback { queue, priority, .. }) => {
+                    self.state = State::Asking;
+                    return Meet::Callback { queue, priority };
                 }
                 Some(Step::Release { prompts }) if !prompts.is_empty() => {
                     self.state = State::Playing { tries: 1 };
@@ -242,6 +278,24 @@ mod tests {
             [("a".to_owned(), Step::Play { prompts: vec![], next: "a".into() })].into();
         let flow = Flow { name: "loop".into(), start: "a".into(), steps };
         assert_eq!(Walk::begin(Arc::new(flow)).1, Meet::Release);
+    }
+
+    #[test]
+    fn a_caller_who_cannot_be_called_back_goes_on_elsewhere() {
+        let steps = [
+            (
+                "back",
+                Step::Callback { queue: "sales".into(), priority: 2, otherwise: "bye".into() },
+            ),
+            ("bye", Step::Release { prompts: prompt("goodbye") }),
+        ];
+        let steps = steps.into_iter().map(|(name, step)| (name.to_owned(), step)).collect();
+        let flow = Flow { name: "back".into(), start: "back".into(), steps };
+        let (mut walk, meet) = Walk::begin(Arc::new(flow));
+        assert_eq!(meet, Meet::Callback { queue: "sales".into(), priority: 2 });
+        assert_eq!(walk.digit('1'), Meet::Nothing);
+        assert_eq!(walk.callback_refused(), Meet::Prompts(prompt("goodbye")));
+        assert_eq!(walk.callback_refused(), Meet::Nothing);
     }
 
     proptest! {

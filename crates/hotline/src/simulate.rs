@@ -334,7 +334,10 @@ fn led_to(floor: &FloorConfig) -> Vec<QueueId> {
     let mut queues: Vec<QueueId> = steps
         .filter_map(|step| match step {
             flow::Step::Queue { queue, .. } => Some(queue.clone()),
-            flow::Step::Play { .. } | flow::Step::Menu { .. } | flow::Step::Release { .. } => None,
+            flow::Step::Play { .. }
+            | flow::Step::Menu { .. }
+            | flow::Step::Callback { .. }
+            | flow::Step::Release { .. } => None,
         })
         .collect();
     queues.sort_unstable();

@@ -69,6 +69,9 @@ pub struct Cdr {
     /// The call in which it went on: what came then is told there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<CallId>,
+    /// The call in which somebody asked to be called back, where it is that callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_of: Option<CallId>,
     /// The calls that went on in it, by which somebody was consulted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub merged: Vec<CallId>,
@@ -212,6 +215,7 @@ fn arrived(call: CallId, event: &Event) -> Option<Cdr> {
         sip_call_id,
         user_to_user,
         attested,
+        callback_of,
     } = &event.kind
     else {
         return None;
@@ -229,6 +233,7 @@ fn arrived(call: CallId, event: &Event) -> Option<Cdr> {
         sip_call_id: sip_call_id.clone(),
         user_to_user: user_to_user.clone(),
         attested: *attested,
+        callback_of: *callback_of,
         arrived_at: event.at,
         answered_at: None,
         queued_at: None,
@@ -441,13 +446,10 @@ fn list<T: PartialEq>(rows: &mut Vec<T>, row: Option<T>) {
 pub(crate) const fn end_of_offer(outcome: Outcome) -> Option<OfferEnd> {
     match outcome {
         Outcome::Answered => None,
-        Outcome::Abandoned => Some(OfferEnd::CallerLeft),
-        Outcome::Overflowed
-        | Outcome::TimedOut
-        | Outcome::Rejected
-        | Outcome::LeftByKey
-        | Outcome::Callback
-        | Outcome::Failed => Some(OfferEnd::Withdrawn),
+        Outcome::Abandoned | Outcome::LeftByKey | Outcome::Callback => Some(OfferEnd::CallerLeft),
+        Outcome::Overflowed | Outcome::TimedOut | Outcome::Rejected | Outcome::Failed => {
+            Some(OfferEnd::Withdrawn)
+        }
     }
 }
 

@@ -90,6 +90,18 @@ impl Floor {
             EventKind::CallEnded {} => {
                 self.snapshot.calls.remove(&id);
             }
+            EventKind::CallbackPlanned { callback, before } => {
+                self.snapshot.callbacks.insert(id, (**callback).clone());
+                before.as_ref().map(|before| self.snapshot.callbacks.remove(before));
+            }
+            EventKind::CallbackTried { attempt } => {
+                if let Some(callback) = self.snapshot.callbacks.get_mut(&id) {
+                    callback.attempts = *attempt;
+                }
+            }
+            EventKind::CallbackEnded { .. } => {
+                self.snapshot.callbacks.remove(&id);
+            }
             EventKind::LegMoved { from } => {
                 if let Some(old) = self.snapshot.calls.get_mut(from) {
                     old.legs.retain(|leg| Some(*leg) != event.leg);

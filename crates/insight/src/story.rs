@@ -138,6 +138,7 @@ impl Story {
             sip_call_id: format!("call-{call}@carrier"),
             user_to_user: Vec::new(),
             attested: None,
+            callback_of: None,
         };
         self.of_call(call, 0, kind);
     }
@@ -191,7 +192,8 @@ impl Story {
     }
 
     pub(crate) fn leaves(&mut self, call: u32, segment: u16, queue: &str, outcome: Outcome) {
-        self.of_call(call, segment, EventKind::QueueLeft { outcome, waited_ms: 0, to: None });
+        let left = EventKind::QueueLeft { outcome, waited_ms: 0, to: None, key: None };
+        self.of_call(call, segment, left);
         self.in_queue(queue);
     }
 

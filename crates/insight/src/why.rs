@@ -34,6 +34,12 @@ pub struct Wait {
     pub waiting: u32,
     /// The version of the configuration then.
     pub config_version: u64,
+    /// The call in which somebody asked to be called back, where this is that callback's place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_of: Option<CallId>,
+    /// The callback that the caller asked for here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<CallId>,
     /// What the distribution did, in order.
     pub steps: Vec<Step>,
     /// Steps from the middle that are not in the list.
@@ -174,8 +180,11 @@ pub struct Left {
     pub cause: Option<Cause>,
     /// How long it was, in milliseconds.
     pub waited_ms: u64,
-    /// The queue overflowed to.
+    /// The queue the caller went to next.
     pub to: Option<QueueId>,
+    /// The key pressed to leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<char>,
     /// The version of the configuration then.
     pub config_version: u64,
 }
@@ -193,6 +202,7 @@ pub struct Decisions {
     is_new: bool,
     waits: Vec<Wait>,
     unlisted: u32,
+    callback_of: Option<CallId>,
 }
 
 impl Decisions {
@@ -207,6 +217,7 @@ impl Decisions {
             is_new: false,
             waits: Vec::new(),
             unlisted: 0,
+            callback_of: None,
         }
     }
 
@@ -238,6 +249,12 @@ impl Decisions {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a fold hears only what it is about")]
     fn apply_to_call(&mut self, event: &Event) {
         match &event.kind {
+            EventKind::CallArrived { callback_of, .. } => self.callback_of = *callback_of,
+            EventKind::CallbackAsked { callback } => {
+                if let Some(wait) = open(&mut self.waits) {
+                    wait.callback = Some(*callback);
+                }
+            }
             EventKind::QueueEntered { .. } => self.entered(event),
             EventKind::QueueOffered { .. } => {
                 if let (Some(wait), Some(offer)) = (open(&mut self.waits), offered(event)) {
@@ -254,7 +271,7 @@ impl Decisions {
                     self.is_new = true;
                 }
             }
-            EventKind::QueueLeft { outcome, waited_ms, to } => {
+            EventKind::QueueLeft { outcome, waited_ms, to, key } => {
                 self.look_around();
                 if let Some(wait) = open(&mut self.waits) {
                     let (waited_ms, to) = (*waited_ms, to.clone());
@@ -266,6 +283,7 @@ impl Decisions {
                         cause,
                         waited_ms,
                         to,
+                        key: *key,
                         config_version,
                     });
                 }
@@ -288,6 +306,8 @@ impl Decisions {
             priority,
             waiting,
             config_version: event.config_version,
+            callback_of: self.callback_of,
+            callback: None,
             steps: Vec::new(),
             unlisted: 0,
             left: None,

@@ -79,7 +79,7 @@ pub enum OfferEnd {
     Refused,
     /// The phone could not be reached (no binding, 408, 480, 503).
     Unreachable,
-    /// The caller hung up first. Never counted against the agent.
+    /// The caller hung up first, or left the queue. Never counted against the agent.
     CallerLeft,
     /// Another agent answered first. Never counted against the agent.
     AnsweredElsewhere,

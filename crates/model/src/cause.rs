@@ -177,6 +177,8 @@ words! {
         RateReached = "rate_reached",
         /// The number that would be shown to the called party may not be: a 400 or 800 number.
         CallerIdForbidden = "caller_id_forbidden",
+        /// The caller withholds the number.
+        NumberWithheld = "number_withheld",
         /// No codec in common, or a description we cannot use.
         NotAcceptable = "not_acceptable",
         /// Audio could not be set up.
@@ -191,6 +193,22 @@ words! {
         Crash = "crash",
         /// The configuration changed.
         Reconfigured = "reconfigured",
+    }
+}
+
+words! {
+    /// How a callback (回拨) ended.
+    CallbackEnd {
+        /// The caller and an agent were joined.
+        Joined = "joined",
+        /// The caller was not reached in as many attempts as there may be.
+        NotReached = "not_reached",
+        /// Its time was over before its turn came.
+        Expired = "expired",
+        /// The caller called again and was served.
+        Served = "served",
+        /// Somebody ended it, or the queue or its callbacks are no longer configured.
+        Cancelled = "cancelled",
     }
 }
 

@@ -10,9 +10,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    Actor, AgentId, AgentState, Attested, CallId, CallKind, Cause, Choice, Epoch, HotlineId, LegId,
-    Limit, Next, Number, OfferEnd, Outcome, PhoneId, QueueId, Rank, Reason, RecordingId, Refusal,
-    SegmentId, TenantId, Timestamp, TrunkId, UserToUser,
+    Actor, AgentId, AgentState, Attested, CallId, CallKind, CallbackEnd, Cause, Choice, Epoch,
+    HotlineId, LegId, Limit, Next, Number, OfferEnd, OpenCallback, Outcome, PhoneId, QueueId, Rank,
+    Reason, RecordingId, Refusal, SegmentId, TenantId, Timestamp, TrunkId, UserToUser,
 };
 
 /// The version of the envelope and of every kind together.
@@ -138,7 +138,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    "call.arrived", "A call reached us, or one of our phones began one.", CallArrived {
+    "call.arrived", "A call reached us, or one of our phones began one, or a caller is to be called back.", CallArrived {
         /// The calling number, as it arrived.
         from: Number,
         /// The number dialled, as it arrived.
@@ -163,6 +163,9 @@ kinds! {
         /// What the trunk says of whether the calling number is the caller's own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attested: Option<Attested>,
+        /// The call in which somebody asked to be called back, where this is that callback.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        callback_of: Option<CallId>,
     };
     "call.barred", "A limit or a rule kept a call out, or kept it from a trunk; the cause says why.", CallBarred {
         /// The limit, where it was one.
@@ -182,6 +185,26 @@ kinds! {
     "call.merged", "The call went on in another one: an attended transfer made one of the two.", CallMerged {
         /// The call it went on in.
         into: CallId,
+    };
+    "call.callback_asked", "A caller asked to be called back; a second wish of the same number and queue is that of the first.", CallbackAsked {
+        /// The call that is the callback.
+        callback: CallId,
+    };
+    "call.callback_refused", "A caller asked to be called back and cannot be; the cause says why.", CallbackRefused {};
+    "call.callback_planned", "A callback rests, and waits for its turn from a certain time on.", CallbackPlanned {
+        /// All that is known of it.
+        callback: Box<OpenCallback>,
+        /// The same callback's call in the run of the service before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<CallId>,
+    };
+    "call.callback_tried", "An agent is on the line, and the caller is called back.", CallbackTried {
+        /// Which attempt it is, from 1.
+        attempt: u8,
+    };
+    "call.callback_ended", "A callback is over: the caller was joined to an agent, or nobody will be called any more.", CallbackEnded {
+        /// How.
+        end: CallbackEnd,
     };
     "call.ended", "The last leg of the call was released.", CallEnded {};
     "segment.flow_started", "The caller entered a greeting or menu.", FlowStarted {
@@ -349,8 +372,11 @@ kinds! {
         outcome: Outcome,
         /// How long the wait was, in milliseconds.
         waited_ms: u64,
-        /// The queue overflowed to, where there is one.
+        /// The queue the caller went to next, where there is one.
         to: Option<QueueId>,
+        /// The key pressed, where that is how.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<char>,
     };
     "recording.started", "A part of a recording began.", RecordingStarted {
         /// The part.

@@ -19,7 +19,7 @@ mod time;
 pub use agent::{AgentState, CallKind, Next, OfferEnd, Pause, Reason, StateName, WrapUpMode};
 pub use audio::{AudioFrame, Channel, FRAME_PAYLOAD};
 pub use carried::{Attestation, Attested, Carried, UserToUser, Verdict};
-pub use cause::{Actor, Cause, Limit, Outcome};
+pub use cause::{Actor, CallbackEnd, Cause, Limit, Outcome};
 pub use distribution::{Choice, Occupancy, Rank, Stretch};
 pub use event::{Event, EventKind, KINDS, KindDoc, PartKind, SCHEMA_VERSION, Schema};
 pub use id::{
@@ -33,5 +33,7 @@ pub use reply::{Refusal, RefusalDoc};
 pub use security::{
     Dtls, Fingerprint, IceCredentials, MOST_KEYING, Sdes, Security, Setup, SrtpKey, SrtpSuite,
 };
-pub use snapshot::{Abandoned, AgentSnapshot, FloorSnapshot, OpenCall, Served, Spent};
+pub use snapshot::{
+    Abandoned, AgentSnapshot, FloorSnapshot, OpenCall, OpenCallback, Served, Spent,
+};
 pub use time::Timestamp;

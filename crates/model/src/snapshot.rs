@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentId, AgentState, CallId, LegId, Number, Pause, PhoneId, QueueId, Reason, Record,
+    AgentId, AgentState, CallId, HotlineId, LegId, Number, Pause, PhoneId, QueueId, Reason, Record,
     RecordingId, SegmentId, Timestamp,
 };
 
@@ -95,6 +95,31 @@ pub struct Abandoned {
     pub at: Timestamp,
 }
 
+/// A callback that has not ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OpenCallback {
+    /// The call in which the caller asked for it.
+    pub of: CallId,
+    /// Whom to call, as people read it.
+    pub number: Number,
+    /// What the caller had dialled.
+    pub to: Number,
+    /// The hotline the caller had dialled.
+    pub hotline: Option<HotlineId>,
+    /// The queue in which it waits for its turn.
+    pub queue: QueueId,
+    /// Its priority there; higher is served first.
+    pub priority: u8,
+    /// When the caller came whose place it keeps.
+    pub arrived: Timestamp,
+    /// How often the caller was called.
+    pub attempts: u8,
+    /// It waits for its turn from then on.
+    pub due: Timestamp,
+    /// It is given up then.
+    pub expires: Timestamp,
+}
+
 /// The floor as the log tells it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct FloorSnapshot {
@@ -102,6 +127,9 @@ pub struct FloorSnapshot {
     pub agents: BTreeMap<AgentId, AgentSnapshot>,
     /// Calls that had not ended.
     pub calls: BTreeMap<CallId, OpenCall>,
+    /// Callbacks that had not ended, by their calls.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub callbacks: BTreeMap<CallId, OpenCallback>,
     /// The version of the configuration last applied.
     pub config_version: u64,
 }

@@ -25,6 +25,7 @@ pub(crate) fn to(flow: &Flow, wanted: &QueueId) -> Option<Vec<Option<char>>> {
                 choices.iter().for_each(|(key, next)| go(next, Some(Some(*key))));
             }
             Step::Queue { queue, .. } if queue == wanted => return Some(way),
+            Step::Callback { otherwise, .. } => go(otherwise, None),
             Step::Queue { .. } | Step::Release { .. } => {}
         }
     }

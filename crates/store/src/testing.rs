@@ -45,5 +45,6 @@ pub(crate) fn arrived() -> EventKind {
         sip_call_id: "a@b".into(),
         user_to_user: Vec::new(),
         attested: None,
+        callback_of: None,
     }
 }

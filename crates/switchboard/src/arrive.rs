@@ -225,6 +225,7 @@ impl Switchboard {
                 sip_call_id: rings.sip_call_id.clone(),
                 user_to_user: rings.carried.user_to_user.clone(),
                 attested: rings.carried.attested,
+                callback_of: None,
             },
         );
         self.ledger.event(about, EventKind::LegCreated { phone, trunk, inbound: true });

@@ -10,6 +10,7 @@ use model::{
     QueueId, RecordingId, Security, SegmentId, Timestamp, TrunkId,
 };
 
+use crate::callback::Callback;
 use crate::config::RecordingRules;
 
 /// A live call: from arrival until its last leg is released.
@@ -22,12 +23,18 @@ pub(crate) struct Call {
     pub(crate) to: Number,
     /// What it carries beside its numbers.
     pub(crate) carried: Carried,
-    /// Where it came from.
-    pub(crate) came_from: FarEnd,
+    /// Where it came from; nowhere, where we began it ourselves.
+    pub(crate) came_from: Option<FarEnd>,
     /// The hotline it called or was handed to, whose places it takes.
     pub(crate) hotline: Option<HotlineId>,
-    /// The leg that began the call.
+    /// The leg that began the call; of a callback, the one by which the caller is called.
     pub(crate) caller: LegId,
+    /// Whether it takes a place of the service's and its hotline's: a callback does from joining on.
+    pub(crate) is_placed: bool,
+    /// What it is to do as a callback, until that is over.
+    pub(crate) callback: Option<Box<Callback>>,
+    /// The callback that was asked for in it.
+    pub(crate) asked: Option<CallId>,
     /// Legs not yet released.
     pub(crate) legs: BTreeSet<LegId>,
     pub(crate) stage: Stage,
@@ -56,9 +63,12 @@ impl Call {
             from,
             to,
             carried: Carried::default(),
-            came_from,
+            came_from: Some(came_from),
             hotline: None,
             caller,
+            is_placed: true,
+            callback: None,
+            asked: None,
             legs: BTreeSet::from([caller]),
             stage: Stage::Ending,
             segments: 0,
@@ -68,6 +78,23 @@ impl Call {
             over: None,
             deadline: None,
         }
+    }
+
+    /// A call that we begin ourselves; `caller` is the leg by which somebody will be called.
+    pub(crate) fn begun_by_us(
+        id: CallId,
+        since: Timestamp,
+        numbers: (Number, Number),
+        caller: LegId,
+    ) -> Self {
+        let nowhere = FarEnd::Phone(PhoneId::from(""));
+        let begun = Self::begun(id, since, numbers, (caller, nowhere));
+        Self { came_from: None, legs: BTreeSet::new(), is_placed: false, ..begun }
+    }
+
+    /// Whether it lives although it has no leg.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.callback.is_some() && matches!(self.stage, Stage::Resting | Stage::Queued(_))
     }
 
     pub(crate) fn next_segment(&mut self) -> SegmentId {
@@ -88,11 +115,35 @@ impl Call {
 
 impl Stage {
     pub(crate) const fn wait(&self) -> Option<&Wait> {
-        if let Self::Queued(wait) = self { Some(wait) } else { None }
+        match self {
+            Self::Queued(wait) => Some(wait),
+            Self::CallingBack(back) => Some(&back.wait),
+            Self::Flow { .. }
+            | Self::Resting
+            | Self::Announcing { .. }
+            | Self::Dialling(_)
+            | Self::Talking(_)
+            | Self::Transferring(_)
+            | Self::Ending => None,
+        }
     }
 
     pub(crate) const fn wait_mut(&mut self) -> Option<&mut Wait> {
-        if let Self::Queued(wait) = self { Some(wait) } else { None }
+        match self {
+            Self::Queued(wait) => Some(wait),
+            Self::CallingBack(back) => Some(&mut back.wait),
+            Self::Flow { .. }
+            | Self::Resting
+            | Self::Announcing { .. }
+            | Self::Dialling(_)
+            | Self::Talking(_)
+            | Self::Transferring(_)
+            | Self::Ending => None,
+        }
+    }
+
+    pub(crate) const fn calling_back(&self) -> Option<&CallingBack> {
+        if let Self::CallingBack(back) = self { Some(back) } else { None }
     }
 
     pub(crate) const fn talk(&self) -> Option<&Talk> {
@@ -109,9 +160,12 @@ impl Stage {
             Self::Dialling(dialling) => dialling.kind,
             Self::Talking(talk) => talk.kind,
             Self::Transferring(transfer) => transfer.kind,
-            Self::Flow { .. } | Self::Queued(_) | Self::Announcing { .. } | Self::Ending => {
-                CallKind::Internal
-            }
+            Self::CallingBack(_) => CallKind::Queue,
+            Self::Flow { .. }
+            | Self::Resting
+            | Self::Queued(_)
+            | Self::Announcing { .. }
+            | Self::Ending => CallKind::Internal,
         }
     }
 
@@ -120,7 +174,9 @@ impl Stage {
         match self {
             Self::Dialling(dialling) => Some(&mut dialling.outside),
             Self::Transferring(transfer) => Some(&mut transfer.outside),
+            Self::CallingBack(back) => Some(&mut back.outside),
             Self::Flow { .. }
+            | Self::Resting
             | Self::Queued(_)
             | Self::Announcing { .. }
             | Self::Talking(_)
@@ -138,8 +194,12 @@ impl Stage {
 pub(crate) enum Stage {
     /// In the greeting or menu.
     Flow { walk: Walk, play: u32, segment: SegmentId },
+    /// A callback that nobody works at.
+    Resting,
     /// Waiting in a queue.
     Queued(Wait),
+    /// Still waiting, in a queue's books: the agent is on the line, and the caller is called back.
+    CallingBack(Box<CallingBack>),
     /// Hearing why the call ends.
     Announcing { play: u32, cause: Cause },
     /// The called party is being dialled: an extension, or a number outside.
@@ -174,6 +234,18 @@ impl Wait {
         let agent = self.offer_at(leg)?.agent;
         self.offers.remove(&agent)
     }
+}
+
+/// An agent waits for the caller who is called back.
+#[derive(Debug)]
+pub(crate) struct CallingBack {
+    pub(crate) wait: Wait,
+    /// The agent's offer: it is open until the two are joined.
+    pub(crate) offer: Offer,
+    /// The leg to the caller.
+    pub(crate) customer: LegId,
+    /// Where else the caller may be tried.
+    pub(crate) outside: Option<Outside>,
 }
 
 /// The waiting call, offered to an agent. The agent's leg is the offer.

@@ -22,6 +22,7 @@ impl Switchboard {
         self.check_engaged()?;
         self.check_index()?;
         self.check_deadlines()?;
+        self.check_callbacks()?;
         self.check_places()?;
         self.check_accounts()
     }
@@ -37,7 +38,8 @@ impl Switchboard {
         if used != known.len() {
             return Err(format!("{used} ports in use for {} legs", known.len()));
         }
-        if let Some(call) = self.calls.values().find(|call| call.legs.is_empty()) {
+        if let Some(call) = self.calls.values().find(|call| call.legs.is_empty() && !call.is_kept())
+        {
             return Err(format!("call {} has no leg", call.id));
         }
         let alive = |leg: &LegId| self.legs.get(leg).is_some_and(Leg::is_live);
@@ -57,6 +59,11 @@ impl Switchboard {
             let live = |leg: &LegId| self.legs.get(leg).is_some_and(Leg::is_live);
             let parties = match &call.stage {
                 Stage::Flow { .. } | Stage::Announcing { .. } => vec![call.caller],
+                Stage::Resting => vec![],
+                Stage::CallingBack(back) => vec![back.customer, back.offer.leg],
+                Stage::Queued(wait) if call.callback.is_some() => {
+                    wait.offers.values().map(|offer| offer.leg).collect()
+                }
                 Stage::Queued(wait) => {
                     let offers = wait.offers.values().map(|offer| offer.leg);
                     offers.chain([call.caller]).collect()
@@ -74,7 +81,9 @@ impl Switchboard {
                     | Stage::Announcing { .. }
                     | Stage::Dialling(_)
                     | Stage::Transferring(_)
-            );
+                    | Stage::Resting
+                    | Stage::CallingBack(_)
+            ) || call.callback.is_some();
             if !parties.iter().all(live) || needs_deadline && call.deadline.is_none() {
                 return Err(format!("call {} is stuck: {call:?}", call.id));
             }
@@ -82,6 +91,17 @@ impl Switchboard {
             if queue != self.acd.position(call.id).map(|(queue, _)| queue) {
                 return Err(format!("call {} waits here or there, not in both", call.id));
             }
+        }
+        Ok(())
+    }
+
+    /// There is one callback for whoever wishes one, and it is a call that is not over.
+    fn check_callbacks(&self) -> Result<(), String> {
+        let known: BTreeSet<_> = self.callbacks.values().copied().collect();
+        let calls = self.calls.values().filter(|call| call.callback.is_some());
+        let calls: BTreeSet<_> = calls.map(|call| call.id).collect();
+        if known != calls || known.len() != self.callbacks.len() {
+            return Err(format!("callbacks are {calls:?} and known are {:?}", self.callbacks));
         }
         Ok(())
     }

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent::Days;
 use model::{
-    AgentId, HotlineId, Number, PhoneId, PromptId, QueueId, TenantId, TrunkId, WrapUpMode,
+    AgentId, HotlineId, Number, PhoneId, PromptId, QueueId, TenantId, Timestamp, TrunkId,
+    WrapUpMode,
 };
 
 use crate::numbering::{Inbound, Numbering, Outbound};
@@ -67,6 +69,70 @@ pub struct QueueRules {
     pub resume_within: Option<Duration>,
     /// What agents may do about the wrap-up it gives; what holds for the tenant when not said.
     pub wrap_up_mode: Option<WrapUpMode>,
+    /// Where keys lead that a caller presses who waits.
+    pub keys: BTreeMap<char, Exit>,
+    /// What tells callers of these keys.
+    pub keys_prompt: Option<PromptId>,
+    /// How callers are called back, where they are.
+    pub callback: Option<CallbackRules>,
+}
+
+/// How callers are called back who have left the line and kept the place.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CallbackRules {
+    /// How often a caller is called at most.
+    pub attempts: u8,
+    /// How long it is until the next attempt.
+    pub pause: Duration,
+    /// How long after the wish it is given up.
+    pub expires: Duration,
+    /// From when until when callers are called, from local midnight; after midnight, where the end is
+    /// no later than the beginning.
+    pub hours: Option<(Duration, Duration)>,
+    /// What is dialled before the caller's number.
+    pub prefix: String,
+    /// The role that decides by which rule the number is dialled.
+    pub role: Option<String>,
+    /// What the caller hears who will be called back.
+    pub accepted: Option<PromptId>,
+    /// What the caller hears who cannot be.
+    pub refused: Option<PromptId>,
+}
+
+impl CallbackRules {
+    /// When callers may be called from `at` on: then, within the hours.
+    pub(crate) fn opens(&self, days: Days, at: Timestamp) -> Timestamp {
+        self.windows(days, at).map(|(from, _)| from.max(at)).min().unwrap_or(at)
+    }
+
+    /// When the hours end that hold `at`.
+    pub(crate) fn closes(&self, days: Days, at: Timestamp) -> Option<Timestamp> {
+        self.windows(days, at).find(|(from, _)| *from <= at).map(|(_, until)| until)
+    }
+
+    /// The hours around `at` that are not over.
+    fn windows(&self, days: Days, at: Timestamp) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        let today = days.number(at);
+        let windows = self.hours.into_iter().flat_map(move |(from, until)| {
+            let next = i64::from(until <= from);
+            let window = move |day| (days.clock(day, from), days.clock(day + next, until));
+            (today - 1..=today + 1).map(window)
+        });
+        windows.filter(move |(_, until)| at < *until)
+    }
+}
+
+/// Where a key leads that a caller presses who waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// To another queue.
+    Queue(QueueId),
+    /// To the beginning of a flow.
+    Flow(Arc<flow::Flow>),
+    /// Off the line, to be called back in the same place.
+    Callback,
+    /// Out, after a prompt where there is one.
+    Release(Option<PromptId>),
 }
 
 /// How a caller is kept for whoever served that caller last.

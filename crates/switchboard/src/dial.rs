@@ -88,9 +88,11 @@ impl Switchboard {
         let Some(call) = self.calls.get(&id) else { return Carried::default() };
         let Carried { user_to_user, identity, attested: _, referred_by: _ } = call.carried.clone();
         match call.came_from {
-            FarEnd::Phone(_) => Carried { user_to_user, ..Carried::default() },
-            FarEnd::Trunk(_) if call.from == *shown => Carried { identity, ..Carried::default() },
-            FarEnd::Trunk(_) => Carried::default(),
+            Some(FarEnd::Phone(_)) => Carried { user_to_user, ..Carried::default() },
+            Some(FarEnd::Trunk(_)) if call.from == *shown => {
+                Carried { identity, ..Carried::default() }
+            }
+            Some(FarEnd::Trunk(_)) | None => Carried::default(),
         }
     }
 
@@ -135,6 +137,8 @@ impl Switchboard {
             }
             Some(
                 Stage::Flow { .. }
+                | Stage::Resting
+                | Stage::CallingBack(_)
                 | Stage::Announcing { .. }
                 | Stage::Dialling(_)
                 | Stage::Talking(_)
@@ -178,9 +182,10 @@ impl Switchboard {
         self.ledger
             .event(About::call(id).with_leg(leg).with_agent(agent), EventKind::LegAnswered {});
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let caller = call.caller;
+        let (caller, is_callback) = (call.caller, call.callback.is_some());
         match &mut call.stage {
             Stage::Queued(wait) => match wait.take_offer_at(leg) {
+                Some(offer) if is_callback => self.agent_takes_callback(id, offer),
                 Some(offer) => self.offer_answered(id, &offer),
                 None => self.release_leg(leg, Cause::AnsweredElsewhere, None),
             },
@@ -191,7 +196,10 @@ impl Switchboard {
                 self.join(id, (caller, leg), kind, None);
             }
             Stage::Transferring(transfer) if transfer.target == leg => self.transfer_answered(id),
+            Stage::CallingBack(back) if back.customer == leg => self.called_back(id),
             Stage::Flow { .. }
+            | Stage::Resting
+            | Stage::CallingBack(_)
             | Stage::Announcing { .. }
             | Stage::Dialling(_)
             | Stage::Talking(_)

@@ -6,8 +6,8 @@ use std::time::Duration;
 use acd::{AcdEvent, Decision, Explanation};
 use agent::{Fact, WrapUp};
 use model::{
-    AgentId, CallId, CallKind, Cause, EventKind, LegId, OfferEnd, Outcome, PromptId, QueueId,
-    Timestamp,
+    Actor, AgentId, CallId, CallKind, CallbackEnd, Cause, EventKind, LegId, OfferEnd, Outcome,
+    PromptId, QueueId, Timestamp,
 };
 
 use crate::call::{FromQueue, Offer, Stage, Wait};
@@ -28,14 +28,17 @@ impl Switchboard {
             }
             Decision::OfferOver { call, agent, end } => self.end_offer(call, agent, end),
             Decision::Left { call, queue, outcome, waited, to, cause } => {
-                self.left(&Left { call, queue, outcome, waited, to, cause });
+                self.left(&Left { call, queue, outcome, waited, to, cause, key: None });
             }
         }
     }
 
     fn entered(&mut self, id: CallId, queue: &QueueId, priority: u8, waiting: u32) {
+        let rules = self.config.queues.get(queue);
+        let keys = rules.and_then(|rules| rules.keys_prompt.clone());
         let welcome = self.config.sounds.queue_welcome.clone();
         let Some(call) = self.calls.get_mut(&id) else { return };
+        let is_callback = call.callback.is_some();
         let moved = matches!(call.stage, Stage::Queued(_));
         let segment = call.next_segment();
         let offers = BTreeMap::new();
@@ -43,14 +46,15 @@ impl Switchboard {
         call.stage = Stage::Queued(wait);
         let about = About::call(id).with_segment(segment).with_queue(queue);
         self.ledger.event(about, EventKind::QueueEntered { priority, waiting });
-        match welcome {
-            Some(prompt) if !moved => self.welcome(id, prompt),
-            Some(_) | None => self.queue_music(id),
+        if is_callback {
+            return self.callback_entered(id, queue);
         }
+        let said: Vec<_> = welcome.filter(|_| !moved).into_iter().chain(keys).collect();
+        if said.is_empty() { self.queue_music(id) } else { self.welcome(id, said) }
     }
 
-    fn welcome(&mut self, id: CallId, prompt: PromptId) {
-        let play = self.play_to_caller(id, vec![prompt]);
+    pub(crate) fn welcome(&mut self, id: CallId, prompts: Vec<PromptId>) {
+        let play = self.play_to_caller(id, prompts);
         if let Some(call) = self.calls.get_mut(&id)
             && let Some(wait) = call.stage.wait_mut()
         {
@@ -95,8 +99,11 @@ impl Switchboard {
     /// Rings an agent for a waiting call; `None` when no port is free.
     fn dial_agent(&mut self, id: CallId, queue: &QueueId, agent: AgentId) -> Option<LegId> {
         let phone = self.agents.phone(agent).cloned()?;
-        let from = self.shown_for(self.calls.get(&id)?.caller)?;
-        let display = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
+        let call = self.calls.get(&id)?;
+        let (is_callback, number) = (call.callback.is_some(), call.from.clone());
+        let from = self.shown_for(call.caller).unwrap_or(number);
+        let label = self.config.acd.queues.get(queue).map(|queue| queue.label.clone());
+        let display = label.map(|label| if is_callback { format!("回拨 {label}") } else { label });
         let alert = self.config.phones.get(&phone).map(|phone| phone.alert).unwrap_or_default();
         let (target, carried) = (Target::Phone(phone), self.carried_to_phone(id));
         self.dial(Dial { call: id, target, agent: Some(agent), from, display, carried, alert })
@@ -172,15 +179,17 @@ impl Switchboard {
         wait.offers.remove(&agent)
     }
 
-    fn waiting(&self, id: CallId) -> Option<&Wait> {
+    pub(crate) fn waiting(&self, id: CallId) -> Option<&Wait> {
         self.calls.get(&id)?.stage.wait()
     }
 
     fn left(&mut self, left: &Left) {
         self.tell_left(left);
+        let is_callback = self.calls.get(&left.call).is_some_and(|call| call.callback.is_some());
         match left.outcome {
             Outcome::Answered | Outcome::Abandoned | Outcome::Callback | Outcome::LeftByKey => {}
             Outcome::Overflowed if left.to.is_some() => {}
+            _ if is_callback => self.end_callback(left.call, CallbackEnd::Cancelled, left.cause),
             Outcome::Overflowed | Outcome::TimedOut | Outcome::Rejected | Outcome::Failed => {
                 self.announce_and_end(left.call, left.cause);
             }
@@ -191,9 +200,10 @@ impl Switchboard {
         let segment = self.waiting(left.call).map(|wait| wait.segment);
         let about =
             About { segment, ..About::call(left.call).with_queue(&left.queue).because(left.cause) };
-        let waited_ms = millis(left.waited);
-        let to = left.to.clone();
-        self.ledger.event(about, EventKind::QueueLeft { outcome: left.outcome, waited_ms, to });
+        let actor = left.key.map(|_| Actor::caller());
+        let (waited_ms, to, key) = (millis(left.waited), left.to.clone(), left.key);
+        let kind = EventKind::QueueLeft { outcome: left.outcome, waited_ms, to, key };
+        self.ledger.event(About { actor, ..about }, kind);
         if left.outcome == Outcome::Abandoned {
             self.remember_abandoned(left.call, &left.queue, left.waited);
         }
@@ -201,6 +211,13 @@ impl Switchboard {
 
     /// The caller waits no longer, for a reason the distribution does not know: the call ended.
     pub(crate) fn leave_queue(&mut self, id: CallId, cause: Cause) {
+        if self.calls.get(&id).is_some_and(|call| call.callback.is_some()) {
+            // What a stop ends goes on in the next run.
+            let is_stop = cause == Cause::Shutdown;
+            let outcome = if is_stop { Outcome::Callback } else { Outcome::Failed };
+            let event = AcdEvent::CallTakenOut { call: id, outcome, cause };
+            return self.take_out(id, event, OfferEnd::Withdrawn, &Went::default());
+        }
         // A caller whose line went dead left, however unwillingly; `failed` is our own fault.
         let by_caller = matches!(
             cause,
@@ -211,6 +228,11 @@ impl Switchboard {
         } else {
             (AcdEvent::CallFailed { call: id, cause }, OfferEnd::Withdrawn)
         };
+        self.take_out(id, gone, end, &Went::default());
+    }
+
+    /// The wait ends by the floor's doing: phones stop ringing, and the distribution learns of it.
+    pub(crate) fn take_out(&mut self, id: CallId, gone: AcdEvent, end: OfferEnd, went: &Went) {
         let wait = self.calls.get_mut(&id).and_then(|call| call.stage.wait_mut());
         let offers = wait.map(|wait| std::mem::take(&mut wait.offers)).unwrap_or_default();
         for offer in offers.values() {
@@ -221,7 +243,8 @@ impl Switchboard {
             match decision {
                 // The wait must end in the log while its segment is known.
                 Decision::Left { call, queue, outcome, waited, to, cause } if call == id => {
-                    self.tell_left(&Left { call, queue, outcome, waited, to, cause });
+                    let (to, key) = (to.or_else(|| went.to.clone()), went.key);
+                    self.tell_left(&Left { call, queue, outcome, waited, to, cause, key });
                 }
                 Decision::Entered { .. }
                 | Decision::Offer { .. }
@@ -255,6 +278,7 @@ impl Switchboard {
         let changes = self.agents.fact(Fact::Answered { agent, call: id }, now);
         self.agents_changed(changes, None);
         self.remember_served(id, agent);
+        self.served_meanwhile(id, &from_queue.queue);
         let Some(caller) = self.calls.get(&id).map(|call| call.caller) else { return };
         self.join(id, (caller, offer.leg), CallKind::Queue, Some(from_queue));
     }
@@ -275,6 +299,14 @@ struct Left {
     waited: Duration,
     to: Option<QueueId>,
     cause: Cause,
+    key: Option<char>,
+}
+
+/// Where a caller goes whom the floor takes out of a queue, and by which key.
+#[derive(Default)]
+pub(crate) struct Went {
+    pub(crate) to: Option<QueueId>,
+    pub(crate) key: Option<char>,
 }
 
 pub(crate) fn millis(span: Duration) -> u64 {

@@ -1,8 +1,9 @@
 //! What a caller meets before the queue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use flow::{Meet, Walk};
+use flow::{Flow, Meet, Walk};
 use model::{CallId, Cause, EventKind, HotlineId, LegId, PromptId, QueueId, Timestamp};
 
 use crate::Switchboard;
@@ -12,7 +13,7 @@ use crate::ports::MediaCommand;
 
 /// An announcement that has not ended by itself by then is cut: the caller must not hang on a
 /// media fault.
-const LONGEST_ANNOUNCEMENT: Duration = Duration::from_secs(60);
+pub(crate) const LONGEST_ANNOUNCEMENT: Duration = Duration::from_secs(60);
 
 /// Prompts of a flow that have not ended by then are taken to have: so are callers kept moving when
 /// media forgets them.
@@ -21,8 +22,14 @@ const LONGEST_PROMPTS: Duration = Duration::from_secs(600);
 impl Switchboard {
     pub(crate) fn greet(&mut self, id: CallId, hotline: &HotlineId) {
         let Some(hotline) = self.config.hotlines.get(hotline) else { return };
-        let (walk, meet) = Walk::begin(hotline.flow.clone());
+        let flow = hotline.flow.clone();
         self.answer_caller(id);
+        self.begin_flow(id, flow);
+    }
+
+    /// The caller enters a flow, from wherever.
+    pub(crate) fn begin_flow(&mut self, id: CallId, flow: Arc<Flow>) {
+        let (walk, meet) = Walk::begin(flow);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let segment = call.next_segment();
         let flow = walk.flow().to_owned();
@@ -66,6 +73,7 @@ impl Switchboard {
                 self.end_flow(id, None);
                 self.queue_call(id, queue, priority);
             }
+            Meet::Callback { queue, priority } => self.callback_by_flow(id, &queue, priority),
             Meet::Release => {
                 self.end_flow(id, Some(Cause::FlowEnded));
                 self.end_call(id, Cause::FlowEnded);
@@ -136,7 +144,9 @@ impl Switchboard {
             }
             // An earlier prompt, cut short by what the caller met next.
             Stage::Flow { .. }
+            | Stage::Resting
             | Stage::Queued(_)
+            | Stage::CallingBack(_)
             | Stage::Announcing { .. }
             | Stage::Dialling(_)
             | Stage::Talking(_)
@@ -147,8 +157,18 @@ impl Switchboard {
 
     pub(crate) fn digit(&mut self, leg: LegId, digit: char) {
         let Some(id) = self.call_of(leg) else { return };
-        if self.calls.get(&id).is_some_and(|call| call.caller == leg) {
-            self.walk_on(id, |walk, _| walk.digit(digit));
+        let Some(call) = self.calls.get(&id).filter(|call| call.caller == leg) else { return };
+        match &call.stage {
+            Stage::Flow { .. } => self.walk_on(id, |walk, _| walk.digit(digit)),
+            Stage::Queued(_) => self.key_while_waiting(id, digit),
+            // Nothing is asked there; two who talk hear each other's keys.
+            Stage::Announcing { .. }
+            | Stage::Resting
+            | Stage::CallingBack(_)
+            | Stage::Dialling(_)
+            | Stage::Talking(_)
+            | Stage::Transferring(_)
+            | Stage::Ending => {}
         }
     }
 }

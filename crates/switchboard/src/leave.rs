@@ -1,9 +1,9 @@
 //! Legs and calls end.
 
 use agent::Fact;
-use model::{CallId, Cause, EventKind, LegId};
+use model::{CallId, CallbackEnd, Cause, EventKind, LegId};
 
-use crate::call::{Leg, LegState, Stage, Talk};
+use crate::call::{Call, Leg, LegState, Stage, Talk};
 use crate::ledger::About;
 use crate::outside::passed_on;
 use crate::ports::{LegCommand, MediaCommand};
@@ -22,11 +22,16 @@ impl Switchboard {
     /// Ends a call from our side, whatever its stage.
     pub(crate) fn end_call(&mut self, id: CallId, cause: Cause) {
         self.leave_stage(id, cause);
+        self.forget_callback(id, CallbackEnd::Cancelled, cause);
         if let Some(call) = self.calls.get_mut(&id) {
             call.over.get_or_insert(cause);
         }
         let legs: Vec<LegId> =
             self.calls.get(&id).map_or(vec![], |call| call.legs.iter().copied().collect());
+        if legs.is_empty() {
+            // Nobody will be heard of any more.
+            return self.forget_call(id, cause);
+        }
         for leg in legs {
             self.release_leg(leg, cause, None);
         }
@@ -39,6 +44,10 @@ impl Switchboard {
         match &call.stage {
             Stage::Flow { .. } => self.end_flow(id, Some(cause)),
             Stage::Queued(_) => self.leave_queue(id, cause),
+            Stage::CallingBack(_) => {
+                self.stop_calling_back(id, cause);
+                self.leave_queue(id, cause);
+            }
             Stage::Dialling(dialling) => {
                 let (caller, callee) = (call.caller, dialling.callee);
                 self.release_leg(callee, cause, None);
@@ -55,7 +64,7 @@ impl Switchboard {
                 self.agent_left(id, target, None);
                 self.agents_left(id, &talk);
             }
-            Stage::Announcing { .. } | Stage::Ending => {}
+            Stage::Announcing { .. } | Stage::Resting | Stage::Ending => {}
         }
         self.set_deadline(id, None);
         if let Some(call) = self.calls.get_mut(&id) {
@@ -118,7 +127,9 @@ impl Switchboard {
         if ours || leg.state == LegState::Releasing {
             return cause;
         }
-        let caller = self.calls.get(&leg.call).is_some_and(|call| call.caller == leg.id);
+        // Whoever is called back has not called.
+        let calls = |call: &Call| call.caller == leg.id && call.stage.calling_back().is_none();
+        let caller = self.calls.get(&leg.call).is_some_and(calls);
         match (leg.state, caller, status) {
             (LegState::Established, true, _) => Cause::CallerHungUp,
             (LegState::Established, false, _) => Cause::AgentHungUp,
@@ -155,13 +166,15 @@ impl Switchboard {
             Stage::Transferring(transfer) if transfer.transferor == leg => {
                 self.transferor_left(id);
             }
+            Stage::CallingBack(_) => self.calling_back_lost(id, leg, (cause, status)),
             Stage::Flow { .. }
             | Stage::Queued(_)
             | Stage::Announcing { .. }
             | Stage::Dialling(_)
             | Stage::Talking(_)
             | Stage::Transferring(_) => self.end_call(id, cause),
-            Stage::Ending => {}
+            // Its legs have been told to end.
+            Stage::Resting | Stage::Ending => {}
         }
     }
 
@@ -177,14 +190,19 @@ impl Switchboard {
     }
 
     fn forget_call(&mut self, id: CallId, cause: Cause) {
-        if self.calls.get(&id).is_some_and(|call| call.legs.is_empty()) {
-            self.leave_stage(id, cause);
-            let ended = self.calls.remove(&id);
-            self.not_talking_any_more(id);
-            self.places.call_ended(ended.as_ref().and_then(|call| call.hotline.as_ref()));
-            let over = ended.and_then(|call| call.over);
-            let cause = over.unwrap_or(cause);
-            self.ledger.event(About::call(id).because(cause), EventKind::CallEnded {});
+        if !self.calls.get(&id).is_some_and(|call| call.legs.is_empty() && !call.is_kept()) {
+            return;
+        }
+        self.leave_stage(id, cause);
+        let Some(ended) = self.calls.remove(&id) else { return };
+        self.not_talking_any_more(id);
+        if ended.is_placed {
+            self.places.call_ended(ended.hotline.as_ref());
+        }
+        let cause = ended.over.unwrap_or(cause);
+        self.ledger.event(About::call(id).because(cause), EventKind::CallEnded {});
+        if let Some(callback) = ended.asked {
+            self.line_is_free(callback);
         }
     }
 

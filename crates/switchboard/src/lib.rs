@@ -8,6 +8,8 @@
 //! | `arrive` | a new call: hotline, extension, number outside, feature code |
 //! | `greet` | the flow before the queue |
 //! | `memory` | what is remembered of callers: who served them last, when they gave up |
+//! | `callback` | a caller leaves the line, keeps the place, and is called back |
+//! | `exits` | keys by which callers leave a queue |
 //! | `distribute` | what `acd` decides: offers, and how a wait ends |
 //! | `staff` | what `agent` decides, and keeping `acd` in step with it |
 //! | `dial` | an extension or a number outside is rung |
@@ -28,10 +30,12 @@
 
 mod arrive;
 mod call;
+mod callback;
 mod check;
 pub mod config;
 mod dial;
 mod distribute;
+mod exits;
 mod feature;
 mod greet;
 mod keys;
@@ -106,6 +110,8 @@ pub struct Switchboard {
     served: Memory<Number, AgentId>,
     /// When callers who gave up had come to each queue.
     abandoned: Memory<(Number, QueueId), Timestamp>,
+    /// The callbacks that are not over, by whom they are for.
+    callbacks: BTreeMap<callback::Whom, CallId>,
     /// The hotlines by their numbers, in the form that is matched.
     numbers: BTreeMap<Number, HotlineId>,
 }
@@ -245,9 +251,10 @@ impl Switchboard {
             Some(call::Stage::Dialling(_)) => self.rang_out(call),
             Some(call::Stage::Transferring(_)) => self.transfer_rang_out(call),
             Some(call::Stage::Announcing { cause, .. }) => self.end_call(call, *cause),
+            Some(call::Stage::Resting | call::Stage::Queued(_)) => self.callback_due(call),
+            Some(call::Stage::CallingBack(_)) => self.calling_back_rang_out(call),
             // These stages set no deadline of their own.
-            Some(call::Stage::Queued(_) | call::Stage::Talking(_) | call::Stage::Ending) | None => {
-            }
+            Some(call::Stage::Talking(_) | call::Stage::Ending) | None => {}
         }
     }
 

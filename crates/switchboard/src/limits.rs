@@ -206,7 +206,7 @@ impl Switchboard {
     /// The places counted are those the calls take.
     pub(crate) fn check_places(&self) -> Result<(), String> {
         let mut counted = Places::default();
-        for call in self.calls.values() {
+        for call in self.calls.values().filter(|call| call.is_placed) {
             counted.call_began(call.hotline.as_ref());
         }
         for leg in self.legs.values() {

@@ -49,6 +49,7 @@ impl Switchboard {
                 queue: queue.clone(),
                 label: config.label.clone(),
                 waiting: tally.waiting,
+                callbacks: tally.callbacks,
                 longest_wait_ms: crate::distribute::millis(longest_wait),
                 ready: tally.ready,
                 signed_in: tally.signed_in,
@@ -87,6 +88,13 @@ impl Switchboard {
                 let agent = wait.offers.keys().next().copied();
                 (stage, Some(wait.queue.clone()), agent)
             }
+            Stage::CallingBack(back) => {
+                ("calling_back", Some(back.wait.queue.clone()), Some(back.offer.agent))
+            }
+            Stage::Resting => {
+                let queue = call.callback.as_ref().map(|callback| callback.open.queue.clone());
+                ("resting", queue, None)
+            }
             Stage::Announcing { .. } => ("announcement", None, None),
             Stage::Dialling(dialling) => {
                 ("dialling", None, agent_on(&dialling.callee).or_else(|| agent_on(&call.caller)))
@@ -108,6 +116,7 @@ impl Switchboard {
             stage: stage.to_owned(),
             queue,
             agent,
+            callback_of: call.callback.as_ref().map(|callback| callback.open.of),
         }
     }
 }

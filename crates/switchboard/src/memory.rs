@@ -100,7 +100,7 @@ impl Switchboard {
     }
 
     /// The number by which a caller is known again; none where it is withheld.
-    fn caller_of(&self, id: CallId) -> Option<Number> {
+    pub(crate) fn caller_of(&self, id: CallId) -> Option<Number> {
         let read = self.config.numbering.read(&self.calls.get(&id)?.from);
         (read.kind != Kind::Withheld).then_some(read.canonical)
     }

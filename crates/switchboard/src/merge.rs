@@ -78,7 +78,9 @@ impl Switchboard {
             Stage::Talking(talk) if [talk.left, talk.right].contains(&own.leg) => Ok(talk),
             Stage::Transferring(_) => Err(491),
             Stage::Flow { .. }
+            | Stage::Resting
             | Stage::Queued(_)
+            | Stage::CallingBack(_)
             | Stage::Announcing { .. }
             | Stage::Dialling(_)
             | Stage::Talking(_)

@@ -174,6 +174,13 @@ impl Switchboard {
         self.legs.get(&leg).is_some_and(|leg| !leg.rang)
     }
 
+    /// A callback's caller is at the end of the leg that calls.
+    fn caller_is_called_by(&mut self, id: CallId, leg: LegId) {
+        if let Some(call) = self.calls.get_mut(&id).filter(|it| it.stage.calling_back().is_some()) {
+            call.caller = leg;
+        }
+    }
+
     fn next_trunk(&mut self, id: CallId) -> bool {
         let outside = self.calls.get_mut(&id).and_then(|call| call.stage.outside_mut()?.take());
         let Some(mut outside) = outside else { return false };
@@ -187,8 +194,13 @@ impl Switchboard {
                 transfer.target = leg;
                 transfer.outside = Some(outside);
             }
+            Some(Stage::CallingBack(back)) => {
+                back.customer = leg;
+                back.outside = Some(outside);
+            }
             Some(
                 Stage::Flow { .. }
+                | Stage::Resting
                 | Stage::Queued(_)
                 | Stage::Announcing { .. }
                 | Stage::Talking(_)
@@ -196,6 +208,7 @@ impl Switchboard {
             )
             | None => {}
         }
+        self.caller_is_called_by(id, leg);
         self.set_deadline(id, Some(self.ledger.now + self.config.ring));
         true
     }

@@ -97,7 +97,7 @@ impl Switchboard {
     fn move_call(&mut self, actor: &Actor, call: CallId, queue: QueueId) -> Result<Reply, Refusal> {
         let call_there = self.calls.get(&call).ok_or(Refusal::CallUnknown)?;
         let wait = call_there.stage.wait().ok_or(Refusal::CallNotWaiting)?;
-        if !wait.offers.is_empty() {
+        if !wait.offers.is_empty() || call_there.stage.calling_back().is_some() {
             return Err(Refusal::CallRings);
         }
         self.queue_known(&queue)?;

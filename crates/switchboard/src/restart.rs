@@ -69,6 +69,7 @@ impl Switchboard {
             records: BTreeMap::new(),
             served: Memory::default(),
             abandoned: Memory::default(),
+            callbacks: BTreeMap::new(),
             numbers: numbers_of(&config),
             config,
         };
@@ -78,7 +79,15 @@ impl Switchboard {
         floor.ledger.event(About::default(), EventKind::ConfigApplied { sha256 });
         floor.recall(opening.served, opening.abandoned);
         for (call, open) in snapshot.calls {
-            floor.close_call(call, open);
+            let outcome = match snapshot.callbacks.contains_key(&call) {
+                true => Outcome::Callback,
+                false => Outcome::Failed,
+            };
+            floor.close_call(call, open, outcome);
+        }
+        // Before anybody is there for them, or the first would be served that happens to come first.
+        for (before, callback) in snapshot.callbacks {
+            floor.take_up_callback(before, callback);
         }
         floor.restore_agents(snapshot.agents);
         floor.settle();
@@ -86,13 +95,14 @@ impl Switchboard {
         (floor, commands)
     }
 
-    fn close_call(&mut self, call: CallId, open: OpenCall) {
+    fn close_call(&mut self, call: CallId, open: OpenCall, outcome: Outcome) {
         let about = About::call(call).because(Cause::Crash);
         for (segment, queue) in open.segments {
             let Some(queue) = queue else { continue };
             let about = about.clone().with_segment(segment).with_queue(&queue);
             let waited_ms = crate::distribute::millis(self.ledger.now.since(open.since));
-            let kind = EventKind::QueueLeft { outcome: Outcome::Failed, waited_ms, to: None };
+            let (to, key) = (None, None);
+            let kind = EventKind::QueueLeft { outcome, waited_ms, to, key };
             self.ledger.event(about, kind);
         }
         for leg in open.legs {

@@ -64,6 +64,9 @@ pub struct QueueStatus {
     pub label: String,
     /// Callers waiting now.
     pub waiting: u32,
+    /// Of them, those who will be called back.
+    #[serde(default)]
+    pub callbacks: u32,
     /// How long the first of them has waited, in milliseconds.
     pub longest_wait_ms: u64,
     /// Agents ready for it now.
@@ -89,12 +92,16 @@ pub struct CallStatus {
     pub to: Number,
     /// The hotline it called, if that is what it called.
     pub hotline: Option<HotlineId>,
-    /// What the caller meets: `flow`, `queue`, `ringing`, `talking`, `held`, …
+    /// What the caller meets: `flow`, `queue`, `ringing`, `talking`, `held`, …; of a callback, `resting`
+    /// and `calling_back`, too.
     pub stage: String,
     /// The queue waited in.
     pub queue: Option<QueueId>,
     /// The agent ringing or talking.
     pub agent: Option<AgentId>,
+    /// The call in which somebody asked to be called back, where this is that callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback_of: Option<CallId>,
 }
 
 /// One trunk.

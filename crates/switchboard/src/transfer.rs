@@ -29,7 +29,9 @@ impl Switchboard {
             Some(Stage::Transferring(_)) => return self.transfer_progress(leg, 491),
             Some(
                 Stage::Flow { .. }
+                | Stage::Resting
                 | Stage::Queued(_)
+                | Stage::CallingBack(_)
                 | Stage::Announcing { .. }
                 | Stage::Dialling(_)
                 | Stage::Ending,

@@ -220,6 +220,11 @@ impl Baresip {
         self.told("hangup", "");
     }
 
+    /// Presses a key during its call.
+    pub(crate) fn presses(&self, key: char) {
+        self.told("sndcode", &key.to_string());
+    }
+
     pub(crate) fn holds(&self) {
         self.told("hold", "");
     }

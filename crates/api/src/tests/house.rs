@@ -158,6 +158,7 @@ pub(super) fn arrived() -> EventKind {
         sip_call_id: "a@b".into(),
         user_to_user: Vec::new(),
         attested: None,
+        callback_of: None,
     }
 }
 
@@ -176,6 +177,7 @@ pub(super) fn status() -> Status {
         queue: "sales".into(),
         label: "售前".into(),
         waiting: 2,
+        callbacks: 0,
         longest_wait_ms: 1_500,
         ready: 1,
         signed_in: 1,
@@ -191,6 +193,7 @@ pub(super) fn status() -> Status {
         stage: "talking".into(),
         queue: None,
         agent: Some(AgentId::new(1001)),
+        callback_of: None,
     };
     Status {
         at: BEGIN,

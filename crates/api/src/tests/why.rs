@@ -69,7 +69,8 @@ fn a_call_begins(house: &House) {
 }
 
 fn it_ends(house: &House) {
-    let left = EventKind::QueueLeft { outcome: Outcome::Abandoned, waited_ms: 9_000, to: None };
+    let left =
+        EventKind::QueueLeft { outcome: Outcome::Abandoned, waited_ms: 9_000, to: None, key: None };
     happens(house, None, left);
     happens(house, None, EventKind::CallEnded {});
 }

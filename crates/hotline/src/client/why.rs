@@ -62,6 +62,9 @@ fn wait_told(text: &mut String, wait: &Wait, zone: Zone) {
          configuration 配置 {config_version}",
         zone.clock(wait.since)
     );
+    if let Some(of) = wait.callback_of {
+        let _ = writeln!(text, "{INDENT}to call back whoever asked in 回拨 {of}");
+    }
     for step in &wait.steps {
         match step {
             Step::Nobody(gap) => gap_told(text, gap, zone),
@@ -71,6 +74,9 @@ fn wait_told(text: &mut String, wait: &Wait, zone: Zone) {
     if wait.unlisted > 0 {
         let _ =
             writeln!(text, "{INDENT}{} steps in the middle are not listed 未列出", wait.unlisted);
+    }
+    if let Some(callback) = wait.callback {
+        let _ = writeln!(text, "{INDENT}asked to be called back: call 要求回拨 {callback}");
     }
     match &wait.left {
         Some(left) => left_told(text, left, zone),
@@ -188,11 +194,13 @@ fn left_told(text: &mut String, left: &Left, zone: Zone) {
     let cause = left.cause.filter(|cause| cause.as_str() != left.outcome.as_str());
     let cause = cause.map(|cause| format!(", cause 原因 {}", reason(cause.as_str())));
     let to = left.to.as_ref().map(|to| format!(" to 转入 {to}"));
+    let key = left.key.map(|key| format!(" `{key}`"));
     let _ = writeln!(
         text,
-        "{}  {}{} after {}{}, configuration 配置 {config_version}",
+        "{}  {}{}{} after {}{}, configuration 配置 {config_version}",
         zone.clock(*at),
         outcome(left.outcome),
+        key.unwrap_or_default(),
         to.unwrap_or_default(),
         seconds(*waited_ms),
         cause.unwrap_or_default()
@@ -247,6 +255,7 @@ pub(super) fn reason(word: &str) -> String {
         word,
         match word {
             "no_answer" => "无应答",
+            "requested" => "本人要求",
             "refused" => "拒接",
             "unreachable" => "话机不可达",
             "offer_withdrawn" => "分配撤回",
@@ -283,7 +292,7 @@ pub(super) fn outcome(outcome: Outcome) -> String {
         Outcome::TimedOut => "超时",
         Outcome::Rejected => "拒绝",
         Outcome::LeftByKey => "按键离开",
-        Outcome::Callback => "回呼",
+        Outcome::Callback => "回拨",
         Outcome::Failed => "故障",
     };
     both(outcome.as_str(), chinese)
@@ -348,6 +357,7 @@ pub(super) mod tests {
             cause: Some(Cause::Distributed),
             waited_ms: 28_000,
             to: None,
+            key: None,
             config_version: 4,
         };
         Wait {
@@ -357,6 +367,8 @@ pub(super) mod tests {
             priority: 0,
             waiting: 3,
             config_version: 4,
+            callback_of: None,
+            callback: None,
             steps: vec![Step::Nobody(gap), Step::Offered(first), Step::Offered(second)],
             unlisted: 0,
             left: Some(left),
@@ -380,6 +392,7 @@ pub(super) mod tests {
             cause: Some(Cause::MaxWait),
             waited_ms: 60_000,
             to: Some("sales".into()),
+            key: None,
             config_version: 4,
         };
         let gap = |since| {
@@ -390,9 +403,15 @@ pub(super) mod tests {
                 most_ready: 0,
             })
         };
-        let first = Wait { steps: Vec::new(), left: Some(left), ..wait() };
+        let first = Wait { steps: Vec::new(), left: Some(left.clone()), ..wait() };
+        let key = Some('1');
+        let asked = Left { outcome: Outcome::Callback, to: None, key, ..left.clone() };
+        let callback = "3-18".parse().ok();
+        let third =
+            Wait { callback, callback_of: None, steps: vec![], left: Some(asked), ..wait() };
+        let fourth = Wait { callback_of: "3-16".parse().ok(), steps: vec![], left: None, ..wait() };
         let second = Wait { queue: "sales".into(), steps: vec![gap(60)], left: None, ..wait() };
-        insta::assert_snapshot!(told(&of(vec![first, second]), Zone::CHINA));
+        insta::assert_snapshot!(told(&of(vec![first, second, third, fourth]), Zone::CHINA));
         assert!(told(&of(Vec::new()), Zone::CHINA).contains("never waited"));
     }
 }

@@ -68,6 +68,10 @@ fn takes(kind: Kind) -> String {
         Kind::Agents => "list of work numbers".into(),
         Kind::Offset => "`\"+hh:mm\"` or `\"-hh:mm\"`".into(),
         Kind::Clock => "`\"hh:mm\"`".into(),
+        Kind::Exits => {
+            "`{ key = \"queue:NAME\" }`, `\"flow:NAME\"`, `\"callback\"`, `\"release\"` or `\"release:PROMPT\"`"
+                .into()
+        }
         Kind::Choices => "`{ digit = \"step\" }`".into(),
     }
 }

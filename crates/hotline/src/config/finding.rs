@@ -114,6 +114,8 @@ codes! {
     CertificateDates = "certificate_dates", Warning;
     /// Nothing listens that a trunk's calls could leave by.
     ListenerMissing = "listener_missing", Error;
+    /// Callers who are to be called back could not be dialled, or would see no number.
+    CallbackWithoutRoute = "callback_without_route", Error;
     /// Neither a trunk nor a refusal, or both.
     RuleUnclear = "rule_unclear", Error;
     /// An earlier rule takes every number of this one.

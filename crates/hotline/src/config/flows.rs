@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use acd::QueueConfig;
 use flow::{Flow, Step};
-use model::{HotlineId, PromptId, QueueId};
+use model::{HotlineId, PromptId};
 use switchboard::config::HotlineConfig;
 use toml_edit::TableLike;
 
+use super::callback;
 use super::finding::Code;
 use super::key;
 use super::limits::{self, Limits};
 use super::prompts::Needed;
-use super::queues;
+use super::queues::{self, Queues};
 use super::section::{Reader, Section, Spanned};
 
 /// One public number.
@@ -27,13 +27,21 @@ pub(super) struct Hotline {
     pub(super) limits: Limits,
 }
 
+/// What is read of flows and public numbers.
+pub(super) struct Flows {
+    /// The flows, by name.
+    pub(super) flows: BTreeMap<String, Arc<Flow>>,
+    /// The numbers that lead to them.
+    pub(super) hotlines: Vec<Hotline>,
+}
+
 /// Reads flows and the numbers that lead to them.
 pub(super) fn read(
     reader: &Reader,
     root: &dyn TableLike,
-    queues: &BTreeMap<QueueId, QueueConfig>,
+    queues: &Queues,
     needed: &mut Needed,
-) -> Vec<Hotline> {
+) -> Flows {
     let mut flows = BTreeMap::new();
     for (name, section) in Section::named(reader, root, &key::FLOWS) {
         let flow = Reading { reader, queues, needed }.flow(&name, &section);
@@ -58,7 +66,7 @@ pub(super) fn read(
             hotlines.push(Hotline { id, at: number.at, config, limits });
         }
     }
-    hotlines
+    Flows { flows, hotlines }
 }
 
 /// A step with the places of what it leads to.
@@ -83,7 +91,7 @@ impl PlacedStep {
 
 struct Reading<'a> {
     reader: &'a Reader,
-    queues: &'a BTreeMap<QueueId, QueueConfig>,
+    queues: &'a Queues,
     needed: &'a mut Needed,
 }
 
@@ -121,6 +129,7 @@ impl Reading<'_> {
             "play" => self.play(at, section),
             "menu" => self.menu(at, section),
             "queue" => self.queue(at, section),
+            "callback" => self.callback(at, section),
             _ => Some(PlacedStep::release(at, self.prompts(section))),
         }
     }
@@ -131,6 +140,7 @@ impl Reading<'_> {
             "play" => &["prompts", "next"],
             "menu" => &["prompts", "wait", "tries", "choices", "otherwise"],
             "queue" => &["queue", "priority"],
+            "callback" => &["queue", "priority", "otherwise"],
             _ => &["prompts"],
         };
         for key in key::STEPS.keys.iter().filter(|key| key.name != "kind") {
@@ -172,9 +182,19 @@ impl Reading<'_> {
 
     fn queue(&self, at: Range<usize>, section: &Section<'_>) -> Option<PlacedStep> {
         let written = self.need(section, "queue", section.name("queue"))?;
-        let queue = queues::find(self.reader, self.queues, &written)?;
+        let queue = queues::find(self.reader, &self.queues.acd, &written)?;
         let step = Step::Queue { queue, priority: section.small("priority")? };
         Some(PlacedStep { at, step, silent: None, chosen: Vec::new() })
+    }
+
+    fn callback(&self, at: Range<usize>, section: &Section<'_>) -> Option<PlacedStep> {
+        let written = self.need(section, "queue", section.name("queue"))?;
+        let queue = queues::find(self.reader, &self.queues.acd, &written)?;
+        callback::check_there(self.reader, &self.queues.rules, &queue, &written.at);
+        let otherwise = self.need(section, "otherwise", section.name("otherwise"))?;
+        let priority = section.small("priority")?;
+        let step = Step::Callback { queue, priority, otherwise: otherwise.value.clone() };
+        Some(PlacedStep { at, step, silent: Some(otherwise), chosen: Vec::new() })
     }
 
     fn prompts(&mut self, section: &Section<'_>) -> Vec<PromptId> {

@@ -5,7 +5,7 @@
 mod distribution;
 mod signalling;
 
-pub(crate) use distribution::{QUEUES, TIERS};
+pub(crate) use distribution::{CALLBACK, QUEUES, TIERS};
 pub(crate) use signalling::{GUARD, LISTENERS, SIP, TRACE, TRUNKS};
 
 /// What a key takes.
@@ -55,6 +55,8 @@ pub(crate) enum Kind {
     Agents,
     /// Digits, each with the step it leads to.
     Choices,
+    /// Keys of a telephone, each with where it leads.
+    Exits,
     /// Digits.
     Digits,
     /// Trunks, each with a number of places.
@@ -514,9 +516,13 @@ pub(crate) const FLOWS: Table = Table {
 
 pub(crate) const STEPS: Table = Table {
     path: "flows.<flow>.steps.<step>",
-    text: "One step. `play` takes `prompts` and `next`; `menu` takes `prompts`, `wait`, `tries`, `choices` and `otherwise`; `queue` takes `queue` and `priority`; `release` takes `prompts`.",
+    text: "One step. `play` takes `prompts` and `next`; `menu` takes `prompts`, `wait`, `tries`, `choices` and `otherwise`; `queue` takes `queue` and `priority`; `callback` takes `queue`, `priority` and `otherwise`; `release` takes `prompts`.",
     keys: &[
-        must("kind", Kind::Word(&["play", "menu", "queue", "release"]), "What happens."),
+        must(
+            "kind",
+            Kind::Word(&["play", "menu", "queue", "callback", "release"]),
+            "What happens.",
+        ),
         may("prompts", Kind::Names, "What is played, in order."),
         may("next", Kind::Name, "The step after `play`."),
         else_(
@@ -530,9 +536,9 @@ pub(crate) const STEPS: Table = Table {
         may(
             "otherwise",
             Kind::Name,
-            "The step for a caller who pressed nothing that leads anywhere.",
+            "The step for a caller who pressed nothing that leads anywhere, or cannot be called back.",
         ),
-        may("queue", Kind::Name, "The queue to wait in."),
+        may("queue", Kind::Name, "The queue to wait in, or to be called back from."),
         else_(
             "priority",
             Kind::Number(0, 255),
@@ -667,6 +673,7 @@ pub(crate) const TABLES: &[Table] = &[
     STEPS,
     QUEUES,
     TIERS,
+    CALLBACK,
     GROUPS,
     TEAMS,
     AGENTS,

@@ -14,6 +14,8 @@
 //! | `shifts` | when agents work |
 //! | `stays` | how long agents may be busy, and what happens then |
 //! | `queues` | queues, and whether anybody can serve them |
+//! | `callback` | how callers are called back |
+//! | `exits` | the keys by which callers leave a queue |
 //! | `flows` | public numbers, and the flows behind them |
 //! | `limits` | what hotlines may have, and what is kept for them |
 //! | `numbering` | how numbers are written, here and by carriers |
@@ -23,8 +25,10 @@
 //! | `secrets` | `secrets.toml` and the environment |
 //! | `issued` | nothing: it changes `secrets.toml` while the service runs |
 
+mod callback;
 #[cfg(test)]
 mod document;
+mod exits;
 mod finding;
 mod flows;
 mod guard;
@@ -244,12 +248,16 @@ fn read(reader: &Reader, root: &dyn TableLike, paths: &Paths<'_>) -> (Config, Ve
     let mut needed = prompts::Needed::default();
     let service = service::read(reader, root, paths);
     let mut people = people::read(reader, root);
-    let queues = queues::read(reader, root, &people.skills);
+    let mut queues = queues::read(reader, root, &people.skills, &mut needed);
     people.rules.first_queues = queues::at_first(reader, &queues.acd, &people);
-    let hotlines = flows::read(reader, root, &queues.acd, &mut needed);
+    let flows::Flows { flows, hotlines } = flows::read(reader, root, &queues, &mut needed);
+    let (acd, needed_too) = (&queues.acd, &mut needed);
+    exits::Leads { reader, queues: acd, flows: &flows, needed: needed_too }
+        .lead(queues.keys, &mut queues.rules);
     let listeners = listeners::read(reader, root, &service, paths);
     let provisioning = provisioning::read(reader, root, (&service, &listeners));
     let mut outside = outside::read(reader, root, &people, (&service, &listeners));
+    callback::check_routes(reader, &queues.callbacks, &queues.rules, &outside.rules);
     numbers::check(reader, &people, (&hotlines, &service.numbering), &outside.rules);
     limits::check(reader, &hotlines, &outside.trunks, service.max_calls);
     let (folder, sounds) = prompts::read_sounds(reader, root, &mut needed);

@@ -9,9 +9,12 @@ use model::{AgentId, QueueId, SkillId, WrapUpMode};
 use switchboard::config::{LastAgent, QueueRules};
 use toml_edit::TableLike;
 
+use super::callback;
+use super::exits;
 use super::finding::Code;
 use super::key;
 use super::people::{People, wrap_up_mode};
+use super::prompts::Needed;
 use super::section::{Reader, Section, Spanned};
 
 /// What is read of the queues.
@@ -20,6 +23,10 @@ pub(super) struct Queues {
     pub(super) acd: BTreeMap<QueueId, QueueConfig>,
     /// For the floor.
     pub(super) rules: BTreeMap<QueueId, QueueRules>,
+    /// Their keys, as written.
+    pub(super) keys: Vec<exits::Written>,
+    /// Where their callbacks are written.
+    pub(super) callbacks: BTreeMap<QueueId, Range<usize>>,
 }
 
 /// Reads every queue.
@@ -27,10 +34,12 @@ pub(super) fn read(
     reader: &Reader,
     root: &dyn TableLike,
     agents: &BTreeMap<AgentId, Skills>,
+    needed: &mut Needed,
 ) -> Queues {
     let sections = Section::named(reader, root, &key::QUEUES);
     let mut queues = BTreeMap::new();
     let mut rules = BTreeMap::new();
+    let (mut keys, mut callbacks) = (Vec::new(), BTreeMap::new());
     let mut overflows = Vec::new();
     for (name, section) in &sections {
         let overflow = section.name("overflow");
@@ -39,13 +48,19 @@ pub(super) fn read(
         let id = QueueId::from(name.value.as_str());
         overflows.extend(overflow.map(|overflow| (id.clone(), overflow)));
         queues.insert(id.clone(), queue);
-        rules.insert(id, read_rules(reader, section));
+        keys.push(exits::Written::read(id.clone(), section));
+        let callback = callback::read(reader, section, needed);
+        if let Some((at, _)) = &callback {
+            callbacks.insert(id.clone(), at.clone());
+        }
+        let callback = callback.map(|(_, callback)| callback);
+        rules.insert(id, QueueRules { callback, ..read_rules(reader, section) });
     }
     for (_, overflow) in &overflows {
         find(reader, &queues, overflow);
     }
     check_overflow_loops(reader, &queues, &overflows);
-    Queues { acd: queues, rules }
+    Queues { acd: queues, rules, keys, callbacks }
 }
 
 fn read_rules(reader: &Reader, section: &Section<'_>) -> QueueRules {
@@ -57,6 +72,7 @@ fn read_rules(reader: &Reader, section: &Section<'_>) -> QueueRules {
             .map(|(within, wait)| LastAgent { within: within.value, wait: wait.value }),
         resume_within: section.duration("resume_within").map(|span| span.value),
         wrap_up_mode: read_wrap_up_mode(reader, section),
+        ..QueueRules::default()
     }
 }
 

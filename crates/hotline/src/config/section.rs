@@ -140,6 +140,18 @@ impl<'a> Section<'a> {
         section
     }
 
+    /// The table of this name within another; `None` where there is none.
+    pub(crate) fn within(
+        reader: &'a Reader,
+        parent: &'a dyn TableLike,
+        schema: &'static Table,
+    ) -> Option<Self> {
+        let name = schema.path.rsplit('.').next().unwrap_or(schema.path);
+        let (key, item) = parent.get_key_value(name)?;
+        let at = key.span().or_else(|| item.span()).unwrap_or(0..0);
+        Some(Self::open(reader, schema, &Spanned { value: item, at }))
+    }
+
     /// The tables of the writer's naming under `path.`, in the order of the file.
     pub(crate) fn named(
         reader: &'a Reader,
@@ -232,6 +244,7 @@ impl<'a> Section<'a> {
             let within = [
                 ("flows.<flow>", "steps"),
                 ("queues.<queue>", "tiers"),
+                ("queues.<queue>", "callback"),
                 ("shifts.<shift>", "breaks"),
             ];
             if known.contains(&name) || within.contains(&(self.schema.path, name)) {
@@ -626,18 +639,23 @@ impl<'a> Section<'a> {
 
     /// Digits, each with the step it leads to.
     pub(crate) fn choices(&self, name: &str) -> Vec<(char, Spanned<String>)> {
-        let pairs = self.pairs(name, "digits with steps, like { 1 = \"sales\" }");
+        self.keys(name, "digits with steps, like { 1 = \"sales\" }")
+    }
+
+    /// Keys of a telephone, each with where it leads.
+    pub(crate) fn keys(&self, name: &str, wanted: &str) -> Vec<(char, Spanned<String>)> {
+        let pairs = self.pairs(name, wanted);
         let read = |(digit, step): (Spanned<String>, Spanned<&'a Item>)| {
             let mut characters = digit.value.chars();
             let key = characters.next().filter(|c| c.is_ascii_digit() || *c == '*' || *c == '#');
             let Some(key) = key.filter(|_| characters.next().is_none()) else {
                 let message = format!("`{}` is no key of a telephone", digit.value);
-                let help = "a choice is one of 0 to 9, \"*\" and \"#\"".to_owned();
+                let help = "a key is one of 0 to 9, \"*\" and \"#\"".to_owned();
                 self.reader.report(Code::BadValue, &digit.at, message, help);
                 return None;
             };
             let Some(text) = step.value.as_str() else {
-                self.wrong_type(name, &step.at, "the name of a step", step.value);
+                self.wrong_type(name, &step.at, "a name in quotes", step.value);
                 return None;
             };
             let text = text.to_owned();

@@ -52,7 +52,8 @@ fn story(seq: u64, number: u32, agent: u32) -> Vec<Event> {
         next: None,
         before: None,
     };
-    let left = EventKind::QueueLeft { outcome: Outcome::Answered, waited_ms: 1, to: None };
+    let left =
+        EventKind::QueueLeft { outcome: Outcome::Answered, waited_ms: 1, to: None, key: None };
     let kinds = [
         (0, arrived()),
         (0, EventKind::CallAnswered {}),

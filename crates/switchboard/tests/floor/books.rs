@@ -164,6 +164,7 @@ impl Books {
         match &event.kind {
             EventKind::QueueLeft { outcome, .. } => thing += &format!(" {outcome}"),
             EventKind::QueueOfferEnded { end, .. } => thing += &format!(" {end:?}"),
+            EventKind::CallbackEnded { end } => thing += &format!(" {end}"),
             EventKind::AgentStateChanged { from, to } => {
                 thing += &format!(" {} {}", from.name().as_str(), to.name().as_str());
             }

@@ -16,8 +16,8 @@ use acd::Ringing;
 use agent::Rules;
 use flow::{Flow, Step};
 use model::{Cause, FloorSnapshot, LegId, Next, StateName};
-use switchboard::config::FloorConfig;
-use switchboard::ports::{Input, LegCommand, LegFact, Origin, Request};
+use switchboard::config::{CallbackRules, Exit, FloorConfig, QueueRules};
+use switchboard::ports::{Input, LegCommand, LegFact, Origin, Request, Target};
 
 use crate::centre::{Centre, agent, config, description};
 
@@ -35,6 +35,8 @@ enum Happens {
     Answers(LegId),
     /// A phone declines.
     Declines(LegId),
+    /// The first caller presses a key.
+    Presses(LegId),
     /// Whoever is at the far end hangs up.
     HangsUp(LegId),
     /// What we told to end has ended.
@@ -66,6 +68,8 @@ struct World {
     ticks: u32,
     forced: bool,
     lost: bool,
+    /// Whether keys lead anywhere, and none was pressed yet.
+    keys: bool,
 }
 
 #[derive(Clone)]
@@ -89,7 +93,8 @@ impl World {
         let lines = BTreeMap::new();
         let read = centre.seen.len();
         let (to_come, ticks) = (scene.callers, scene.ticks);
-        Self { centre, lines, read, to_come, ticks, forced: false, lost: false }
+        let keys = scene.config.queues.values().any(|rules| !rules.keys.is_empty());
+        Self { centre, lines, read, to_come, ticks, forced: false, lost: false, keys }
     }
 
     /// Lives through what happened.
@@ -115,6 +120,10 @@ impl World {
             Happens::Answers(leg) => {
                 self.line(leg).answered = true;
                 self.centre.leg(leg, LegFact::Answered { answer: description(41_000) });
+            }
+            Happens::Presses(leg) => {
+                self.keys = false;
+                self.centre.leg(leg, LegFact::Digit('1'));
             }
             Happens::Declines(leg) => self.end(leg, Cause::Refused, Some(486)),
             Happens::HangsUp(leg) => self.end(leg, Cause::CallerHungUp, None),
@@ -158,8 +167,10 @@ impl World {
     fn read_commands(&mut self) {
         for (leg, command) in &self.centre.seen[self.read..] {
             match command {
-                LegCommand::Dial { .. } => {
-                    self.lines.insert(*leg, Line::default());
+                LegCommand::Dial { target, .. } => {
+                    // Whoever is called back is a caller.
+                    let caller = matches!(target, Target::Trunk { .. });
+                    self.lines.insert(*leg, Line { caller, ..Line::default() });
                 }
                 LegCommand::Release { .. } => {
                     self.lines.entry(*leg).or_default().told_to_end = true;
@@ -203,6 +214,9 @@ impl World {
         if self.ticks > 0 && self.centre.floor.poll_timeout().is_some() {
             may.push(Happens::TimePasses);
         }
+        let is_caller = |line: &&Line| line.caller && !line.ended && !line.told_to_end;
+        let caller = self.lines.iter().find(|(_, line)| is_caller(line)).map(|(leg, _)| *leg);
+        may.extend(caller.filter(|_| self.keys).map(Happens::Presses));
         if !self.forced {
             may.push(Happens::Forced);
         }
@@ -242,7 +256,8 @@ impl World {
         let text = format!("{:?}", self.centre.floor);
         let mut hasher = DefaultHasher::new();
         canonical(&text).hash(&mut hasher);
-        (&self.lines, self.to_come, self.ticks, self.forced, self.lost).hash(&mut hasher);
+        (&self.lines, self.to_come, self.ticks, self.forced, self.lost, self.keys)
+            .hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -368,6 +383,34 @@ fn two_phones_that_ring_together_whatever_crosses() {
 fn two_agents_and_two_callers_whatever_crosses() {
     let (states, _) =
         explore(&scene(2, 2, Ringing::Progressive { every: Duration::from_secs(5) }), most());
+    assert!(states >= STATES.min(500), "{states} states");
+}
+
+#[test]
+fn a_key_that_leads_to_another_queue_whatever_crosses() {
+    let mut scene = scene(2, 1, Ringing::All);
+    let keys = [('1', Exit::Queue("spill".into()))].into();
+    scene.config.queues.insert("presales".into(), QueueRules { keys, ..QueueRules::default() });
+    let (states, _) = explore(&scene, most());
+    assert!(states >= STATES.min(500), "{states} states");
+}
+
+#[test]
+fn a_caller_who_is_called_back_whatever_crosses() {
+    let mut scene = scene(2, 1, Ringing::All);
+    scene.ticks = 3;
+    scene.config.outbound[0].show = Some("01066667777".parse().unwrap());
+    let callback = CallbackRules {
+        attempts: 2,
+        pause: Duration::from_secs(10),
+        expires: Duration::from_secs(60),
+        prefix: "9".into(),
+        ..CallbackRules::default()
+    };
+    let keys = [('1', Exit::Callback)].into();
+    let rules = QueueRules { keys, callback: Some(callback), ..QueueRules::default() };
+    scene.config.queues.insert("presales".into(), rules);
+    let (states, _) = explore(&scene, most());
     assert!(states >= STATES.min(500), "{states} states");
 }
 

@@ -13,11 +13,13 @@
 
 mod attended;
 mod books;
+mod callbacks;
 mod calls;
 mod carried;
 mod centre;
 mod crossings;
 mod elsewhere;
+mod exits;
 mod handed;
 mod interleavings;
 mod leads;

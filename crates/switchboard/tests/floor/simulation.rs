@@ -2,22 +2,22 @@
 //! invariants hold and its log reads well, and at the end everybody is accounted for. After a
 //! crash at any event the next run closes what was open, once.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use acd::{Nobody, QueueConfig, Ringing, Routing, Tier, WhenNobody};
-use flow::{Flow, Step};
 use insight::{AgentHistory, Calls, Floor, StateInterval};
 use model::{
     Actor, AgentId, Cause, Direction, Epoch, Event, EventKind, LegId, MediaDescription, Next,
-    Outcome, QueueId, StateName, WrapUpMode,
+    Outcome, QueueId, StateName,
 };
-use switchboard::config::{FloorConfig, LastAgent, QueueRules, TrunkConfig};
+use switchboard::config::FloorConfig;
 use switchboard::ports::{Input, LegCommand, LegFact, MediaFact, Origin, Request, RingsIn};
 
 use crate::books::Books;
 use crate::centre::{Centre, agent, config, description, opening, rings};
+use rules::vary;
 
 /// How many random days are lived through.
 const SEEDS: u64 = 300;
@@ -149,8 +149,17 @@ const WORTH_REACHING: &[&str] = &[
     "config.applied",
     "leg.moved",
     "queue.left abandoned",
+    "call.callback_asked",
+    "call.callback_refused",
+    "call.callback_tried",
+    "call.callback_ended cancelled",
+    "call.callback_ended expired",
+    "call.callback_ended joined",
+    "call.callback_ended not_reached",
     "queue.left answered",
+    "queue.left callback",
     "queue.left failed",
+    "queue.left left_by_key",
     "queue.left overflowed",
     "queue.left rejected",
     "queue.left timed_out",
@@ -212,6 +221,8 @@ impl Day {
             Self::a_prompt_ends,
             Self::a_leg_says_something,
             Self::a_leg_says_something,
+            Self::a_callback_goes_on,
+            Self::a_callback_goes_on,
             Self::somebody_hands_on,
             Self::somebody_consults,
             Self::somebody_joins_two_calls,
@@ -308,11 +319,12 @@ impl Day {
         }
         let now = events[written - 1].at + Duration::from_secs(30);
         let mut centre = Centre::begin(again, now, books);
-        assert!(centre.look().calls.is_empty());
+        let calls = centre.look().calls;
+        assert!(calls.iter().all(|call| call.callback_of.is_some()), "seed {}", self.seed);
         let all: Vec<Event> = events.iter().chain(&centre.events).cloned().collect();
         let (rows, open) = call_records(&all);
         let old = rows.iter().filter(|row| row.call.epoch() == Epoch::new(1));
-        assert_eq!(open, 0, "seed {}", self.seed);
+        assert_eq!(open, calls.len(), "seed {}", self.seed);
         assert!(old.count() > 0 || rows.is_empty());
         let events = events.to_vec();
         self.live_on(centre, events);
@@ -353,7 +365,9 @@ impl Day {
     }
 
     fn somebody_calls(&mut self) {
-        let mut rings = rings(Origin::Trunk("carrier".into()), "13800138000", "4008001234");
+        let from = ["13800138000", "13900139000", "01088880000", "13800138000", "anonymous"];
+        let from = from[self.chance.next(5)];
+        let mut rings = rings(Origin::Trunk("carrier".into()), from, "4008001234");
         if self.chance.one_in(8) {
             rings.offer = None;
         }
@@ -569,6 +583,34 @@ impl Day {
         if self.chance.one_in(10) { self.chance.pick(&self.gone) } else { self.chance.pick(&live) }
     }
 
+    /// Somebody wishes to be called back, is called back, or a callback is ended.
+    fn a_callback_goes_on(&mut self) {
+        let outside = self.centre.ringing.iter().filter(|(_, rings)| rings.len() > 4);
+        let outside: Vec<LegId> = outside.map(|(leg, _)| *leg).collect();
+        if let Some(leg) = self.chance.pick(&outside) {
+            self.centre.ringing.remove(&leg);
+            self.gone.push(leg);
+            if self.chance.one_in(2) {
+                return self.centre.leg(leg, LegFact::Answered { answer: description(41_000) });
+            }
+            let (cause, status) = (Cause::Refused, Some([480, 486, 503][self.chance.next(3)]));
+            return self.centre.leg(leg, LegFact::Released { cause, status, reason: None });
+        }
+        let calls = self.centre.look().calls;
+        let callbacks = calls.iter().filter(|call| call.callback_of.is_some());
+        let callbacks: Vec<_> = callbacks.map(|call| call.call).collect();
+        match self.chance.pick(&callbacks) {
+            Some(call) if self.chance.one_in(30) => {
+                drop(self.centre.ask(Request::Release { call }));
+            }
+            _ => {
+                let Some(leg) = self.some_leg() else { return };
+                let fact = MediaFact::Digit(['1', '2', '#'][self.chance.next(3)]);
+                self.centre.input(Input::Media { leg, fact });
+            }
+        }
+    }
+
     fn somebody_hands_on(&mut self) {
         let to = ["1001", "1002", "1003", "8000", "912345678", "4008001234", "999", "*11"];
         let to = to[self.chance.next(to.len())].parse().unwrap();
@@ -666,109 +708,6 @@ impl Day {
             self.centre.wait_until(until);
         }
     }
-}
-
-/// Rules that differ from day to day.
-fn vary(config: &mut FloorConfig, chance: &mut Chance) {
-    if chance.one_in(3) {
-        config.sounds.queue_welcome = Some("wait".into());
-    }
-    if chance.one_in(3) {
-        config.sounds.nobody = None;
-    }
-    if chance.one_in(3) {
-        config.rules.second_session = agent::SecondSession::TakeOver;
-    }
-    if chance.one_in(3) {
-        config.rules.first_queues = [(agent(1003), ["presales".into()].into())].into();
-    }
-    if chance.one_in(6) {
-        config.max_calls = 4;
-    }
-    if chance.one_in(3) {
-        config.trunks.insert("second".into(), TrunkConfig { max_calls: 3, ..Default::default() });
-        config.outbound[0].trunks.push("second".into());
-    }
-    if chance.one_in(6) {
-        config.trunks.get_mut("carrier").unwrap().calls_per_second = Some(1);
-    }
-    if chance.one_in(6) {
-        let limits = &mut config.hotlines.get_mut("main").unwrap().limits;
-        limits.calls_per_second = Some(1);
-        limits.reserved = 2;
-    }
-    if chance.one_in(2) {
-        let hotline = config.hotlines.get_mut("main").unwrap();
-        hotline.flow = Arc::new(menu());
-    }
-    for queue in config.acd.queues.values_mut() {
-        if chance.one_in(4) {
-            queue.max_length = Some(1);
-        }
-        if chance.one_in(4) {
-            queue.when_nobody = WhenNobody::TurnAway;
-        }
-        if chance.one_in(4) {
-            queue.overflow = None;
-        }
-        change_distribution(queue, chance);
-    }
-    for queue in config.acd.queues.keys().cloned() {
-        let last_agent = chance.one_in(2).then_some(LastAgent {
-            within: Duration::from_secs(600),
-            wait: Duration::from_secs(20),
-        });
-        let resume_within = chance.one_in(2).then_some(Duration::from_secs(60));
-        let wrap_up_mode = match chance.next(4) {
-            0 => Some(WrapUpMode::Fixed),
-            1 => Some(WrapUpMode::Manual),
-            _ => None,
-        };
-        config.queues.insert(queue, QueueRules { last_agent, resume_within, wrap_up_mode });
-    }
-}
-
-fn change_distribution(queue: &mut QueueConfig, chance: &mut Chance) {
-    queue.routing = chance.pick(&Routing::ALL).unwrap();
-    queue.ringing = match chance.next(4) {
-        0 => Ringing::All,
-        1 => Ringing::Progressive { every: Duration::from_secs(3) },
-        _ => Ringing::One,
-    };
-    if chance.one_in(4) {
-        queue.most_at_once = Some(1);
-    }
-    if chance.one_in(4) {
-        queue.priority_worth = Some(Duration::from_secs(30));
-    }
-    if chance.one_in(4) {
-        queue.leave_after = Some(Duration::from_secs(10));
-        queue.nobody = Nobody::Working;
-    }
-    if chance.one_in(3) {
-        // Nobody has the skill: all come in the outer tier.
-        let needs = std::mem::replace(&mut queue.needs, [("expert".into(), 1)].into());
-        queue.tiers = vec![Tier { needs, after: Some(Duration::from_secs(5)), waiting: Some(3) }];
-    }
-}
-
-/// A flow in which a key leads to either queue, and none to the end.
-fn menu() -> Flow {
-    let ask = Step::Menu {
-        prompts: vec!["press".into()],
-        wait: Duration::from_secs(5),
-        tries: 2,
-        choices: [('1', "queue".to_owned()), ('2', "spill".to_owned())].into(),
-        otherwise: "bye".into(),
-    };
-    let steps = [
-        ("ask", ask),
-        ("queue", Step::Queue { queue: "presales".into(), priority: 0 }),
-        ("spill", Step::Queue { queue: "spill".into(), priority: 3 }),
-        ("bye", Step::Release { prompts: vec!["bye".into()] }),
-    ];
-    let steps = steps.into_iter().map(|(name, step)| (name.to_owned(), step)).collect();
-    Flow { name: "menu".into(), start: "ask".into(), steps }
 }
 
 fn call_records(events: &[Event]) -> (Vec<insight::Cdr>, usize) {

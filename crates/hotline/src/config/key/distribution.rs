@@ -112,6 +112,12 @@ pub(crate) const QUEUES: Table = Table {
             Kind::Span("5s", "24h"),
             "A caller who gave up and calls again within so much has the old place.",
         ),
+        may(
+            "keys",
+            Kind::Exits,
+            "The keys by which a caller leaves the queue (退出键): for another queue, for a flow, to be called back in the same place (`\"callback\"`, 回拨), or to be released, after a prompt where one is named. A phone that rings for the caller stops ringing.",
+        ),
+        may("keys_prompt", Kind::Name, "What tells callers of these keys, before the music."),
         else_(
             "weight",
             Kind::Number(0, 255),
@@ -138,5 +144,43 @@ pub(crate) const TIERS: Table = Table {
             "Opens the tier for a caller who has waited so long.",
         ),
         may("waiting", Kind::Number(1, 100_000), "Opens the tier for all while so many wait."),
+    ],
+};
+
+pub(crate) const CALLBACK: Table = Table {
+    path: "queues.<queue>.callback",
+    text: "How callers of the queue are called back (回拨，保留排位) who ask for it by a key or in a flow. The agent is rung first, and the caller is called when the agent has answered. A caller has one callback for a queue, however often asked for.",
+    keys: &[
+        else_("attempts", Kind::Number(1, 9), "3", "How often the caller is called at most."),
+        else_("pause", Kind::Span("1m", "24h"), "10m", "How long it is until the next attempt."),
+        else_(
+            "expires",
+            Kind::Span("10m", "72h"),
+            "8h",
+            "How long after the wish the callback is given up.",
+        ),
+        may(
+            "from",
+            Kind::Clock,
+            "When callers are called from, by the clock of `rules.utc_offset`.",
+        ),
+        may(
+            "until",
+            Kind::Clock,
+            "Until when; after midnight, where that is no later than `from`.",
+        ),
+        else_(
+            "prefix",
+            Kind::Text,
+            "",
+            "What is dialled before the caller's number, so that a rule of `[[outbound]]` takes it; that rule says by which trunk, and which number is shown.",
+        ),
+        may("role", Kind::Name, "The role for which that rule holds."),
+        may("accepted", Kind::Name, "What a caller hears who will be called back."),
+        may(
+            "refused",
+            Kind::Name,
+            "What a caller hears who cannot be called back, and waits on: the number is withheld, or may not be dialled.",
+        ),
     ],
 };

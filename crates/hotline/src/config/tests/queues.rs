@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acd::{Needs, Nobody, Ringing, Routing, Tier};
 use model::{AgentId, QueueId, SkillId, WrapUpMode};
-use switchboard::config::{LastAgent, QueueRules};
+use switchboard::config::{CallbackRules, Exit, LastAgent, QueueRules};
 
 use super::{Changed, Code};
 
@@ -46,6 +46,7 @@ fn every_rule_of_the_distribution_is_read() {
         last_agent: Some(LastAgent { within, wait }),
         resume_within: Some(Duration::from_secs(120)),
         wrap_up_mode: Some(WrapUpMode::Manual),
+        ..QueueRules::default()
     };
     assert_eq!(config.floor.queues[&id], rules);
     assert_ne!(config.floor.acd.seed, 0);
@@ -107,4 +108,81 @@ fn agents_may_begin_with_some_of_the_queues_that_are_theirs() {
     Changed::example()
         .add("\n[agents.1099]\nname = \"新\"\nphone = \"1001\"\nqueues = [\"presales\"]\n")
         .expect([Code::BadValue]);
+}
+
+#[test]
+fn keys_lead_out_of_a_queue() {
+    let keys = "keys = { 0 = \"queue:complaints\", \"*\" = \"flow:main\", 9 = \"release:goodbye\", 8 = \"release\" }\n";
+    let changed = changed(&format!("{keys}keys_prompt = \"main-menu\"\n"));
+    let (config, _) = changed.load().unwrap_or_else(|findings| panic!("{findings}"));
+    let rules = &config.floor.queues[&QueueId::from("presales")];
+    assert_eq!(rules.keys_prompt, Some("main-menu".into()));
+    assert_eq!(rules.keys[&'0'], Exit::Queue("complaints".into()));
+    assert_eq!(rules.keys[&'8'], Exit::Release(None));
+    assert_eq!(rules.keys[&'9'], Exit::Release(Some("goodbye".into())));
+    let Exit::Flow(flow) = &rules.keys[&'*'] else { panic!("{:?}", rules.keys) };
+    assert_eq!(flow.name, "main");
+}
+
+#[test]
+fn a_key_that_leads_nowhere_is_a_finding() {
+    let key = |to: &str| changed(&format!("keys = {{ 0 = \"{to}\" }}\n"));
+    let shown = key("complaints").expect([Code::BadValue]);
+    assert!(shown.contains("nowhere a key could lead") && shown.contains("queue:NAME"), "{shown}");
+    let shown = key("queue:complaint").expect([Code::QueueUnknown]);
+    assert!(shown.contains("did you mean `complaints`?"), "{shown}");
+    key("flow:mian").expect([Code::FlowUnknown]);
+    key("release:good bye").expect([Code::BadValue]);
+    key("release:nothing").expect([Code::PromptMissing]);
+    let shown = key("queue:presales").expect([Code::BadValue]);
+    assert!(shown.contains("the queue itself"), "{shown}");
+    changed("keys = { 10 = \"release\" }\n").expect([Code::BadValue]);
+    changed("keys_prompt = \"goodbye\"\n").expect([Code::BadValue]);
+}
+
+/// The example with callbacks for a queue, and a rule by which callers are called.
+fn with_callback(more: &str) -> Changed {
+    let rule =
+        "[[outbound]]\nprefix = \"8\"\nstrip = 1\ntrunk = \"carrier\"\nshow = \"01088886666\"\n";
+    changed("keys = { 1 = \"callback\" }\n")
+        .replace("[[outbound]]", &format!("{rule}[[outbound]]"))
+        .add(&format!("[queues.presales.callback]\nprefix = \"8\"\n{more}"))
+}
+
+#[test]
+fn how_callers_are_called_back_is_read() {
+    let more = "attempts = 2\nfrom = \"09:00\"\nuntil = \"18:30\"\naccepted = \"goodbye\"\n";
+    let (config, _) = with_callback(more).load().unwrap_or_else(|findings| panic!("{findings}"));
+    let rules = &config.floor.queues[&QueueId::from("presales")];
+    assert_eq!(rules.keys[&'1'], Exit::Callback);
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let expected = CallbackRules {
+        attempts: 2,
+        pause: minutes(10),
+        expires: minutes(8 * 60),
+        hours: Some((minutes(9 * 60), minutes(18 * 60 + 30))),
+        prefix: "8".into(),
+        role: None,
+        accepted: Some("goodbye".into()),
+        refused: None,
+    };
+    assert_eq!(rules.callback, Some(expected));
+}
+
+#[test]
+fn callbacks_that_could_not_be_made_are_findings() {
+    with_callback("").expect([]);
+    let shown = changed("keys = { 1 = \"callback\" }\n").expect([Code::MissingKey]);
+    assert!(shown.contains("[queues.presales.callback]"), "{shown}");
+    let hidden = with_callback("").replace("show = \"01088886666\"\n", "");
+    let shown = hidden.expect([Code::CallbackWithoutRoute]);
+    assert!(shown.contains("shows no number"), "{shown}");
+    let nowhere = with_callback("").replace("prefix = \"8\"\nstrip", "prefix = \"7\"\nstrip");
+    nowhere.expect([Code::CallbackWithoutRoute]);
+    with_callback("from = \"09:00\"\n").expect([Code::BadValue]);
+    with_callback("atempts = 3\n").expect([Code::UnknownKey]);
+    let step = "[flows.main.steps.presales]\nkind = \"queue\"";
+    let step_back = "[flows.main.steps.presales]\notherwise = \"complaints\"\nkind = \"callback\"";
+    with_callback("").replace(step, step_back).expect([]);
+    Changed::example().replace(step, step_back).expect([Code::MissingKey]);
 }
