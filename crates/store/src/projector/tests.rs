@@ -211,8 +211,10 @@ async fn who_gave_up_waiting_is_known_with_when_the_wait_began() {
     let state = tempfile::tempdir().unwrap();
     let (journal, database) = (journal(state.path()), database(state.path()).await);
     let mut events = story(1, 1, 1001);
-    events.truncate(4);
-    let left = EventKind::QueueLeft { outcome: Outcome::Abandoned, waited_ms: 1, to: None };
+    events.truncate(5);
+    events[4].kind = EventKind::CallEnded {};
+    let outcome = Outcome::Abandoned;
+    let left = EventKind::QueueLeft { outcome, waited_ms: 1, to: None, key: None };
     events[3].kind = left;
     events[3].at = BEGIN + std::time::Duration::from_secs(60);
     append(&journal, &events);

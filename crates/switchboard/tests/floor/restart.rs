@@ -5,7 +5,7 @@ use std::time::Duration;
 use insight::Floor;
 use model::{Abandoned, Served, StateName};
 use switchboard::config::{LastAgent, QueueRules};
-use switchboard::ports::{Input, LegCommand, RecordingFact};
+use switchboard::ports::{Input, LegCommand, Origin, RecordingFact};
 
 use crate::books::Books;
 use crate::centre::{Centre, agent, config, opening};
@@ -85,14 +85,9 @@ fn what_agents_are_ranked_by_outlives_a_crash() {
     assert!(after.rings("1002").is_some(), "though 1001 has been idle longer");
 }
 
-#[test]
-fn who_served_a_caller_and_who_gave_up_is_recalled_after_a_restart() {
+/// A floor that was told of the runs before what the database knew, ten minutes after.
+fn recalls(rules: QueueRules) -> Centre {
     let mut config = config();
-    let rules = QueueRules {
-        last_agent: Some(LastAgent { within: HOUR, wait: Duration::from_secs(30) }),
-        resume_within: Some(HOUR),
-        ..QueueRules::default()
-    };
     config.queues.insert("presales".into(), rules);
     let caller = || "+8613800138000".parse().unwrap();
     let begun = Centre::open().now;
@@ -101,16 +96,32 @@ fn who_served_a_caller_and_who_gave_up_is_recalled_after_a_restart() {
     opening.served = vec![Served { caller: caller(), agent: agent(1002), at }];
     let (queue, arrived) = ("presales".into(), at - Duration::from_secs(45));
     opening.abandoned = vec![Abandoned { caller: caller(), queue, arrived, at }];
-    let mut centre = Centre::begin(opening, begun, Books::default());
-    centre.sign_in(1001).wait(60);
-    centre.sign_in(1002);
+    Centre::begin(opening, begun, Books::default())
+}
+
+#[test]
+fn who_served_a_caller_last_is_recalled_after_a_restart() {
+    let last_agent = Some(LastAgent { within: HOUR, wait: Duration::from_secs(30) });
+    let mut centre = recalls(QueueRules { last_agent, ..QueueRules::default() });
+    centre.sign_in(1001).wait(60).sign_in(1002);
     centre.queues();
     assert!(centre.rings("1002").is_some(), "who served this caller, and not the longest idle");
-    let waited = centre.events.iter().find_map(|event| match &event.kind {
-        model::EventKind::QueueOffered { waited_ms, .. } => Some(*waited_ms),
+}
+
+#[test]
+fn the_place_of_a_caller_who_gave_up_is_kept_over_a_restart() {
+    let mut centre = recalls(QueueRules { resume_within: Some(HOUR), ..QueueRules::default() });
+    let first = centre.arrives(Origin::Trunk("carrier".into()), "13900139000", "4008001234");
+    centre.hears_all(first);
+    centre.wait(60);
+    centre.queues();
+    centre.sign_in(1001);
+    centre.answers("1001");
+    let talks = centre.events.iter().find_map(|event| match &event.kind {
+        model::EventKind::TalkStarted { .. } => event.call.map(model::CallId::number),
         _ => None,
     });
-    assert_eq!(waited, Some(705_000), "since the call that was given up");
+    assert_eq!(talks, Some(2), "who waited before the restart");
 }
 
 #[test]

@@ -85,13 +85,13 @@ pub(super) fn vary(config: &mut FloorConfig, chance: &mut Chance) {
 
 /// How callers are called back: it is over within the hour in which a day ends.
 fn callback(chance: &mut Chance) -> CallbackRules {
-    let hours = [None, None, None, Some((6, 7)), Some((23, 5))];
-    let hours = hours[chance.next(5)];
+    let hours = [None, None, None, None, None, Some((6, 7)), Some((23, 5))];
+    let hours = hours[chance.next(7)];
     let hour = |hour: u64| Duration::from_secs(hour * 3_600);
     CallbackRules {
-        attempts: u8::try_from(1 + chance.next(3)).unwrap(),
+        attempts: [1, 1, 1, 2][chance.next(4)],
         pause: Duration::from_secs(60),
-        expires: Duration::from_secs([120, 1_800, 1_800][chance.next(3)]),
+        expires: Duration::from_secs([120, 1_800, 1_800, 1_800][chance.next(4)]),
         hours: hours.map(|(from, until)| (hour(from), hour(until))),
         prefix: "9".into(),
         role: None,
