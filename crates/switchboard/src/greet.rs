@@ -7,7 +7,7 @@ use flow::{Flow, Meet, Walk};
 use model::{CallId, Cause, EventKind, HotlineId, LegId, PromptId, QueueId, Timestamp};
 
 use crate::Switchboard;
-use crate::call::Stage;
+use crate::call::{Leg, Stage};
 use crate::ledger::About;
 use crate::ports::MediaCommand;
 
@@ -158,6 +158,11 @@ impl Switchboard {
     pub(crate) fn digit(&mut self, leg: LegId, digit: char) {
         let Some(id) = self.call_of(leg) else { return };
         let Some(call) = self.calls.get(&id).filter(|call| call.caller == leg) else { return };
+        // A callback that waits has no caller on the line: the key comes late, from one called in vain.
+        let on_line = self.legs.get(&leg).is_some_and(Leg::is_live) && call.callback.is_none();
+        if !on_line {
+            return;
+        }
         match &call.stage {
             Stage::Flow { .. } => self.walk_on(id, |walk, _| walk.digit(digit)),
             Stage::Queued(_) => self.key_while_waiting(id, digit),

@@ -78,9 +78,18 @@ pub(crate) fn works(program: &str, words: &[&str]) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// A program with its words, to be run from the root.
+/// A program with its words, to be run from the root. It is told nothing of this package: some build
+/// scripts look at that, and what depends on them would be built again whenever cargo is called
+/// by hand in between.
 pub(crate) fn prepared(program: &str, words: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(words).current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let of_package =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(of_package) {
+            command.env_remove(name);
+        }
+    }
     command
 }

@@ -177,6 +177,27 @@ fn a_caller_who_does_not_answer_is_called_again_after_a_pause_and_given_up_in_th
     assert!(centre.look().calls.is_empty());
 }
 
+/// The telephone that was called in vain says afterwards that a key was pressed.
+#[test]
+fn a_key_from_a_leg_of_an_attempt_that_is_over_leads_the_callback_nowhere() {
+    let mut config = config_with(rules());
+    config.queues.get_mut("presales").unwrap().keys.insert('0', Exit::Release(None));
+    let mut centre = Centre::open_with(config, 1, Default::default(), &[]);
+    wishes(&mut centre, CUSTOMER);
+    centre.sign_in(1001);
+    centre.answers("1001");
+    let called = centre.rings_at(CUSTOMER);
+    centre.slow = true;
+    centre.wait(30);
+    centre.becomes(1001, Next::Busy("lunch".into())).unwrap();
+    centre.wait(600);
+    assert_eq!(stage(&mut centre, 2).as_deref(), Some("queue"));
+    for digit in ['0', '1'] {
+        centre.input(Input::Media { leg: called, fact: MediaFact::Digit(digit) });
+        assert_eq!(stage(&mut centre, 2).as_deref(), Some("queue"), "{}", centre.log());
+    }
+}
+
 #[test]
 fn an_agent_who_lets_it_ring_costs_the_caller_neither_place_nor_attempt() {
     let mut centre = open(rules());
