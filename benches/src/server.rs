@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ const TOKEN: &str = "token-of-a-benchmark-that-is-long-enough";
 /// How long a start may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
+/// Where ports for audio begin.
+const FIRST_AUDIO_PORT: u16 = 20_000;
 
 /// The running service.
 #[derive(Debug)]
@@ -168,7 +171,7 @@ fn configuration(agents: u16, callers: u16, [sip, trunk, api]: [u16; 3]) -> Stri
     let prompts = root().join("config/prompts");
     let prompts = prompts.display();
     let most = callers + 10;
-    let last = 20_001 + most * 4;
+    let last = FIRST_AUDIO_PORT + 1 + most * 4;
     let members: Vec<_> = (FIRST..FIRST + agents).map(|agent| agent.to_string()).collect();
     let members = members.join(", ");
     let mut text = format!(
@@ -183,7 +186,7 @@ listen = "{SERVICE}:{sip}"
 trunk_listen = "{SERVICE}:{trunk}"
 [media]
 address = "{SERVICE}"
-ports = "20000-{last}"
+ports = "{FIRST_AUDIO_PORT}-{last}"
 lost_after = "10m"
 [api]
 listen = "{SERVICE}:{api}"
@@ -217,9 +220,12 @@ max_calls = {most}
     text
 }
 
+/// Below those for audio, of which ten thousand who wait need most of what there is.
 fn free_port() -> u16 {
-    let socket = UdpSocket::bind(SocketAddr::new(SERVICE, 0)).expect("a free port");
-    socket.local_addr().expect("a bound socket").port()
+    static NEXT: AtomicU16 = AtomicU16::new(10_000);
+    let free = |port: &u16| UdpSocket::bind(SocketAddr::new(SERVICE, *port)).is_ok();
+    let mut ports = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
+    ports.find(free).filter(|port| *port < FIRST_AUDIO_PORT).expect("a free port")
 }
 
 /// The released service. It is built once, with all cores and before anything is measured, which
