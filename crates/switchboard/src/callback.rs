@@ -178,13 +178,16 @@ impl Switchboard {
         let whom = (self.config.numbering.canonical(&open.number), open.queue.clone());
         let rules = rules.unwrap_or_default();
         let is_spent = open.attempts >= rules.attempts;
-        let open = OpenCallback { due: open.due.min(self.ledger.now), ..open };
+        let now = self.ledger.now;
+        // Whoever asked is off the line by now; the pause after an attempt goes on.
+        let due = if open.attempts == 0 { open.due.min(now) } else { open.due };
+        let open = OpenCallback { due, ..open };
         self.begin_callback(id, Callback { open, whom, rules }, Some(before));
         if !is_allowed {
             self.end_callback(id, CallbackEnd::Cancelled, Cause::Reconfigured);
         } else if is_spent {
             self.end_callback(id, CallbackEnd::NotReached, Cause::Crash);
-        } else {
+        } else if due <= now {
             self.callback_due(id);
         }
     }

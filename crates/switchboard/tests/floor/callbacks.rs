@@ -293,18 +293,45 @@ fn a_callback_survives_a_crash_and_an_orderly_stop_with_its_place_and_attempts()
         assert!(attempts.contains(&1), "{snapshot:?}");
         let opening = opening(config_with(rules()), 2, snapshot);
         let mut after = Centre::begin(opening, before.now, before.books.clone());
-        assert_eq!(after.look().queues[0].callbacks, 2);
+        let status = after.look();
+        assert_eq!(
+            (status.calls.len(), status.queues[0].callbacks),
+            (2, 1),
+            "one rests, one waits"
+        );
         after.bind("1001");
         let _ = after.ask(Request::SignIn { agent: agent(1001), phone: None });
         after.wait(120);
         let _ = after.becomes(1001, Next::Ready);
         after.answers("1001");
-        after.declines("13800000002", 486);
-        assert_eq!(ends(&after), [CallbackEnd::NotReached], "the second of two attempts");
+        let joined = after.answers(CUSTOMER);
+        assert_eq!(ends(&after), [CallbackEnd::Joined], "who was never called in vain");
+        after.hangs_up(joined);
+        after.wait(475);
         after.answers("1001");
-        after.answers(CUSTOMER);
-        assert_eq!(ends(&after), [CallbackEnd::NotReached, CallbackEnd::Joined]);
+        after.declines("13800000002", 486);
+        let second = [CallbackEnd::Joined, CallbackEnd::NotReached];
+        assert_eq!(ends(&after), second, "the second of two attempts");
     }
+}
+
+#[test]
+fn the_pause_after_an_attempt_goes_on_over_a_restart() {
+    let mut before = open(rules());
+    wishes(&mut before, CUSTOMER);
+    before.sign_in(1001);
+    before.answers("1001");
+    before.declines(CUSTOMER, 486);
+    before.wait(60);
+    let mut fold = Floor::default();
+    before.events.iter().for_each(|event| fold.apply(event));
+    let mut opening = opening(config_with(rules()), 2, fold.into_snapshot());
+    opening.bindings = [("1001".into(), 1)].into();
+    let mut after = Centre::begin(opening, before.now, before.books.clone());
+    after.wait(539);
+    assert!(after.rings("1001").is_none(), "nobody is called twice within the pause");
+    after.wait(1);
+    assert!(after.rings("1001").is_some());
 }
 
 #[test]
